@@ -1,0 +1,123 @@
+/**
+ * Boot arguments: one line of at most 1,024 bytes for the whole machine, read by the kernel; the first of two equal keys wins.
+ * The allow-list is compiled in: a policy chooses from it, and nobody can add to it from outside.
+ */
+import { QUOTA_STOCK, quotaToHex } from './quota.ts';
+
+export const BOOT_ARGS_BYTES_MAX = 1024;
+export const QUOTA_ARG = 'hv_apple_isa_vm_quota';
+export const HYPERVISOR_ARG = 'hypervisor';
+
+/** Exact words that a policy may add to the quota's own arguments, with the reason each exists. */
+export const EXTRA_ARGS_ALLOWED: Readonly<Record<string, string>> = {
+  '-v': 'Shows kernel messages while starting.',
+  '-unsafe_kernel_text': 'Cures the amcc_rorgn panic of 14.x development kernels on T6000.',
+};
+
+/** Keys that Headroom sets itself. */
+const OWN_KEYS = ['kcsuffix', HYPERVISOR_ARG, QUOTA_ARG] as const;
+
+/** Arguments that block a raise until the admin removes them: they weaken far more than a guest quota needs. */
+const FORBIDDEN = [/^amfi/, /^cs_/, /^debug$/, /^kdp/, /^rd$/, /^root$/];
+
+export interface BootArg {
+  /** Text before `=`, or the whole word of a flag. */
+  readonly key: string;
+  /** Text after the first `=`; null for a flag such as `-v`. */
+  readonly value: string | null;
+  /** As written. */
+  readonly word: string;
+}
+
+/** Splits a boot-args line into words as the kernel does: at blanks and tabs. */
+export function parseBootArgs(line: string): readonly BootArg[] {
+  return line
+    .split(/[ \t]+/)
+    .filter((word) => word !== '')
+    .map((word) => {
+      const at = word.indexOf('=');
+      return at < 0 ? { key: word, value: null, word } : { key: word.slice(0, at), value: word.slice(at + 1), word };
+    });
+}
+
+/** The quota that a line asks for: null when it has none, NaN when its value can't be read as the kernel would. First key wins. */
+export function quotaInBootArgs(line: string): number | null {
+  const arg = parseBootArgs(line).find(({ key }) => key === QUOTA_ARG);
+  if (arg === undefined) return null;
+  const value = arg.value ?? '';
+  if (/^0[xX][0-9a-fA-F]+$/.test(value)) return Number.parseInt(value.slice(2), 16);
+  if (/^(0|[1-9][0-9]*)$/.test(value)) return Number(value);
+  return Number.NaN;
+}
+
+/** true when `hypervisor=` is given with a value other than 0: without it a development kernel ignores the quota. */
+export function hypervisorInBootArgs(line: string): boolean {
+  const arg = parseBootArgs(line).find(({ key }) => key === HYPERVISOR_ARG);
+  return arg !== undefined && arg.value !== null && /^(0[xX])?0*[1-9a-fA-F][0-9a-fA-F]*$/.test(arg.value);
+}
+
+/** The words that Headroom itself needs for this quota. `kcsuffix` is set for tools that look for it and is never evidence. */
+export function quotaWords(quota: number): readonly string[] {
+  if (quota === QUOTA_STOCK) return [];
+  return ['kcsuffix=development', `${HYPERVISOR_ARG}=0x1`, `${QUOTA_ARG}=${quotaToHex(quota)}`];
+}
+
+export type MergeResult =
+  | { readonly ok: true; readonly line: string }
+  | {
+      readonly ok: false;
+      readonly code: 'BOOT_ARGS_FORBIDDEN' | 'BOOT_ARGS_FOREIGN' | 'BOOT_ARGS_TOO_LONG';
+      readonly words: readonly string[];
+    };
+
+export interface MergeInput {
+  /** What is stored now; null when nothing is. */
+  readonly stored: string | null;
+  readonly quota: number;
+  /** Extra words of the policy; each must be in EXTRA_ARGS_ALLOWED or named by the exception (`granted`). */
+  readonly extra: readonly string[];
+  /** Foreign stored words that the exception names, and which therefore may stay. */
+  readonly granted: readonly string[];
+}
+
+/**
+ * The line to store for this quota. Foreign words stay when the exception names them and block otherwise; forbidden ones
+ * always block. Nothing is deleted silently; each key stands once.
+ */
+export function mergeBootArgs({ stored, quota, extra, granted }: MergeInput): MergeResult {
+  const foreign = parseBootArgs(stored ?? '').filter(({ key, word }) => !isOwnKey(key) && !extra.includes(word));
+  const forbidden = foreign.filter(({ key }) => isForbiddenArg(key)).map(({ word }) => word);
+  if (forbidden.length > 0) return { ok: false, code: 'BOOT_ARGS_FORBIDDEN', words: forbidden };
+  const notGranted = foreign.filter(({ word }) => !granted.includes(word)).map(({ word }) => word);
+  if (notGranted.length > 0) return { ok: false, code: 'BOOT_ARGS_FOREIGN', words: notGranted };
+  const words = unique([...quotaWords(quota), ...extra, ...foreign.map(({ word }) => word)]);
+  const line = words.join(' ');
+  if (line.length > BOOT_ARGS_BYTES_MAX) return { ok: false, code: 'BOOT_ARGS_TOO_LONG', words };
+  return { ok: true, line };
+}
+
+export function isForbiddenArg(key: string): boolean {
+  return FORBIDDEN.some((pattern) => pattern.test(key));
+}
+
+function isOwnKey(key: string): boolean {
+  return (OWN_KEYS as readonly string[]).includes(key);
+}
+
+/** Words of a line that are not Headroom's own: what a grant must name. */
+export function extraWords(line: string): readonly string[] {
+  return parseBootArgs(line)
+    .filter(({ key }) => !isOwnKey(key))
+    .map(({ word }) => word);
+}
+
+/** Keeps the first word of each key, as the kernel would. */
+function unique(words: readonly string[]): readonly string[] {
+  const seen = new Set<string>();
+  return words.filter((word) => {
+    const key = word.split('=', 1)[0] ?? word;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}

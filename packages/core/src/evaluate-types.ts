@@ -1,0 +1,153 @@
+/** What `evaluate` takes and gives. See evaluate.ts for the rules and docs/host-states.md (generated) for the table. */
+import type { Facts } from './facts.ts';
+import type { FindingCode } from './findings.ts';
+import type { KcResult, KdkSource, PlanStep } from './plan.ts';
+
+/**
+ * States of a host. Each row of the table in docs/host-states.md says how it is told apart and what comes next.
+ * `unknown` = essential facts could not be read; `not_provable` = development kernel, but kern.filesetuuid cannot be read.
+ */
+export const HOST_STATES = [
+  'no_facts',
+  'unknown',
+  'unsupported',
+  'not_started',
+  'kdk_missing',
+  'kdk_ready',
+  'kc_staged',
+  'ready_for_visit',
+  'half_done',
+  'object_not_booted',
+  'args_missing',
+  'reboot_due',
+  'raised',
+  'raised_other_value',
+  'not_provable',
+  'foreign_kernel',
+  'args_filtered',
+  'old_kernel_new_system',
+  'drifted',
+  'waiting_for_unlock',
+  'failed_boot',
+  'reverted',
+] as const;
+export type HostState = (typeof HOST_STATES)[number];
+
+export const PRESENCES = ['online', 'in_visit', 'asleep', 'silent', 'lost'] as const;
+/** online; in_visit = silence that a visit explains; asleep = silent for less than 10 min; silent = longer; lost = over 24 h. */
+export type Presence = (typeof PRESENCES)[number];
+
+export interface EvaluateIntent {
+  readonly number: number;
+  /** QUOTA_STOCK when nothing is to be raised. */
+  readonly quota: number;
+  readonly extraArgs: readonly string[];
+  /** Is there a grant that covers this host, quota and arguments now? Its end, and why not. */
+  readonly grant: { readonly covers: boolean; readonly expiresAt: string | null; readonly reason: string | null };
+}
+
+/** What the controller remembers of a host between reports. */
+export interface HostRecord {
+  /** The kernel collection that this Mac built for Headroom last. */
+  readonly kc: KcResult | null;
+  /** The kit that lies on the Mac for the present visit. */
+  readonly kit: {
+    readonly visitId: string;
+    readonly quota: number;
+    readonly bootArgs: string;
+    readonly kcSha256: string;
+  } | null;
+  /** When the present boot session was first seen, by the controller's clock. */
+  readonly bootFirstSeenAt: string | null;
+  /** When the newest visit that reached the Mac was opened. */
+  readonly visitOpenedAt: string | null;
+  /** Was this host ever raised since its last intent of stock? Tells drift from "not started". */
+  readonly everRaised: boolean;
+}
+
+export interface OpenVisit {
+  readonly visitId: string;
+  readonly kind: 'raise' | 'restart';
+  readonly openedAt: string | null;
+}
+
+export interface OpenWork {
+  readonly plan: { readonly generation: number; readonly steps: readonly PlanStep[]; readonly nextStep: number } | null;
+  readonly visit: OpenVisit | null;
+  /** Last failed step of the newest plan, when it has not been superseded by a success. */
+  readonly failure: {
+    readonly kind: string;
+    readonly code: string;
+    readonly detail: string;
+    readonly at: string;
+  } | null;
+}
+
+/** KDK images the controller can hand out, by exact build. */
+export interface Catalogue {
+  readonly kdks: readonly KdkSource[];
+  /** build -> bundles to leave out of the kernel collection. */
+  readonly dropBundles: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface EvaluateInput {
+  readonly facts: Facts | null;
+  readonly intent: EvaluateIntent;
+  readonly record: HostRecord;
+  readonly work: OpenWork;
+  readonly presence: Presence;
+  readonly catalogue: Catalogue;
+  readonly now: Date;
+}
+
+export interface Finding {
+  readonly code: FindingCode;
+  readonly severity: 'blocker' | 'warning' | 'note';
+  readonly title: string;
+  readonly detail: string;
+  readonly expected: string | null;
+  readonly seen: string | null;
+  /** The exact next step, in an admin's words. */
+  readonly nextStep: string;
+  /** Path of the fact it rests on; null when it rests on none. */
+  readonly path: string | null;
+}
+
+/** One piece of what *raised (configured)* needs. `holds` null = unknown, which never counts as proof. */
+export interface EvidencePiece {
+  readonly id: EvidenceId;
+  readonly title: string;
+  readonly holds: boolean | null;
+  readonly expected: string;
+  readonly seen: string;
+  readonly path: string;
+}
+
+export const EVIDENCE_IDS = [
+  'fileset_uuid',
+  'development_kernel',
+  'quota_in_force',
+  'hypervisor_in_force',
+  'custom_kernel_in_policy',
+  'filtering_off',
+  'build_agrees',
+  'boot_after_visit',
+] as const;
+export type EvidenceId = (typeof EVIDENCE_IDS)[number];
+
+export interface Evaluation {
+  readonly state: HostState;
+  /** One sentence: what this host waits for; null when nothing. */
+  readonly waitsFor: string | null;
+  readonly findings: readonly Finding[];
+  readonly evidence: readonly EvidencePiece[];
+  /** Steps to do next, in order; null when no work for the agent is due (or it is under way already with the same steps). */
+  readonly steps: readonly PlanStep[] | null;
+  /** A visit that a person must make; null when none. Same kind as the open one = keep it. */
+  readonly visit: { readonly kind: 'raise' | 'restart'; readonly reason: string } | null;
+  /** When time alone could change the answer; null = never. */
+  readonly reviewAt: Date | null;
+}
+
+/** Grows when a rule changes, so that stored states can be told from older ones. */
+export const RULES_VERSION = 1;

@@ -1,0 +1,173 @@
+/**
+ * Facts: what the agent read on one Mac, once. Every value that could not be read is `null` and has its reason in
+ * `unknown[path]`; nothing is ever defaulted. The same shape is documented as JSON Schema in `schema/facts.schema.json`.
+ */
+
+export type KernelConfig = 'release' | 'development' | 'kasan' | 'other';
+export type SipStatus = 'enabled' | 'disabled' | 'custom';
+export type SecurityMode = 'full' | 'reduced' | 'permissive';
+export type FileVaultStatus = 'on' | 'off' | 'encrypting' | 'decrypting';
+
+export interface OsFacts {
+  readonly version: string | null;
+  /** Build that `sw_vers` prints; a rapid response has its own (22F770820d). */
+  readonly build: string | null;
+  /** `(c)` for a rapid response; `""` when none is installed. */
+  readonly extra: string | null;
+  /** Build that a KDK must match: equals `build` unless a rapid response is installed. */
+  readonly baseBuild: string | null;
+}
+
+export interface KernelFacts {
+  readonly config: KernelConfig | null;
+  /** Upper case, last field of `uname -v`: T6020, VMAPPLE; X86_64 on Intel. */
+  readonly variant: string | null;
+  /** Darwin version, e.g. 23.5.0. */
+  readonly darwin: string | null;
+  /** xnu train, e.g. 10063.121.3~5. */
+  readonly xnu: string | null;
+  /** The whole `uname -v` text. */
+  readonly versionText: string | null;
+  /** `kern.uuid`: LC_UUID of the kernel in the loaded collection. */
+  readonly uuid: string | null;
+  /** `kern.filesetuuid`: LC_UUID of the loaded boot collection: the one hard proof of which kernel collection runs. */
+  readonly filesetUuid: string | null;
+}
+
+export interface HardwareFacts {
+  readonly model: string | null;
+  /** Marketing name, e.g. "Apple M2 Pro". */
+  readonly chip: string | null;
+  readonly appleSilicon: boolean | null;
+  readonly virtualMachine: boolean | null;
+  /** Hardware UUID of this Mac (IOPlatformUUID): what grants name. Upper case. */
+  readonly uuid: string | null;
+  readonly serial: string | null;
+}
+
+export interface BootArgsFacts {
+  /** `kern.bootargs`: what the running kernel was given. */
+  readonly inForce: string | null;
+  readonly storedPresent: boolean | null;
+  /** `nvram boot-args`: `""` when set but empty, null when not present (or unknown, see `unknown`). */
+  readonly stored: string | null;
+}
+
+export interface SipFacts {
+  readonly status: SipStatus | null;
+  /** Flag label (as csrutil prints it) -> enabled. Null unless status is `custom`. */
+  readonly flags: Readonly<Record<string, boolean>> | null;
+}
+
+export interface BootPolicyFacts {
+  readonly securityMode: SecurityMode | null;
+  /** `coih`: 96 upper-case hex digits, or "absent". */
+  readonly customKernel: string | null;
+  /** true = boot arguments are filtered (sip3 absent). */
+  readonly bootArgsFiltering: boolean | null;
+  /** SIP flags of the policy as hex, e.g. "7f"; "absent" when SIP is at its default. */
+  readonly sip0: string | null;
+  /** Is the environment that was asked paired with this system? Normally false in booted macOS. */
+  readonly paired: boolean | null;
+}
+
+export interface VolumeOwner {
+  readonly user: string | null;
+  readonly uuid: string;
+}
+
+export interface VolumeFacts {
+  readonly systemUuid: string | null;
+  readonly dataUuid: string | null;
+  /** Volume group UUID, which names the boot policy (`vuid`). */
+  readonly group: string | null;
+  readonly systemName: string | null;
+  readonly owners: readonly VolumeOwner[] | null;
+  /** Is this system the default startup volume? */
+  readonly startupDefault: boolean | null;
+}
+
+export interface KdkFact {
+  readonly version: string;
+  readonly build: string;
+  /** false = a husk: an update removed files, or the install was cut. */
+  readonly complete: boolean;
+  /** Variants (upper case) with a development kernel file in it. */
+  readonly variants: readonly string[];
+  /** Why it is not complete; null when it is. */
+  readonly reason: string | null;
+}
+
+export interface KernelCollectionFact {
+  readonly path: string;
+  readonly build: string | null;
+  readonly variant: string | null;
+  readonly sha256: string;
+  readonly md5: string;
+  /** LC_UUID of the fileset. */
+  readonly uuid: string | null;
+  /** Number of bundles in the fileset, the kernel not counted. */
+  readonly bundles: number | null;
+}
+
+/** What the person's last visit left behind; see visit-kit/receipt. Texts are as the script wrote them. */
+export interface ReceiptFact {
+  readonly visitId: string;
+  readonly nonce: string;
+  /** UTC, by the clock of recoveryOS: advisory. */
+  readonly writtenAt: string;
+  /** Exit status of each step that ran, e.g. {csrutil: 0, "configure-boot": 0, nvram: 1}. */
+  readonly steps: Readonly<Record<string, number>>;
+  /** `coih` read back after configure-boot, or null. */
+  readonly customKernel: string | null;
+  readonly outcome: string;
+}
+
+export interface VisitKitFact {
+  readonly visitId: string;
+  readonly quota: number;
+  readonly kcSha256: string;
+  readonly complete: boolean;
+}
+
+export interface Facts {
+  readonly schemaVersion: 1;
+  readonly os: OsFacts;
+  readonly kernel: KernelFacts;
+  readonly hardware: HardwareFacts;
+  readonly bootArgs: BootArgsFacts;
+  readonly sip: SipFacts;
+  readonly bootPolicy: BootPolicyFacts;
+  readonly volumes: VolumeFacts;
+  readonly fileVault: FileVaultStatus | null;
+  readonly mdm: { readonly enrolled: boolean | null; readonly userApproved: boolean | null };
+  readonly disk: { readonly freeBytes: number | null };
+  readonly kdks: readonly KdkFact[] | null;
+  readonly kernelCollections: readonly KernelCollectionFact[] | null;
+  /** Bundle ids of third-party kexts loaded from the auxiliary collection. */
+  readonly auxiliaryKexts: readonly string[] | null;
+  readonly update: {
+    readonly pending: readonly { readonly version: string; readonly build: string | null }[] | null;
+    readonly autoInstall: boolean | null;
+    readonly deferralDays: number | null;
+    readonly prepared: boolean | null;
+  };
+  readonly guests: {
+    /** Processes of running guests, macOS and Linux alike: an upper bound of macOS guests. */
+    readonly processesAtMost: number | null;
+    /** What kernel config and arguments in force allow; 2 on a release kernel. */
+    readonly derivedQuota: number | null;
+    readonly suspectedLeaked: number | null;
+  };
+  readonly boot: {
+    readonly sessionId: string | null;
+    /** Count of boots seen by this agent, from 1. */
+    readonly ordinal: number | null;
+    /** ISO time of the boot, by the Mac's clock. */
+    readonly time: string | null;
+  };
+  readonly visitKit: VisitKitFact | null;
+  readonly receipt: ReceiptFact | null;
+  /** Path of each fact that is null because it could not be read -> reason in plain words. */
+  readonly unknown: Readonly<Record<string, string>>;
+}
