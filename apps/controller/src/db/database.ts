@@ -1,0 +1,58 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import type pg from 'pg';
+import { uuidv7 } from '../common/ids.ts';
+import type { Prisma } from './generated/client.ts';
+import { PrismaClient } from './generated/client.ts';
+
+/** What a store works with: the client itself or an open transaction. */
+export type Tx = Prisma.TransactionClient;
+
+/** The one door to Postgres. Every change goes through `transaction`, together with its audit row. */
+export class Database {
+  readonly prisma: PrismaClient;
+
+  constructor(
+    readonly pool: pg.Pool,
+    /** The fleet and site of this instance: every row carries the site. */
+    readonly fleetId: string,
+    readonly siteId: string,
+  ) {
+    this.prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
+  }
+
+  /** Runs `work` in one transaction (READ COMMITTED, at most 15 s). Publish wake-ups only after it has returned. */
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.prisma.$transaction(work, { timeout: 15_000, maxWait: 10_000 });
+  }
+
+  async close(): Promise<void> {
+    await this.prisma.$disconnect();
+    await this.pool.end();
+  }
+}
+
+export interface AuditEntry {
+  /** `token:<name>`, `host:<id>` or `system:<part>`. */
+  readonly actor: string;
+  /** e.g. `policy.apply`, `visit.open`. */
+  readonly action: string;
+  readonly entity: string;
+  readonly entityId: string;
+  readonly before?: Prisma.InputJsonValue | null;
+  readonly after?: Prisma.InputJsonValue | null;
+  readonly at: Date;
+  readonly siteId: string;
+}
+
+/** Writes the audit row of a change, in the change's own transaction. */
+export async function writeAudit(tx: Tx, entry: AuditEntry): Promise<void> {
+  const { before, after, ...rest } = entry;
+  await tx.audit.create({
+    data: {
+      id: uuidv7(entry.at.getTime()),
+      ...rest,
+      ...(before != null && { before }),
+      ...(after != null && { after }),
+    },
+  });
+}

@@ -1,0 +1,22 @@
+import { uuidv7 } from '../common/ids.ts';
+import type { Tx } from './database.ts';
+import type { Prisma } from './generated/client.ts';
+
+export interface HostEventEntry {
+  readonly siteId: string;
+  readonly hostId: string;
+  readonly at: Date;
+  /** e.g. `state`, `plan`, `step.finished`, `visit.opened`, `session`. */
+  readonly kind: string;
+  readonly detail: Prisma.InputJsonObject;
+}
+
+/** Adds one line to a host's timeline. */
+export async function writeHostEvent(tx: Tx, entry: HostEventEntry): Promise<void> {
+  await tx.hostEvent.create({ data: { id: uuidv7(entry.at.getTime()), ...entry } });
+}
+
+/** Marks a host to be evaluated again, in the transaction of whatever may change the answer. Publish `due` after commit. */
+export async function markDue(tx: Tx, hostIds: readonly string[], now: Date): Promise<void> {
+  await tx.hostState.updateMany({ where: { hostId: { in: [...hostIds] } }, data: { dueAt: now } });
+}
