@@ -1,4 +1,5 @@
 export * from './boot-args.ts';
+export * from './errors.ts';
 export * from './evaluate-types.ts';
 export * from './facts.ts';
 export * from './findings.ts';

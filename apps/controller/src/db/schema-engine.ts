@@ -1,0 +1,103 @@
+/**
+ * Prisma's own schema engine as WASM, run in this process: it needs no binary from the internet, and the table
+ * `_prisma_migrations` stays as the Prisma CLI would write it. The API is internal to Prisma, hence the exact version pin
+ * and this one module.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { PrismaPg } from '@prisma/adapter-pg';
+import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
+
+export interface MigrationSource {
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** Where to connect: fields of a pg pool, or `{connectionString}`. */
+export type ConnectionSettings = ConstructorParameters<typeof PrismaPg>[0];
+
+interface Engine {
+  applyMigrations(input: unknown): Promise<{ appliedMigrationNames: string[] }>;
+  diff(input: unknown): Promise<{ stdout?: string | null; exitCode: number }>;
+  free?(): void;
+}
+
+interface EngineModule {
+  __wbg_set_wasm(exports: unknown): void;
+  SchemaEngine: { new: (options: unknown, log: () => void, adapter: unknown) => Promise<Engine> };
+}
+
+/** The part of the global WebAssembly that is used; Node's types leave it to the DOM's. */
+interface Wasm {
+  instantiate(
+    bytes: Uint8Array,
+    imports: Record<string, unknown>,
+  ): Promise<{ instance: { exports: Record<string, unknown> } }>;
+}
+
+const NO_FILTERS = { externalTables: [], externalEnums: [] };
+let loading: Promise<EngineModule> | null = null;
+
+async function loadModule(): Promise<EngineModule> {
+  const name = '@prisma/schema-engine-wasm/schema_engine_bg';
+  const entry = createRequire(import.meta.url).resolve(name);
+  const bg = (await import(name)) as unknown as EngineModule;
+  const bytes = readFileSync(join(dirname(entry), 'schema_engine_bg.wasm'));
+  const wasm = (globalThis as unknown as { WebAssembly: Wasm }).WebAssembly;
+  const { instance } = await wasm.instantiate(bytes, { './schema_engine_bg.js': bg });
+  bg.__wbg_set_wasm(instance.exports);
+  (instance.exports['__wbindgen_start'] as () => void)();
+  return bg;
+}
+
+async function withEngine<T>(
+  connection: ConnectionSettings,
+  schema: string,
+  work: (engine: Engine) => Promise<T>,
+): Promise<T> {
+  loading ??= loadModule();
+  const module = await loading;
+  const factory = bindMigrationAwareSqlAdapterFactory(new PrismaPg(connection));
+  const engine = await module.SchemaEngine.new({ datamodels: [['schema.prisma', schema]] }, () => {}, factory);
+  return work(engine);
+}
+
+/** Applies what is not applied yet, in order of name; returns the names applied now. A failed one blocks all later runs. */
+export async function applyMigrations(
+  connection: ConnectionSettings,
+  schema: string,
+  migrations: readonly MigrationSource[],
+): Promise<readonly string[]> {
+  return withEngine(connection, schema, async (engine) => {
+    const result = await engine.applyMigrations({
+      filters: NO_FILTERS,
+      migrationsList: {
+        baseDir: 'prisma/migrations',
+        shadowDbInitScript: '',
+        lockfile: { path: 'migration_lock.toml', content: 'provider = "postgresql"\n' },
+        migrationDirectories: migrations.map(({ name, sql }) => ({
+          path: name,
+          migrationFile: { path: 'migration.sql', content: { tag: 'ok', value: sql } },
+        })),
+      },
+    });
+    return result.appliedMigrationNames;
+  });
+}
+
+/** The SQL that leads from one schema text (null = an empty database) to another. Needs a connection only to exist. */
+export async function diffSchemas(connection: ConnectionSettings, from: string | null, to: string): Promise<string> {
+  return withEngine(connection, to, async (engine) => {
+    const files = (content: string) => [{ path: 'schema.prisma', content }];
+    const result = await engine.diff({
+      from: from === null ? { tag: 'empty' } : { tag: 'schemaDatamodel', files: files(from) },
+      to: { tag: 'schemaDatamodel', files: files(to) },
+      script: true,
+      exitCode: true,
+      shadowDatabaseUrl: null,
+      filters: NO_FILTERS,
+    });
+    return result.stdout ?? '';
+  });
+}
