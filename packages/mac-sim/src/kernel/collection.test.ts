@@ -30,8 +30,8 @@ const hasMacholib = existsSync(PYTHON) && spawnSync(PYTHON, ['-c', 'import macho
 
 const folder = mkdtempSync(join(tmpdir(), 'collection-'));
 const path = join(folder, 'VirtualMachine.kc');
-beforeAll(async () => {
-  await writeKernelCollection({ kernelFile, bundles, build: BUILD, out: path });
+beforeAll(() => {
+  writeKernelCollection({ kernelFile, bundles, build: BUILD, out: path });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -103,7 +103,8 @@ describe.skipIf(!hasMacholib)('kernel collection as python3-macholib reads it', 
     for (const { name, vmaddr, fileoff } of seen.segments)
       expect(BigInt(vmaddr) - BigInt(fileoff), name).toBe(0xfffffe0007000000n);
     expect(seen.kernelText).toBe(VERSION);
-    expect(seen.symbols).toEqual(['_version', '_osrelease', '_kernel_pmap']);
+    // Each symbol's address must lead to the version text: addresses were moved with the image.
+    expect(seen.symbols).toEqual(['_version', '_osrelease', '_kernel_pmap'].map((symbol) => [symbol, VERSION]));
   });
 });
 
@@ -150,7 +151,7 @@ for c, b in lc(h.commands, mach_o.LC_FILESET_ENTRY):
     if not entries:
         so, n, st, sz = [struct.unpack_from('<4I', x, 8) for k, x in inner if k == 2][0]
         for i in range(n):
-            sx, = struct.unpack_from('<I', raw, so + 16 * i); symbols.append(name(raw[st+sx:st+sx+80]))
+            sx, _, value = struct.unpack_from('<IIQ', raw, so + 16 * i); symbols.append([name(raw[st+sx:st+sx+80]), name(raw[value - 0xfffffe0007000000:][:300])])
     entries.append({'id': name(b), 'uuid': str(uuid.UUID(bytes=u)).upper(), 'fileoff': off, 'vmaddr': str(int(c.vmaddr))})
 print(json.dumps({'filetype': int(h.header.filetype), 'cputype': int(h.header.cputype), 'subtype': int(h.header.cpusubtype) & 0xffffff, 'uuid': ident(h.commands), 'entries': entries, 'segments': segments, 'kernelText': text, 'symbols': symbols}))
 `;

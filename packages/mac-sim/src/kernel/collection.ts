@@ -3,9 +3,7 @@
  * load commands of every entry count offsets from the start of the collection, and all link tables are merged into one
  * __LINKEDIT, so any reader can start at an entry's header. The LC_UUID follows from kernel, bundles and build.
  */
-import { mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { writeFileAtomic } from '../files.ts';
 import {
   ARM64E_KERNEL,
   align,
@@ -44,25 +42,10 @@ export interface CollectionSpec {
   readonly build: string;
 }
 
-/** Writes the collection to `out` (a temporary file beside it, synced, then renamed) and returns its LC_UUID. */
-export async function writeKernelCollection(
-  spec: CollectionSpec & { readonly out: string },
-): Promise<{ uuid: string }> {
+/** Writes the collection to `out`, whole or not at all, and returns its LC_UUID. */
+export function writeKernelCollection({ out, ...spec }: CollectionSpec & { readonly out: string }): { uuid: string } {
   const { uuid, bytes } = buildKernelCollection(spec);
-  const folder = mkdtempSync(join(dirname(spec.out), `.${basename(spec.out)}-`));
-  try {
-    const temporary = join(folder, 'collection');
-    const file = await open(temporary, 'wx', 0o644);
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    renameSync(temporary, spec.out);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  writeFileAtomic(out, bytes);
   return { uuid };
 }
 
