@@ -1,19 +1,20 @@
-/** Catalogue of findings: what can be wrong or worth knowing about a host. docs/findings.md is generated from it. */
-export type FindingSeverity = 'blocker' | 'warning' | 'note';
+/**
+ * Catalogue of findings: what can be wrong or worth knowing about a host, and the exact next step. A code never changes
+ * its meaning; docs/findings.md is generated from these rows.
+ */
+import { HOST_FINDINGS } from './finding-catalogue/host.ts';
+import { PREPARATION_FINDINGS } from './finding-catalogue/preparation.ts';
+import { PROOF_FINDINGS } from './finding-catalogue/proof.ts';
+import type { FindingRow } from './finding-catalogue/row.ts';
 
-interface FindingRow {
-  readonly severity: FindingSeverity;
-  readonly title: string;
-  /** The exact next step; `{name}` is filled from the finding's arguments. */
-  readonly nextStep: string;
-}
+export { FINDING_SEVERITIES, type FindingSeverity } from './finding-catalogue/row.ts';
 
-export const FINDINGS = {
-  HOST_INTEL: {
-    severity: 'blocker',
-    title: 'Not an Apple silicon Mac',
-    nextStep: 'Remove this Mac from the policy: only Apple silicon Macs have a guest quota that can be raised.',
-  },
-} as const satisfies Record<string, FindingRow>;
+/** The catalogue by subject, in the order of the document. */
+export const FINDING_GROUPS = {
+  'The Mac itself': HOST_FINDINGS,
+  'On the way to a visit': PREPARATION_FINDINGS,
+  'The proof': PROOF_FINDINGS,
+} as const satisfies Record<string, Readonly<Record<string, FindingRow>>>;
 
+export const FINDINGS = { ...HOST_FINDINGS, ...PREPARATION_FINDINGS, ...PROOF_FINDINGS };
 export type FindingCode = keyof typeof FINDINGS;

@@ -6,4 +6,5 @@ export * from './findings.ts';
 export * from './grant.ts';
 export * from './plan.ts';
 export * from './quota.ts';
+export * from './template.ts';
 export * from './visit-code.ts';

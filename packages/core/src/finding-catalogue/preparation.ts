@@ -1,0 +1,129 @@
+/** Findings on the way to a visit: KDK, kernel collection, consent, steps, and what must be so before a person goes. */
+import type { FindingRow } from './row.ts';
+
+export const PREPARATION_FINDINGS = {
+  KDK_NOT_IN_CATALOGUE: {
+    severity: 'blocker',
+    title: 'No KDK for build {build} in the catalogue',
+    nextStep:
+      'Download the Kernel Debug Kit for exactly build {build} from Apple and upload it (PUT /api/v1/kdks). A near build is not used.',
+  },
+  KDK_HUSK: {
+    severity: 'warning',
+    title: 'The installed KDK for build {build} lacks files',
+    nextStep: 'Nothing to do once the catalogue holds the KDK for build {build}: it is installed again.',
+  },
+  KDK_VARIANT_MISSING: {
+    severity: 'blocker',
+    title: 'The KDK for build {build} has no development kernel for {variant}',
+    nextStep: 'Use another build of macOS on this Mac: forked builds hold the kernels of some chips only.',
+  },
+  GRANT_MISSING: {
+    severity: 'blocker',
+    title: 'No grant covers this Mac',
+    nextStep:
+      'Approve an exception that names this Mac, quota {quota} and the arguments of the policy. Reason: {reason}',
+  },
+  GRANT_EXPIRED: {
+    severity: 'blocker',
+    title: 'The grant has expired',
+    nextStep: 'Renew the exception (it ended {expiresAt}), or take this Mac back to stock.',
+  },
+  GRANT_EXPIRES_SOON: {
+    severity: 'warning',
+    title: 'The grant ends in {days} day(s)',
+    nextStep: 'Renew the exception before {expiresAt}, or plan the way back to stock.',
+  },
+  BOOT_ARGS_FORBIDDEN: {
+    severity: 'blocker',
+    title: 'Boot arguments that no raise may be combined with',
+    nextStep:
+      'Remove {words} from the stored boot arguments on the Mac, or from the policy. Headroom never deletes an argument.',
+  },
+  BOOT_ARGS_FOREIGN: {
+    severity: 'blocker',
+    title: 'Boot arguments are stored that the exception does not name',
+    nextStep: 'Name {words} in the exception, or remove them on the Mac with nvram.',
+  },
+  BOOT_ARGS_NOT_ALLOWED: {
+    severity: 'blocker',
+    title: 'The policy asks for a boot argument that is neither on the allow-list nor named by the exception',
+    nextStep: 'Take {words} out of the policy, or name them in the exception.',
+  },
+  BOOT_ARGS_TOO_LONG: {
+    severity: 'blocker',
+    title: 'The boot arguments do not fit into 1024 bytes',
+    nextStep: 'Remove arguments on the Mac, or from the policy, until the line fits.',
+  },
+  STEP_FAILED: {
+    severity: 'warning',
+    title: 'The step {kind} failed with {code}',
+    nextStep: '{remedy} Next try: {retryAt}.',
+  },
+  STEP_FAILED_FOR_GOOD: {
+    severity: 'blocker',
+    title: 'The step {kind} failed with {code} and is not tried again',
+    nextStep: '{remedy} Then retry the plan.',
+  },
+  NOT_STARTUP_DEFAULT: {
+    severity: 'blocker',
+    title: 'This system is not the default startup volume',
+    nextStep: 'Select {volume} in System Settings > General > Startup Disk, restart, and wait for new facts.',
+  },
+  NO_VOLUME_OWNER: {
+    severity: 'blocker',
+    title: 'No user of this Mac is a volume owner',
+    nextStep:
+      'Let an admin account with a password log in once (`diskutil apfs listUsers /` must say Volume Owner: Yes), then `diskutil apfs updatePreboot /`.',
+  },
+  AUXILIARY_KEXTS: {
+    severity: 'blocker',
+    title: 'Third-party kernel extensions are loaded',
+    nextStep: 'Remove {kexts}: they are linked to the stock kernel and do not load with a custom one.',
+  },
+  KERNEL_NEEDS_ARGUMENT: {
+    severity: 'warning',
+    title: 'This development kernel is known to panic without {word}',
+    nextStep: 'Add {word} to the policy and to the exception before the visit.',
+  },
+  POLICY_ALREADY_LOWERED: {
+    severity: 'note',
+    title: 'The boot policy is lowered already, not by a visit',
+    nextStep: 'Find out who lowered it and why; a visit goes on from where it stands.',
+  },
+  OTHER_OBJECT_IN_POLICY: {
+    severity: 'warning',
+    title: 'The boot policy names a custom kernel that is not known to be ours',
+    nextStep: 'Find out who installed it. The next visit replaces it.',
+  },
+  DISK_TOO_SMALL: {
+    severity: 'warning',
+    title: 'Little free space for KDK and kernel collection',
+    nextStep: 'Free space on the Data volume until {needed} GB are free.',
+  },
+  UPDATE_PREPARED: {
+    severity: 'warning',
+    title: 'A macOS update is prepared and may install at the next shutdown',
+    nextStep: 'Install it, or remove it, before the visit: an update takes the quota back.',
+  },
+  UPDATE_PENDING: {
+    severity: 'warning',
+    title: 'A macOS update is offered',
+    nextStep: 'Defer {updates} by MDM, or update first and raise afterwards: an update takes the quota back.',
+  },
+  UPDATES_INSTALL_THEMSELVES: {
+    severity: 'warning',
+    title: 'macOS updates install by themselves',
+    nextStep: 'Switch automatic installation off, or defer updates by MDM: an update takes the quota back.',
+  },
+  FILEVAULT_ON: {
+    severity: 'note',
+    title: 'FileVault is on: each restart stops at the unlock screen',
+    nextStep: 'Plan for somebody to sign in after each restart.',
+  },
+  GUESTS_RUNNING: {
+    severity: 'note',
+    title: 'Guests are running',
+    nextStep: 'Stop up to {guests} guest(s) before the shutdown.',
+  },
+} as const satisfies Record<string, FindingRow>;

@@ -1,0 +1,103 @@
+/** Findings about the proof: what keeps a host from being called raised, or back at stock. */
+import type { FindingRow } from './row.ts';
+
+export const PROOF_FINDINGS = {
+  HALF_DONE: {
+    severity: 'warning',
+    title: 'A visit was broken off: the boot policy is lowered, no custom kernel is installed',
+    nextStep: 'Make the visit again; it goes on from where it stands.',
+  },
+  OBJECT_NOT_BOOTED: {
+    severity: 'warning',
+    title: 'The custom kernel is installed and the stock kernel still runs',
+    nextStep: 'Restart the Mac.',
+  },
+  FOREIGN_KERNEL: {
+    severity: 'blocker',
+    title: 'A custom kernel runs that is not the one built here',
+    nextStep: 'Find out who installed it, then make a raise visit: it installs the kernel collection built here.',
+  },
+  NOT_PROVABLE: {
+    severity: 'blocker',
+    title: 'Which kernel collection runs cannot be read on this build',
+    nextStep:
+      'Run `sysctl kern.filesetuuid` on the Mac. If it does not exist there, this build cannot be proven: nothing weaker counts.',
+  },
+  DRIFTED: {
+    severity: 'blocker',
+    title: 'Was raised, and is not any more',
+    nextStep: 'Make a raise visit when it is planned. If macOS was updated, defer updates from now on.',
+  },
+  CUSTOM_KERNEL_GONE: {
+    severity: 'blocker',
+    title: 'The boot policy names no custom kernel any more',
+    nextStep: 'Make a raise visit: the next restart starts the stock kernel.',
+  },
+  ARGS_FILTERED: {
+    severity: 'blocker',
+    title: 'Boot arguments are filtered: SIP was switched on again',
+    nextStep: 'Make a raise visit; in it, SIP is switched off again. Find out who ran `csrutil enable`.',
+  },
+  OLD_KERNEL_NEW_SYSTEM: {
+    severity: 'blocker',
+    title: 'The kernel collection was built for build {kcBuild}, the system is {build}',
+    nextStep: 'Let the agent build one for {build}, then make a raise visit. Defer updates from now on.',
+  },
+  QUOTA_NOT_IN_FORCE: {
+    severity: 'warning',
+    title: 'The running kernel was not given the quota',
+    nextStep: 'Restart the Mac once `{word}` is stored; the agent stores it when a grant covers it.',
+  },
+  QUOTA_OTHER_VALUE: {
+    severity: 'warning',
+    title: 'The running kernel was given another quota',
+    nextStep: 'Restart the Mac once `{word}` is stored; the agent stores it when a grant covers it.',
+  },
+  HYPERVISOR_NOT_IN_FORCE: {
+    severity: 'warning',
+    title: 'The running kernel was not given `hypervisor=0x1`, so it ignores the quota',
+    nextStep: 'Restart the Mac once `hypervisor=0x1` is stored; the agent stores it when a grant covers it.',
+  },
+  BOOT_BEFORE_VISIT: {
+    severity: 'warning',
+    title: 'This boot is older than the visit, so it proves nothing about it',
+    nextStep: 'Restart the Mac once.',
+  },
+  EXTRA_ARGS_NOT_IN_FORCE: {
+    severity: 'warning',
+    title: 'The running kernel was not given every argument of the policy',
+    nextStep: 'Restart the Mac once {words} are stored.',
+  },
+  ARGS_NOT_STORED: {
+    severity: 'warning',
+    title: 'Raised, and the next restart would lose it: the stored boot arguments differ',
+    nextStep: 'Nothing to do while a grant covers it: the agent stores them again. Find out who changed them.',
+  },
+  KC_PURGED: {
+    severity: 'note',
+    title: 'The kernel collection file is gone; the copy that boots is not',
+    nextStep: 'Nothing to do. The next visit needs it built again.',
+  },
+  KDK_PURGED: {
+    severity: 'note',
+    title: 'The KDK is gone or incomplete',
+    nextStep: 'Nothing to do. The next kernel collection needs it installed again.',
+  },
+  GUEST_SLOTS_LEAKED: {
+    severity: 'warning',
+    title: 'Guest slots seem to be leaked',
+    nextStep: 'Restart the Mac when its guests allow: only that frees {leaked} slot(s).',
+  },
+  STILL_RAISED: {
+    severity: 'warning',
+    title: 'Stock is wanted, and the host is still raised',
+    nextStep:
+      'Take it back by hand, as Headroom does not yet plan this: `sudo nvram -d boot-args` in macOS (or restore the earlier value), then in recoveryOS `csrutil enable`, answer y, restart.',
+  },
+  STILL_LOWERED: {
+    severity: 'warning',
+    title: 'Stock is wanted, and something of a raise is still there',
+    nextStep:
+      'Take it back by hand, as Headroom does not yet plan this: remove the quota from the stored boot arguments in macOS, then in recoveryOS `csrutil enable`, answer y, restart.',
+  },
+} as const satisfies Record<string, FindingRow>;
