@@ -4,7 +4,7 @@ import pg from 'pg';
 import { uuidv7 } from '../common/ids.ts';
 import { logger } from '../common/log.ts';
 import { Database } from './database.ts';
-import { EmbeddedPostgres } from './postgres/embedded.ts';
+import { EmbeddedPostgres, type PostgresAddress } from './postgres/embedded.ts';
 import { applyMigrations, type MigrationSource } from './schema-engine.ts';
 
 const log = logger('database');
@@ -19,10 +19,13 @@ export interface OpenDatabaseOptions {
   readonly fleetName: string;
 }
 
+/** How to reach Postgres: a URL, or the socket of the embedded one. */
+export type PostgresConnection = { readonly connectionString: string } | PostgresAddress;
+
 export interface OpenedDatabase {
   readonly database: Database;
   /** For whoever needs connections of its own (the queue). */
-  readonly connection: pg.PoolConfig;
+  readonly connection: PostgresConnection;
   readonly stop: () => Promise<void>;
 }
 
@@ -50,7 +53,7 @@ export async function openDatabase({ stateDir, databaseUrl, fleetName }: OpenDat
   }
 }
 
-async function migrate(connection: pg.PoolConfig): Promise<void> {
+async function migrate(connection: PostgresConnection): Promise<void> {
   const schema = await readFile(new URL('schema.prisma', PRISMA_FOLDER), 'utf8');
   const applied = await applyMigrations(connection, schema, await readMigrations());
   if (applied.length > 0) log(`migrations applied: ${applied.join(', ')}`);
