@@ -14,6 +14,9 @@ export const EXTRA_ARGS_ALLOWED: Readonly<Record<string, string>> = {
   '-unsafe_kernel_text': 'Cures the amcc_rorgn panic of 14.x development kernels on T6000.',
 };
 
+/** A number other than 0 as the kernel reads one: hex, decimal, or octal after a leading 0. */
+const NOT_ZERO = /^(0[xX]0*[1-9a-fA-F][0-9a-fA-F]*|[1-9][0-9]*|0+[1-7][0-7]*)$/;
+
 /** Keys that Headroom sets itself. */
 const OWN_KEYS = ['kcsuffix', HYPERVISOR_ARG, QUOTA_ARG] as const;
 
@@ -35,9 +38,15 @@ export function parseBootArgs(line: string): readonly BootArg[] {
     .split(/[ \t]+/)
     .filter((word) => word !== '')
     .map((word) => {
-      const at = word.indexOf('=');
-      return at < 0 ? { key: word, value: null, word } : { key: word.slice(0, at), value: word.slice(at + 1), word };
+      const key = bootArgKey(word);
+      return { key, value: key === word ? null : word.slice(key.length + 1), word };
     });
+}
+
+/** Text before the first `=`, or the whole word. */
+export function bootArgKey(word: string): string {
+  const at = word.indexOf('=');
+  return at < 0 ? word : word.slice(0, at);
 }
 
 /** The quota that a line asks for: null when it has none, NaN when its value can't be read as the kernel would. First key wins. */
@@ -53,7 +62,7 @@ export function quotaInBootArgs(line: string): number | null {
 /** true when `hypervisor=` is given with a value other than 0: without it a development kernel ignores the quota. */
 export function hypervisorInBootArgs(line: string): boolean {
   const arg = parseBootArgs(line).find(({ key }) => key === HYPERVISOR_ARG);
-  return arg !== undefined && arg.value !== null && /^(0[xX])?0*[1-9a-fA-F][0-9a-fA-F]*$/.test(arg.value);
+  return typeof arg?.value === 'string' && NOT_ZERO.test(arg.value);
 }
 
 /** The words that Headroom itself needs for this quota. `kcsuffix` is set for tools that look for it and is never evidence. */
@@ -66,7 +75,7 @@ export type MergeResult =
   | { readonly ok: true; readonly line: string }
   | {
       readonly ok: false;
-      readonly code: 'BOOT_ARGS_FORBIDDEN' | 'BOOT_ARGS_FOREIGN' | 'BOOT_ARGS_TOO_LONG';
+      readonly code: 'BOOT_ARGS_FORBIDDEN' | 'BOOT_ARGS_FOREIGN' | 'BOOT_ARGS_NOT_ALLOWED' | 'BOOT_ARGS_TOO_LONG';
       readonly words: readonly string[];
     };
 
@@ -82,18 +91,27 @@ export interface MergeInput {
 
 /**
  * The line to store for this quota. Foreign words stay when the exception names them and block otherwise; forbidden ones
- * always block. Nothing is deleted silently; each key stands once.
+ * always block, also when the policy asks for them or the exception names them. Nothing is deleted silently; each key
+ * stands once. Merging its own answer again gives the same line.
  */
 export function mergeBootArgs({ stored, quota, extra, granted }: MergeInput): MergeResult {
   const foreign = parseBootArgs(stored ?? '').filter(({ key, word }) => !isOwnKey(key) && !extra.includes(word));
-  const forbidden = foreign.filter(({ key }) => isForbiddenArg(key)).map(({ word }) => word);
+  const words = unique([...quotaWords(quota), ...extra, ...foreign.map(({ word }) => word)]);
+  const forbidden = words.filter((word) => isForbiddenArg(bootArgKey(word)));
   if (forbidden.length > 0) return { ok: false, code: 'BOOT_ARGS_FORBIDDEN', words: forbidden };
+  const notAllowed = extra.filter((word) => !isAllowedExtra(word, granted));
+  if (notAllowed.length > 0) return { ok: false, code: 'BOOT_ARGS_NOT_ALLOWED', words: notAllowed };
   const notGranted = foreign.filter(({ word }) => !granted.includes(word)).map(({ word }) => word);
   if (notGranted.length > 0) return { ok: false, code: 'BOOT_ARGS_FOREIGN', words: notGranted };
-  const words = unique([...quotaWords(quota), ...extra, ...foreign.map(({ word }) => word)]);
   const line = words.join(' ');
-  if (line.length > BOOT_ARGS_BYTES_MAX) return { ok: false, code: 'BOOT_ARGS_TOO_LONG', words };
+  if (utf8Bytes(line) > BOOT_ARGS_BYTES_MAX) return { ok: false, code: 'BOOT_ARGS_TOO_LONG', words };
   return { ok: true, line };
+}
+
+/** One word without blanks, on the allow-list or named by the exception, and not a key that Headroom sets itself. */
+function isAllowedExtra(word: string, granted: readonly string[]): boolean {
+  const named = Object.hasOwn(EXTRA_ARGS_ALLOWED, word) || granted.includes(word);
+  return named && word !== '' && !/\s/.test(word) && !isOwnKey(bootArgKey(word));
 }
 
 export function isForbiddenArg(key: string): boolean {
@@ -115,9 +133,19 @@ export function extraWords(line: string): readonly string[] {
 function unique(words: readonly string[]): readonly string[] {
   const seen = new Set<string>();
   return words.filter((word) => {
-    const key = word.split('=', 1)[0] ?? word;
+    const key = bootArgKey(word);
     if (seen.has(key)) return false;
     seen.add(key);
     return true;
   });
+}
+
+function utf8Bytes(text: string): number {
+  return [...text].reduce((sum, char) => sum + utf8BytesOf(char.codePointAt(0) ?? 0), 0);
+}
+
+function utf8BytesOf(codePoint: number): number {
+  if (codePoint < 0x80) return 1;
+  if (codePoint < 0x800) return 2;
+  return codePoint < 0x10000 ? 3 : 4;
 }

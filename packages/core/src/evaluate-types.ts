@@ -43,13 +43,21 @@ export interface EvaluateIntent {
   readonly quota: number;
   readonly extraArgs: readonly string[];
   /** Is there a grant that covers this host, quota and arguments now? Its end, and why not. */
-  readonly grant: { readonly covers: boolean; readonly expiresAt: string | null; readonly reason: string | null };
+  readonly grant: {
+    readonly covers: boolean;
+    readonly expiresAt: string | null;
+    readonly reason: string | null;
+    /** Exact words the exception names beyond the quota's own; foreign stored words among them may stay. Absent = none. */
+    readonly extraArgs?: readonly string[];
+  };
 }
 
 /** What the controller remembers of a host between reports. */
 export interface HostRecord {
   /** The kernel collection that this Mac built for Headroom last. */
   readonly kc: KcResult | null;
+  /** Collections that this Mac built before that one; tells an older kernel of ours from a foreign one. Absent = none. */
+  readonly olderKcs?: readonly KcResult[];
   /** The kit that lies on the Mac for the present visit. */
   readonly kit: {
     readonly visitId: string;
@@ -80,6 +88,8 @@ export interface OpenWork {
     readonly code: string;
     readonly detail: string;
     readonly at: string;
+    /** When it may be tried again, see `retryAfterFailure`; null = not before somebody changed something. */
+    readonly retryAt: string | null;
   } | null;
 }
 
@@ -97,6 +107,8 @@ export interface EvaluateInput {
   readonly work: OpenWork;
   readonly presence: Presence;
   readonly catalogue: Catalogue;
+  /** Id for the visit of a `place_kit` step, should one be planned: ids are made by the app, never in here. */
+  readonly newVisitId: string;
   readonly now: Date;
 }
 

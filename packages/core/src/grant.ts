@@ -2,6 +2,8 @@
  * Grant: the signed consent without which no agent lowers anything. It names hosts, the highest quota, the exact extra
  * arguments and the expiry; it is signed (Ed25519) over exactly the bytes that are stored and sent.
  */
+import { bootArgKey, isForbiddenArg } from './boot-args.ts';
+import { QUOTA_MAX, QUOTA_STOCK } from './quota.ts';
 
 export interface GrantPayload {
   readonly schemaVersion: 1;
@@ -10,7 +12,7 @@ export interface GrantPayload {
   /** Hardware UUIDs, frozen at approval; upper case, sorted. */
   readonly hostUuids: readonly string[];
   readonly quotaMax: number;
-  /** Arguments beyond the quota's own (see bootArgs.ts), exact words, sorted. */
+  /** Arguments beyond the quota's own (see boot-args.ts), exact words, sorted. */
   readonly extraArgs: readonly string[];
   readonly notBefore: string;
   readonly expiresAt: string;
@@ -76,7 +78,11 @@ export function encodeGrant(grant: GrantPayload): string {
   });
 }
 
-/** Decides whether this signed grant allows this use, now. The signature is checked before anything in the payload is believed. */
+/**
+ * Decides whether this signed grant allows this use, now. The signature is checked before anything in the payload is believed.
+ * Comparisons are written so that what is not a number or not a time is refused. A forbidden argument stays forbidden
+ * even if a grant names it.
+ */
 export function checkGrant(signed: SignedGrant | null, use: GrantUse, verify: VerifySignature): GrantCheck {
   if (signed === null) return refuse('GRANT_MISSING', 'a signed grant', 'none');
   if (!verify(signed.payload, signed.signature, signed.keyId))
@@ -88,7 +94,7 @@ export function checkGrant(signed: SignedGrant | null, use: GrantUse, verify: Ve
 
 function checkScope(grant: GrantPayload, use: GrantUse): GrantCheck {
   const hostUuid = use.hostUuid.toUpperCase();
-  const extra = use.extraArgs.filter((arg) => !grant.extraArgs.includes(arg));
+  const extra = use.extraArgs.filter((arg) => !grant.extraArgs.includes(arg) || isForbiddenArg(bootArgKey(arg)));
   if (grant.simulation !== use.simulated)
     return refuse(
       'GRANT_SIMULATION_MISMATCH',
@@ -96,16 +102,23 @@ function checkScope(grant: GrantPayload, use: GrantUse): GrantCheck {
       grant.simulation ? 'a simulation grant' : 'a grant for real Macs',
     );
   if (grant.fleetId !== use.fleetId) return refuse('GRANT_OTHER_FLEET', use.fleetId, grant.fleetId);
-  if (!grant.hostUuids.includes(hostUuid))
+  if (!grant.hostUuids.some((uuid) => uuid.toUpperCase() === hostUuid))
     return refuse('GRANT_OTHER_HOST', hostUuid, `${grant.hostUuids.length} other host(s)`);
-  if (use.quota > grant.quotaMax) return refuse('GRANT_QUOTA_EXCEEDED', `at most ${grant.quotaMax}`, String(use.quota));
+  if (!(use.quota <= grant.quotaMax))
+    return refuse('GRANT_QUOTA_EXCEEDED', `at most ${grant.quotaMax}`, String(use.quota));
   if (extra.length > 0)
     return refuse('GRANT_ARGS_EXCEEDED', `only: ${grant.extraArgs.join(' ') || '(none)'}`, extra.join(' '));
-  if (use.now.getTime() < Date.parse(grant.notBefore))
-    return refuse('GRANT_NOT_YET_VALID', `from ${grant.notBefore}`, use.now.toISOString());
-  if (!(use.now.getTime() < Date.parse(grant.expiresAt)))
-    return refuse('GRANT_EXPIRED', `before ${grant.expiresAt}`, use.now.toISOString());
+  const now = use.now.getTime();
+  if (!(now >= Date.parse(grant.notBefore)))
+    return refuse('GRANT_NOT_YET_VALID', `from ${grant.notBefore}`, showTime(use.now));
+  if (!(now < Date.parse(grant.expiresAt)))
+    return refuse('GRANT_EXPIRED', `before ${grant.expiresAt}`, showTime(use.now));
   return { ok: true, grant };
+}
+
+/** A clock that gives no time must end in a refusal, not in an exception. */
+function showTime(time: Date): string {
+  return Number.isNaN(time.getTime()) ? 'no valid time' : time.toISOString();
 }
 
 function refuse(code: GrantRefusal, expected: string, seen: string): GrantCheck {
@@ -131,11 +144,15 @@ function isGrant(value: unknown): value is GrantPayload {
     strings.every((key) => typeof grant[key] === 'string') &&
     !Number.isNaN(Date.parse(String(grant['notBefore']))) &&
     !Number.isNaN(Date.parse(String(grant['expiresAt']))) &&
-    Number.isInteger(grant['quotaMax']) &&
+    isQuota(grant['quotaMax']) &&
     isStrings(grant['hostUuids']) &&
     isStrings(grant['extraArgs']) &&
     typeof grant['simulation'] === 'boolean'
   );
+}
+
+function isQuota(value: unknown): boolean {
+  return Number.isInteger(value) && Number(value) >= QUOTA_STOCK && Number(value) <= QUOTA_MAX;
 }
 
 function isStrings(value: unknown): value is string[] {

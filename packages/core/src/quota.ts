@@ -15,6 +15,7 @@ export type QuotaParse =
   | { readonly ok: false; readonly reason: string };
 
 const DECIMAL = /^(0|[1-9][0-9]*)$/;
+const SHOWN_CHARS_MAX = 40;
 const HEX = /^0[xX][0-9a-fA-F]+$/;
 
 /**
@@ -25,13 +26,18 @@ export function parseQuota(input: string | number): QuotaParse {
   if (typeof input === 'number') return checkRange(input, String(input));
   const text = input.trim();
   if (text.toLowerCase() === 'stock') return { ok: true, quota: QUOTA_STOCK };
-  if (HEX.test(text)) return checkRange(Number.parseInt(text.slice(2), 16), text);
-  if (DECIMAL.test(text)) return checkRange(Number(text), text);
+  if (HEX.test(text)) return checkRange(Number.parseInt(text.slice(2), 16), shorten(text));
+  if (DECIMAL.test(text)) return checkRange(Number(text), shorten(text));
   return { ok: false, reason: notANumberReason(text) };
 }
 
+/** What a caller sent may be a megabyte long; an answer repeats its start only. */
+function shorten(text: string): string {
+  return text.length > SHOWN_CHARS_MAX ? `${text.slice(0, SHOWN_CHARS_MAX)}...` : text;
+}
+
 function notANumberReason(text: string): string {
-  const shown = JSON.stringify(text.slice(0, 40));
+  const shown = JSON.stringify(shorten(text));
   if (text === '') return 'A quota is needed: "stock", or a number of guests from 3 to 2147483647.';
   if (/^0[0-9]+$/.test(text))
     return `${shown} has a leading 0, which the kernel reads as octal. Write it without the 0, or as hex (0x...).`;
