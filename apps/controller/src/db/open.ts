@@ -33,7 +33,7 @@ export interface OpenedDatabase {
 export async function openDatabase({ stateDir, databaseUrl, fleetName }: OpenDatabaseOptions): Promise<OpenedDatabase> {
   const embedded = databaseUrl === null ? new EmbeddedPostgres(stateDir) : null;
   await embedded?.start();
-  const connection: pg.PoolConfig =
+  const connection: PostgresConnection =
     embedded === null ? { connectionString: databaseUrl ?? '' } : { ...embedded.address };
   try {
     await migrate(connection);

@@ -1,0 +1,75 @@
+// What every launcher needs before it can do its work: the right Node, the dependencies, a build. Uses nothing but Node.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+const NODE_MIN = [20, 19];
+
+export function checkNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > NODE_MIN[0] || (major === NODE_MIN[0] && minor >= NODE_MIN[1])) return;
+  fail(`Headroom needs Node ${NODE_MIN.join('.')} or newer; this is ${process.versions.node}.`);
+}
+
+/** Installs what package-lock.json says, when node_modules is missing or older than the lockfile. Returns ms spent. */
+export function ensureInstalled() {
+  const from = Date.now();
+  const marker = join(root, 'node_modules/.package-lock.json');
+  if (existsSync(marker) && mtime(marker) >= mtime(join(root, 'package-lock.json'))) return 0;
+  say('installing dependencies (npm ci), about half a minute...');
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { shell: process.platform === 'win32' });
+  return Date.now() - from;
+}
+
+/** Generates the database client when the schema is newer, and compiles. Returns ms spent. */
+export function ensureBuilt() {
+  const from = Date.now();
+  const client = join(root, 'apps/controller/src/db/generated/client.ts');
+  if (!existsSync(client) || mtime(client) < mtime(join(root, 'prisma/schema.prisma')))
+    node('scripts/generate-prisma.mjs');
+  node('node_modules/typescript/bin/tsc', ['-b']);
+  return Date.now() - from;
+}
+
+/** A launcher's way to a built program. */
+export async function runBuilt(path) {
+  checkNode();
+  const file = join(root, path);
+  if (!existsSync(file)) fail(`${path} is not built yet. Run \`npm run build\` in ${root} first.`);
+  await import(file);
+}
+
+export function node(script, args = [], options = {}) {
+  run(process.execPath, [join(root, script), ...args], options);
+}
+
+export function run(command, args, options = {}) {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
+  if (error) fail(`${command}: ${error.message}`);
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+export function newest(folder) {
+  return Math.max(
+    0,
+    ...readdirSync(folder, { withFileTypes: true, recursive: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => mtime(join(entry.parentPath ?? entry.path, entry.name))),
+  );
+}
+
+export function say(text) {
+  process.stderr.write(`headroom: ${text}\n`);
+}
+
+function mtime(path) {
+  return statSync(path).mtimeMs;
+}
+
+function fail(text) {
+  say(text);
+  process.exit(1);
+}
