@@ -1,0 +1,154 @@
+/**
+ * Checks facts that came over the wire. The rules are those of schema/facts.schema.json (a test holds both together);
+ * written by hand so that neither agent nor controller needs a schema library for it.
+ */
+import type {
+  BootArgsFacts,
+  BootPolicyFacts,
+  Facts,
+  HardwareFacts,
+  KdkFact,
+  KernelCollectionFact,
+  KernelFacts,
+  OsFacts,
+  ReceiptFact,
+  SipFacts,
+  VisitKitFact,
+  VolumeFacts,
+  VolumeOwner,
+} from './facts.ts';
+import {
+  bool,
+  type Check,
+  count,
+  exactly,
+  fields,
+  integer,
+  listOf,
+  mapOf,
+  matching,
+  nullable,
+  oneOf,
+  text,
+} from './shape.ts';
+
+export type FactsCheck =
+  | { readonly ok: true; readonly facts: Facts }
+  | { readonly ok: false; readonly problem: string };
+
+/** Every key of T has its check: a new fact without one does not compile. */
+type Shape<T> = Record<keyof T, Check>;
+
+const maybeText = nullable(text);
+const maybeBool = nullable(bool);
+const maybeCount = nullable(count);
+const customKernel = matching(/^(absent|[0-9A-F]{96})$/, '96 upper-case hex digits or "absent"');
+
+const os: Shape<OsFacts> = { version: maybeText, build: maybeText, extra: maybeText, baseBuild: maybeText };
+const kernel: Shape<KernelFacts> = {
+  config: nullable(oneOf('release', 'development', 'kasan', 'other')),
+  variant: maybeText,
+  darwin: maybeText,
+  xnu: maybeText,
+  versionText: maybeText,
+  uuid: maybeText,
+  filesetUuid: maybeText,
+};
+const hardware: Shape<HardwareFacts> = {
+  model: maybeText,
+  chip: maybeText,
+  appleSilicon: maybeBool,
+  virtualMachine: maybeBool,
+  uuid: maybeText,
+  serial: maybeText,
+};
+const bootArgs: Shape<BootArgsFacts> = { inForce: maybeText, storedPresent: maybeBool, stored: maybeText };
+const sip: Shape<SipFacts> = {
+  status: nullable(oneOf('enabled', 'disabled', 'custom')),
+  flags: nullable(mapOf(bool)),
+};
+const bootPolicy: Shape<BootPolicyFacts> = {
+  securityMode: nullable(oneOf('full', 'reduced', 'permissive')),
+  customKernel: nullable(customKernel),
+  bootArgsFiltering: maybeBool,
+  sip0: maybeText,
+  paired: maybeBool,
+};
+const owner: Shape<VolumeOwner> = { user: maybeText, uuid: text };
+const volumes: Shape<VolumeFacts> = {
+  systemUuid: maybeText,
+  dataUuid: maybeText,
+  group: maybeText,
+  systemName: maybeText,
+  owners: nullable(listOf(fields(owner))),
+  startupDefault: maybeBool,
+};
+const kdk: Shape<KdkFact> = {
+  version: text,
+  build: text,
+  complete: bool,
+  variants: listOf(text),
+  reason: maybeText,
+};
+const kernelCollection: Shape<KernelCollectionFact> = {
+  path: text,
+  build: maybeText,
+  variant: maybeText,
+  sha256: text,
+  md5: text,
+  uuid: maybeText,
+  bundles: maybeCount,
+};
+const visitKit: Shape<VisitKitFact> = { visitId: text, quota: integer, kcSha256: text, complete: bool };
+const receipt: Shape<ReceiptFact> = {
+  visitId: text,
+  nonce: text,
+  writtenAt: text,
+  steps: mapOf(integer),
+  customKernel: maybeText,
+  outcome: text,
+};
+const mdm: Shape<Facts['mdm']> = { enrolled: maybeBool, userApproved: maybeBool };
+const disk: Shape<Facts['disk']> = { freeBytes: maybeCount };
+const update: Shape<Facts['update']> = {
+  pending: nullable(listOf(fields({ version: text, build: maybeText }))),
+  autoInstall: maybeBool,
+  deferralDays: maybeCount,
+  prepared: maybeBool,
+};
+const guests: Shape<Facts['guests']> = {
+  processesAtMost: maybeCount,
+  derivedQuota: nullable(integer),
+  suspectedLeaked: maybeCount,
+};
+const boot: Shape<Facts['boot']> = { sessionId: maybeText, ordinal: maybeCount, time: maybeText };
+
+const facts: Shape<Facts> = {
+  schemaVersion: exactly(1),
+  os: fields(os),
+  kernel: fields(kernel),
+  hardware: fields(hardware),
+  bootArgs: fields(bootArgs),
+  sip: fields(sip),
+  bootPolicy: fields(bootPolicy),
+  volumes: fields(volumes),
+  fileVault: nullable(oneOf('on', 'off', 'encrypting', 'decrypting')),
+  mdm: fields(mdm),
+  disk: fields(disk),
+  kdks: nullable(listOf(fields(kdk))),
+  kernelCollections: nullable(listOf(fields(kernelCollection))),
+  auxiliaryKexts: nullable(listOf(text)),
+  update: fields(update),
+  guests: fields(guests),
+  boot: fields(boot),
+  visitKit: nullable(fields(visitKit)),
+  receipt: nullable(fields(receipt)),
+  unknown: mapOf(text),
+};
+const check = fields(facts);
+
+/** Facts out of parsed JSON: additional fields are tolerated, a wrong type or a missing field is refused with its path. */
+export function factsFromUnknown(json: unknown): FactsCheck {
+  const problem = check(json, '');
+  return problem === null ? { ok: true, facts: json as Facts } : { ok: false, problem };
+}
