@@ -1,0 +1,49 @@
+/**
+ * csrutil: System Integrity Protection, read only (it is changed by a person in recoveryOS). Seen: 10.11 to 27; the
+ * indent is a tab or eight blanks, the final dot may lack, and a refusal may exit 0: the text counts.
+ */
+import type { SipStatus } from '@headroom/core';
+import { known, type Reading, unknown } from './reading.ts';
+import { linesOf, quote } from './text.ts';
+import { type Output, readTool, type ToolContext } from './tool.ts';
+
+export const CSRUTIL = '/usr/bin/csrutil';
+export const csrutilStatusArgs = (): readonly string[] => ['status'];
+
+export interface Sip {
+  readonly status: SipStatus;
+  /** Label as printed -> enabled. Only for `custom`. */
+  readonly flags: Readonly<Record<string, boolean>> | null;
+}
+
+export function readCsrutil(context: ToolContext): Promise<Reading<Sip>> {
+  return readTool(context, { path: CSRUTIL, args: csrutilStatusArgs() }, parseCsrutil);
+}
+
+export function parseCsrutil({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<Sip> {
+  const lines = linesOf(stdout);
+  const STATUS =
+    /^\s*System Integrity Protection status:\s*(enabled|disabled|unknown)\s*(\(Custom Configuration\))?\.?\s*$/;
+  const match = lines.map((line) => STATUS.exec(line)).find((found) => found !== null);
+  if (match === undefined) return unknown(`csrutil printed no status: ${quote(stdout, stderr)}`);
+  if (match[2] !== undefined) return known({ status: 'custom', flags: flagsOf(lines) });
+  if (match[1] === 'unknown') return unknown('csrutil itself says that the status is unknown');
+  return known({ status: match[1] === 'enabled' ? 'enabled' : 'disabled', flags: null });
+}
+
+/** Status of the signed system volume, from `csrutil authenticated-root status`. */
+export function parseAuthenticatedRoot({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<boolean> {
+  const match = /^\s*Authenticated Root status:\s*(enabled|disabled)\.?\s*$/m.exec(linesOf(stdout).join('\n'));
+  return match === null
+    ? unknown(`csrutil printed no status: ${quote(stdout, stderr)}`)
+    : known(match[1] === 'enabled');
+}
+
+function flagsOf(lines: readonly string[]): Readonly<Record<string, boolean>> {
+  const flags: Record<string, boolean> = {};
+  for (const line of lines) {
+    const match = /^\s+([A-Z][A-Za-z -]{2,60}):\s*(enabled|disabled)\.?\s*$/.exec(line);
+    if (match?.[1] !== undefined) flags[match[1]] = match[2] === 'enabled';
+  }
+  return flags;
+}

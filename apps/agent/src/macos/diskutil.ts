@@ -1,0 +1,128 @@
+/**
+ * diskutil: volumes, their group and the room in their container. Seen: macOS 12 to 26.
+ * Errors come as a valid plist with `Error` true, some with exit status 0. Volumes are told by UUID, never by name or
+ * position. Free room is the container's: `df` knows neither purgeable space nor snapshots.
+ */
+import { countAt, dictsAt, type PlistDict, parsePlistDict, stringAt } from './plist.ts';
+import { known, type Reading, unknown } from './reading.ts';
+import { linesOf, quote, uuidOf } from './text.ts';
+import { type Output, readTool, type ToolContext } from './tool.ts';
+
+export const DISKUTIL = '/usr/sbin/diskutil';
+export const diskutilInfoArgs = (volume: string): readonly string[] => ['info', '-plist', volume];
+export const diskutilApfsListArgs = (): readonly string[] => ['apfs', 'list', '-plist'];
+export const diskutilListUsersArgs = (volume: string): readonly string[] => ['apfs', 'listUsers', volume];
+
+export interface VolumeInfo {
+  readonly name: string | null;
+  readonly uuid: string | null;
+  readonly group: string | null;
+  /** `disk3`: the APFS container. */
+  readonly container: string | null;
+  readonly containerFreeBytes: number | null;
+  readonly internal: boolean | null;
+}
+
+export interface Container {
+  readonly reference: string;
+  readonly freeBytes: number | null;
+}
+
+export interface CryptoUser {
+  readonly uuid: string;
+  readonly type: string | null;
+  readonly volumeOwner: boolean | null;
+}
+
+export function readVolume(context: ToolContext, volume: string): Promise<Reading<VolumeInfo>> {
+  return readTool(context, { path: DISKUTIL, args: diskutilInfoArgs(volume) }, parseInfo);
+}
+
+export function readContainers(context: ToolContext): Promise<Reading<readonly Container[]>> {
+  return readTool(context, { path: DISKUTIL, args: diskutilApfsListArgs() }, parseApfsList);
+}
+
+export function readCryptoUsers(context: ToolContext, volume: string): Promise<Reading<readonly CryptoUser[]>> {
+  return readTool(context, { path: DISKUTIL, args: diskutilListUsersArgs(volume) }, parseListUsers);
+}
+
+export function parseInfo({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<VolumeInfo> {
+  const dict = diskutilDict(stdout, stderr);
+  if (!dict.ok) return dict;
+  const volume = dict.value;
+  if (stringAt(volume, 'DeviceIdentifier') === null) return unknown('diskutil info describes no device');
+  return known({
+    name: stringAt(volume, 'VolumeName'),
+    uuid: uuidOf(stringAt(volume, 'VolumeUUID')),
+    group: uuidOf(stringAt(volume, 'APFSVolumeGroupID')),
+    container: stringAt(volume, 'APFSContainerReference'),
+    containerFreeBytes: countAt(volume, 'APFSContainerFree'),
+    internal: typeof volume['Internal'] === 'boolean' ? volume['Internal'] : null,
+  });
+}
+
+export function parseApfsList({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<readonly Container[]> {
+  const dict = diskutilDict(stdout, stderr);
+  if (!dict.ok) return dict;
+  const containers = dictsAt(dict.value, 'Containers');
+  if (containers === null) return unknown('diskutil apfs list names no containers');
+  return known(
+    containers.flatMap((container) => {
+      const reference = stringAt(container, 'ContainerReference');
+      return reference === null ? [] : [{ reference, freeBytes: countAt(container, 'CapacityFree') }];
+    }),
+  );
+}
+
+/** Volume groups with the devices of their roles, from `diskutil apfs listVolumeGroups -plist`. */
+export function parseVolumeGroups({
+  stdout,
+  stderr,
+}: Pick<Output, 'stdout' | 'stderr'>): Reading<readonly VolumeGroup[]> {
+  const dict = diskutilDict(stdout, stderr);
+  if (!dict.ok) return dict;
+  const groups = dictsAt(dict.value, 'Containers')?.flatMap((container) => dictsAt(container, 'VolumeGroups') ?? []);
+  return groups === undefined ? unknown('diskutil lists no containers') : known(groups.flatMap(groupOf));
+}
+
+export interface VolumeGroup {
+  readonly uuid: string;
+  readonly name: string | null;
+  readonly system: string | null;
+  readonly data: string | null;
+}
+
+function groupOf(group: PlistDict): readonly VolumeGroup[] {
+  const uuid = uuidOf(stringAt(group, 'APFSVolumeGroupUUID'));
+  const volumes = dictsAt(group, 'Volumes') ?? [];
+  const device = (role: string) => {
+    const volume = volumes.find((candidate) => stringAt(candidate, 'Role') === role);
+    return volume === undefined ? null : stringAt(volume, 'DeviceIdentifier');
+  };
+  return uuid === null ? [] : [{ uuid, name: stringAt(group, 'Name'), system: device('System'), data: device('Data') }];
+}
+
+/** The tree of `diskutil apfs listUsers`: a line `+-- UUID`, then its fields. */
+export function parseListUsers({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<readonly CryptoUser[]> {
+  const lines = linesOf(stdout);
+  if (!lines.some((line) => /^\s*(Cryptographic users? for|No cryptographic users)/i.test(line)))
+    return unknown(`diskutil listed no users: ${quote(stderr, stdout)}`);
+  const users: { uuid: string; type: string | null; volumeOwner: boolean | null }[] = [];
+  for (const line of lines) {
+    const uuid = uuidOf(/^[|\s]*\+--?>?\s*([0-9A-Fa-f-]{36})\s*$/.exec(line)?.[1]);
+    if (uuid !== null) users.push({ uuid, type: null, volumeOwner: null });
+    const user = users.at(-1);
+    const field = /^[|\s]*(Type|Volume Owner):\s*(\S.*?)\s*$/.exec(line);
+    if (user === undefined || field === null) continue;
+    if (field[1] === 'Type') user.type = field[2] ?? null;
+    else user.volumeOwner = field[2] === 'Yes' ? true : field[2] === 'No' ? false : null;
+  }
+  return known(users);
+}
+
+function diskutilDict(stdout: string, stderr: string): Reading<PlistDict> {
+  const dict = parsePlistDict(stdout);
+  if (!dict.ok) return unknown(`diskutil: ${dict.reason}: ${quote(stderr, stdout)}`);
+  if (dict.value['Error'] === true) return unknown(`diskutil: ${stringAt(dict.value, 'ErrorMessage') ?? 'error'}`);
+  return dict;
+}

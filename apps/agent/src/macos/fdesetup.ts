@@ -1,0 +1,21 @@
+/** fdesetup: FileVault's state. Seen: macOS 10.13 to 26. */
+import type { FileVaultStatus } from '@headroom/core';
+import { known, type Reading, unknown } from './reading.ts';
+import { linesOf, quote } from './text.ts';
+import { type Output, readTool, type ToolContext } from './tool.ts';
+
+export const FDESETUP = '/usr/bin/fdesetup';
+export const fdesetupStatusArgs = (): readonly string[] => ['status'];
+
+export function readFileVault(context: ToolContext): Promise<Reading<FileVaultStatus>> {
+  return readTool(context, { path: FDESETUP, args: fdesetupStatusArgs() }, parseFdesetup);
+}
+
+export function parseFdesetup({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<FileVaultStatus> {
+  const text = linesOf(stdout).join('\n');
+  if (/^\s*Encryption in progress\b/m.test(text)) return known('encrypting');
+  if (/^\s*Decryption in progress\b/m.test(text)) return known('decrypting');
+  const status = /^\s*FileVault is (On|Off)\b/m.exec(text)?.[1];
+  if (status === undefined) return unknown(`fdesetup printed no status: ${quote(stdout, stderr)}`);
+  return known(status === 'On' ? 'on' : 'off');
+}

@@ -1,0 +1,78 @@
+/**
+ * kmutil: kernel collections. Seen: macOS 11 to 26.6. `No variant specified, falling back to release` on stderr is normal.
+ * This module reads (inspect, showloaded); kmutil-create.ts builds. configure-boot belongs to a person in recoveryOS.
+ */
+import { known, type Reading, unknown } from './reading.ts';
+import { linesOf, quote } from './text.ts';
+import { type Output, readTool, type ToolContext } from './tool.ts';
+
+export const KMUTIL = '/usr/bin/kmutil';
+export const kmutilInspectArgs = (): readonly string[] => ['inspect', '-V', 'release', '--no-header'];
+export const kmutilShowLoadedArgs = (collection: 'aux' | 'boot'): readonly string[] => [
+  'showloaded',
+  '--collection',
+  collection,
+];
+
+const INSPECT_TIMEOUT_MS = 120_000;
+
+export interface Bundle {
+  readonly id: string;
+  readonly version: string;
+  readonly path: string;
+}
+
+export interface LoadedKext {
+  readonly id: string;
+  readonly version: string;
+  readonly uuid: string | null;
+}
+
+/** All bundles that the running release collection is made of. */
+export function readBundles(context: ToolContext): Promise<Reading<readonly Bundle[]>> {
+  return readTool(context, { path: KMUTIL, args: kmutilInspectArgs(), timeoutMs: INSPECT_TIMEOUT_MS }, parseInspect);
+}
+
+/** Third-party kexts that are loaded from the auxiliary collection. */
+export function readAuxiliaryKexts(context: ToolContext): Promise<Reading<readonly LoadedKext[]>> {
+  const call = { path: KMUTIL, args: kmutilShowLoadedArgs('aux') };
+  return readTool(context, call, (output) => {
+    const loaded = parseShowLoaded(output);
+    return loaded.ok ? known(loaded.value.filter(({ id }) => !id.startsWith('com.apple.'))) : loaded;
+  });
+}
+
+/** Rows `id TAB version TAB path`. A row of another form is left out; none at all is unknown. */
+export function parseInspect({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<readonly Bundle[]> {
+  const bundles = linesOf(stdout).flatMap((line) => {
+    const match = /^\s*([A-Za-z0-9_.-]+\.[A-Za-z0-9_.-]+)[\t ]+([0-9][^\t ]*)[\t ]+(\/.*?)\s*$/.exec(line);
+    return match === null ? [] : [{ id: match[1] ?? '', version: match[2] ?? '', path: match[3] ?? '' }];
+  });
+  return bundles.length > 0 ? known(bundles) : unknown(`kmutil inspect listed no bundle: ${quote(stderr, stdout)}`);
+}
+
+/** Bundles to ask for: Apple's only, without those that cannot be linked (SEPHiber) and without the build's drop list. */
+export function bundlesToLink(bundles: readonly Bundle[], drop: readonly string[]): readonly string[] {
+  const ids = bundles
+    .filter(({ id, path }) => id.startsWith('com.apple.') && !`${id} ${path}`.includes('SEPHiber'))
+    .map(({ id }) => id);
+  return [...new Set(ids)].filter((id) => !drop.includes(id));
+}
+
+/** The table of `kmutil showloaded`; its header must be there, so that an error is not taken for "none loaded". */
+export function parseShowLoaded({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<readonly LoadedKext[]> {
+  const lines = linesOf(stdout);
+  const header = lines.findIndex((line) => /^\s*Index\s+Refs\s+Address\s+Size\s+Wired\s+Name/.test(line));
+  if (header < 0) return unknown(`kmutil showloaded printed no table: ${quote(stderr, stdout)}`);
+  const rows = lines.slice(header + 1).filter((line) => line.trim() !== '');
+  const kexts = rows.map(parseLoadedRow);
+  const broken = kexts.indexOf(null);
+  if (broken >= 0) return unknown(`kmutil showloaded printed a row of another form: ${quote(rows[broken] ?? '')}`);
+  return known(kexts.filter((kext) => kext !== null));
+}
+
+function parseLoadedRow(row: string): LoadedKext | null {
+  const match =
+    /^\s*\d+\s+\d+\s+\S+\s+\S+\s+\S+\s+([A-Za-z0-9_.-]+)\s+\(([^)]*)\)(?:\s+([0-9A-Fa-f-]{36}))?(?:\s|$)/.exec(row);
+  return match === null ? null : { id: match[1] ?? '', version: match[2] ?? '', uuid: match[3]?.toUpperCase() ?? null };
+}

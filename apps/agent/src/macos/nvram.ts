@@ -1,0 +1,50 @@
+/**
+ * nvram: stored variables of the machine. Seen: macOS 11 to 26. Unset is exit status 1 and "data was not found" on
+ * stderr; set but empty is possible too. Name and value are parted by a TAB. Writes are refused while SIP is on.
+ */
+import { known, type Reading, unknown } from './reading.ts';
+import { linesOf, quote, uuidOf } from './text.ts';
+import { type Output, readTool, type ToolContext } from './tool.ts';
+
+export const NVRAM = '/usr/sbin/nvram';
+export const nvramGetArgs = (name: string): readonly string[] => [name];
+export const nvramSetArgs = (name: string, value: string): readonly string[] => [`${name}=${value}`];
+export const nvramDeleteArgs = (name: string): readonly string[] => ['-d', name];
+/** Writes are buffered; this saves them. */
+export const nvramSyncArgs = (): readonly string[] => ['-s'];
+
+export type NvramVariable = { readonly present: true; readonly value: string } | { readonly present: false };
+
+export type NvramRefusal = 'NOT_PERMITTED' | 'GENERAL_ERROR';
+
+export function readNvram(context: ToolContext, name: string): Promise<Reading<NvramVariable>> {
+  return readTool(context, { path: NVRAM, args: nvramGetArgs(name) }, (output) => parseNvram(output, name));
+}
+
+export function parseNvram({ stdout, stderr }: Output, name: string): Reading<NvramVariable> {
+  for (const line of linesOf(stdout)) {
+    const rest = line.startsWith(name) ? line.slice(name.length) : null;
+    if (rest !== null && (rest === '' || /^[\t ]/.test(rest)))
+      return known({ present: true, value: decode(rest.trim()) });
+  }
+  if (stderr.includes('data was not found') && stderr.includes(name)) return known({ present: false });
+  return unknown(`nvram did not say ${name}: ${quote(stderr, stdout)}`);
+}
+
+/** Why a write was refused; null when the text names no refusal. */
+export function parseNvramRefusal({ stderr, stdout }: Pick<Output, 'stdout' | 'stderr'>): NvramRefusal | null {
+  const text = `${stderr}\n${stdout}`;
+  if (/Error setting variable.*not permitted/.test(text)) return 'NOT_PERMITTED';
+  return /Error setting variable/.test(text) ? 'GENERAL_ERROR' : null;
+}
+
+/** `boot-volume` = three UUIDs; the last is the volume group of the default startup volume. */
+export function bootVolumeGroup(value: string): string | null {
+  const parts = value.split(':');
+  return parts.length === 3 ? uuidOf(parts[2]) : null;
+}
+
+/** nvram prints a byte that is not printable, and `%` itself, as `%25`. */
+function decode(value: string): string {
+  return value.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}

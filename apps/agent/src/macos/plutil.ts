@@ -1,0 +1,24 @@
+/** Preference files: XML ones are read here, binary ones are turned into XML by plutil first. Seen: macOS 11 to 26. */
+import { readFile, stat } from 'node:fs/promises';
+import { type PlistDict, parsePlistDict } from './plist.ts';
+import { type Reading, unknown } from './reading.ts';
+import { resolve } from './sysroot.ts';
+import { readTool, type ToolContext } from './tool.ts';
+
+export const PLUTIL = '/usr/bin/plutil';
+export const plutilToXmlArgs = (path: string): readonly string[] => ['-convert', 'xml1', '-o', '-', path];
+
+const BYTES_MAX = 1024 * 1024;
+
+export async function readPreferences(context: ToolContext, path: string): Promise<Reading<PlistDict>> {
+  const file = resolve(context.sysroot, path);
+  let bytes: Buffer;
+  try {
+    if ((await stat(file)).size > BYTES_MAX) return unknown(`${path} is larger than ${BYTES_MAX} bytes`);
+    bytes = await readFile(file);
+  } catch (error) {
+    return unknown(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`);
+  }
+  if (!bytes.subarray(0, 6).equals(Buffer.from('bplist'))) return parsePlistDict(bytes.toString('utf8'));
+  return readTool(context, { path: PLUTIL, args: plutilToXmlArgs(path) }, ({ stdout }) => parsePlistDict(stdout));
+}

@@ -1,0 +1,30 @@
+/** profiles: is this Mac enrolled in an MDM. Seen: macOS 10.13.4 to 26. */
+import { known, type Reading, unknown } from './reading.ts';
+import { linesOf, quote } from './text.ts';
+import { type Output, readTool, type ToolContext } from './tool.ts';
+
+export const PROFILES = '/usr/bin/profiles';
+export const profilesEnrollmentArgs = (): readonly string[] => ['status', '-type', 'enrollment'];
+
+export interface Enrollment {
+  readonly enrolled: boolean;
+  readonly userApproved: boolean;
+  readonly automated: boolean | null;
+}
+
+export function readEnrollment(context: ToolContext): Promise<Reading<Enrollment>> {
+  return readTool(context, { path: PROFILES, args: profilesEnrollmentArgs() }, parseProfiles);
+}
+
+export function parseProfiles({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<Enrollment> {
+  const text = linesOf(stdout).join('\n');
+  const mdm = /^\s*MDM enrollment:\s*(Yes|No)\b\s*(\(User Approved\))?/m.exec(text);
+  if (mdm === null) return unknown(`profiles printed no enrolment: ${quote(stdout, stderr)}`);
+  const dep = /^\s*Enrolled via DEP:\s*(Yes|No)\b/m.exec(text)?.[1];
+  const enrolled = mdm[1] === 'Yes';
+  return known({
+    enrolled,
+    userApproved: enrolled && mdm[2] !== undefined,
+    automated: dep === undefined ? null : dep === 'Yes',
+  });
+}

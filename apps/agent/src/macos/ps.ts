@@ -1,0 +1,23 @@
+/** ps: how many guests run at most. One process per guest, macOS and Linux alike: an upper bound, never a count. */
+import { known, type Reading, unknown } from './reading.ts';
+import { linesOf, quote } from './text.ts';
+import { type Output, readTool, type ToolContext } from './tool.ts';
+
+export const PS = '/bin/ps';
+/** All processes, the executable's path alone. */
+export const psArgs = (): readonly string[] => ['-axo', 'comm='];
+
+const GUEST_PROCESS = 'com.apple.Virtualization.VirtualMachine';
+
+export function readGuestProcesses(context: ToolContext): Promise<Reading<number>> {
+  return readTool(context, { path: PS, args: psArgs() }, parseGuestProcesses);
+}
+
+/** ps always lists at least itself, so an empty list is a failure and not "none". */
+export function parseGuestProcesses({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<number> {
+  const lines = linesOf(stdout).filter((line) => line.trim() !== '');
+  if (lines.length === 0) return unknown(`ps listed no process: ${quote(stderr)}`);
+  return known(
+    lines.filter((line) => line.trim() === GUEST_PROCESS || line.trim().endsWith(`/${GUEST_PROCESS}`)).length,
+  );
+}

@@ -1,0 +1,22 @@
+/** Reading: a value that a macOS tool told us, or the reason why it is unknown. A parser never guesses and never defaults. */
+export type Reading<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
+
+export function known<T>(value: T): Reading<T> {
+  return { ok: true, value };
+}
+
+export function unknown(reason: string): { readonly ok: false; readonly reason: string } {
+  return { ok: false, reason };
+}
+
+/** The value or, where it is not known, null. */
+export function valueOrNull<T>(reading: Reading<T>): T | null {
+  return reading.ok ? reading.value : null;
+}
+
+/** One part of a reading; `null` from `select` means that the tool did not say it. */
+export function part<T, U>(reading: Reading<T>, select: (value: T) => U | null, missing: string): Reading<U> {
+  if (!reading.ok) return reading;
+  const value = select(reading.value);
+  return value === null ? unknown(missing) : known(value);
+}

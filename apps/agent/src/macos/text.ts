@@ -1,0 +1,39 @@
+/** Text helpers for parsers: what macOS tools print differs in line ends, blanks, banners and invisible marks. */
+import { firstLine } from './runner.ts';
+
+/** Lines without CR, NUL, byte order mark and the isolate marks that diskutil puts around names. Blanks stay. */
+export function linesOf(text: string): readonly string[] {
+  return text.replace(/[\0\uFEFF\u2066-\u2069]/g, '').split(/\r\n|\r|\n/);
+}
+
+/** A short quotation for a reason: the first line that is not blank. */
+export function quote(...texts: readonly string[]): string {
+  const line = firstLine(texts.join('\n'));
+  return line === '' ? 'nothing printed' : JSON.stringify(line.slice(0, 160));
+}
+
+/** UUID in upper case, or null when the text is none. */
+export function uuidOf(text: unknown): string | null {
+  const UUID = /^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/;
+  return typeof text === 'string' && UUID.test(text.trim()) ? text.trim().toUpperCase() : null;
+}
+
+/** A macOS build: 24B82, 23A5301h, 23B2082, 22F770820d. */
+export const BUILD_PATTERN = /^[1-9][0-9][A-Z][0-9]{1,6}[a-z]?$/;
+
+/** The JSON value in a text that may have lines before it; undefined when there is none. */
+export function jsonIn(text: string): unknown {
+  const at = text.search(/^\s*[{[]/m);
+  if (at < 0) return undefined;
+  const body = text.slice(at);
+  const end = Math.max(body.lastIndexOf('}'), body.lastIndexOf(']'));
+  try {
+    return JSON.parse(body.slice(0, end + 1));
+  } catch {
+    return undefined;
+  }
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
