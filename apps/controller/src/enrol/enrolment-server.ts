@@ -1,0 +1,108 @@
+/**
+ * The listener that new Macs speak to: HTTPS with a token instead of a client certificate, one route, small bodies,
+ * short timeouts. It answers with a certificate, or with a problem of the catalogue.
+ */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { Clock } from '../common/clock.ts';
+import { logger } from '../common/log.ts';
+import { Problem } from '../common/problem.ts';
+import type { ControllerConfig } from '../config/config.ts';
+import { Database } from '../db/database.ts';
+import { KeyStore } from '../keys/key-store.ts';
+import { readEnrolRequest } from './enrol-request.ts';
+import { Enrolment } from './enrolment.ts';
+import { FailureLimit } from './failure-limit.ts';
+import { readJsonBody, sendJson, sendProblem } from './json-http.ts';
+
+const TIMEOUT_MS = 15_000;
+const CONNECTIONS_MAX = 256;
+
+const log = logger('enrol');
+
+/** Answer to a Mac that may join. */
+export interface EnrolReply {
+  readonly hostId: string;
+  readonly fleetId: string;
+  readonly certificatePem: string;
+  readonly caPem: string;
+  readonly agentUrl: string;
+  readonly grantKeys: readonly { readonly keyId: string; readonly publicKeyPem: string }[];
+  readonly simulation: boolean;
+}
+
+export class EnrolmentServer {
+  private readonly failures = new FailureLimit();
+  private server: Server | null = null;
+  private agentUrl = '';
+
+  constructor(
+    private readonly config: Pick<ControllerConfig, 'listenHost' | 'publicHost' | 'enrolPort' | 'simulation'>,
+    private readonly database: Database,
+    private readonly keys: KeyStore,
+    private readonly enrolment: Enrolment,
+    private readonly clock: Clock,
+  ) {}
+
+  /** `agentPort` is the real port of the agents' listener, which starts first: Macs are told it. */
+  async start(agentPort: number): Promise<{ readonly port: number }> {
+    this.agentUrl = `https://${this.config.publicHost}:${agentPort}`;
+    const { privateKeyPem, chainPem } = this.keys.tls;
+    const server = createServer({ key: privateKeyPem, cert: chainPem, minVersion: 'TLSv1.2' }, (request, response) => {
+      void this.answer(request, response);
+    });
+    server.requestTimeout = TIMEOUT_MS;
+    server.headersTimeout = TIMEOUT_MS;
+    server.keepAliveTimeout = 1000;
+    server.maxConnections = CONNECTIONS_MAX;
+    server.maxHeadersCount = 50;
+    server.on('tlsClientError', (error) => log(`TLS refused: ${error.message}`));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(this.config.enrolPort, this.config.listenHost, resolve);
+    });
+    this.server = server;
+    return { port: (server.address() as AddressInfo).port };
+  }
+
+  async stop(): Promise<void> {
+    const { server } = this;
+    this.server = null;
+    if (server === null) return;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    server.closeIdleConnections();
+    await closed;
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const source = request.socket.remoteAddress ?? 'unknown';
+    const now = this.clock.now().getTime();
+    try {
+      if (!this.failures.allows(source, now))
+        throw new Problem('NOT_READY', 'too many failed enrolments from this address; wait a minute');
+      sendJson(response, 200, await this.enrol(request));
+    } catch (error) {
+      this.failures.failed(source, now);
+      log(`${source}: ${error instanceof Problem ? error.message : String(error)}`);
+      sendProblem(response, error);
+    }
+  }
+
+  private async enrol(request: IncomingMessage): Promise<EnrolReply> {
+    if (request.method !== 'POST' || request.url !== '/enrol')
+      throw new Problem('NOT_FOUND', 'this listener knows POST /enrol only');
+    const { hostId, certificatePem } = await this.enrolment.enrol(readEnrolRequest(await readJsonBody(request)));
+    const { keyId, publicKeyPem } = this.keys.grantKey;
+    return {
+      hostId,
+      fleetId: this.database.fleetId,
+      certificatePem,
+      caPem: this.keys.caPem,
+      agentUrl: this.agentUrl,
+      grantKeys: [{ keyId, publicKeyPem }],
+      simulation: this.config.simulation,
+    };
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * Takes a Mac into the fleet, in one transaction: the token's use is counted under a row lock, host and certificate are
+ * written with audit and timeline. The same token and key again give the same answer, so a lost answer costs nothing.
+ */
+import { HostCertificates } from '../agents/host-certificates.ts';
+import { ControllerBus } from '../bus/bus.ts';
+import { Clock } from '../common/clock.ts';
+import { Problem } from '../common/problem.ts';
+import { Database, type Tx, writeAudit } from '../db/database.ts';
+import { writeHostEvent } from '../db/host-events.ts';
+import { KeyStore } from '../keys/key-store.ts';
+import type { EnrolRequest } from './enrol-request.ts';
+import { type KnownHost, writeHost } from './host-rows.ts';
+import { secretMatches } from './token-text.ts';
+
+export interface Enrolled {
+  readonly hostId: string;
+  readonly certificatePem: string;
+}
+
+interface TokenRow {
+  readonly id: string;
+  readonly secretSha256: string;
+  readonly usesLeft: number;
+  readonly labels: string[];
+  readonly expiresAt: Date;
+}
+
+interface Outcome extends Enrolled {
+  readonly revoked: readonly string[];
+}
+
+export class Enrolment {
+  constructor(
+    private readonly database: Database,
+    private readonly keys: KeyStore,
+    private readonly certificates: HostCertificates,
+    private readonly bus: ControllerBus,
+    private readonly clock: Clock,
+  ) {}
+
+  async enrol(request: EnrolRequest): Promise<Enrolled> {
+    const now = this.clock.now();
+    const { hostId, certificatePem, revoked } = await this.database.transaction(async (tx) => {
+      const token = await lockToken(tx, request);
+      return (await this.earlierAnswer(tx, token, request, now)) ?? (await this.take(tx, token, request, now));
+    });
+    this.certificates.announce(revoked);
+    this.bus.publish({ kind: 'due', hostId });
+    return { hostId, certificatePem };
+  }
+
+  /** What was answered to the same token and key, while that certificate is still good; null = not answered yet. */
+  private async earlierAnswer(tx: Tx, token: TokenRow, request: EnrolRequest, now: Date): Promise<Outcome | null> {
+    const { publicKeySha256 } = request;
+    const row = await tx.certificate.findFirst({
+      where: { tokenId: token.id, publicKeySha256, revokedAt: null, notAfter: { gt: now } },
+      orderBy: { issuedAt: 'desc' },
+    });
+    if (row === null) return null;
+    const host = await tx.host.findUnique({ where: { id: row.hostId }, select: { hardwareUuid: true } });
+    if (host?.hardwareUuid !== request.hostUuid)
+      throw new Problem('CONFLICT', `this key enrolled ${host?.hardwareUuid ?? 'another Mac'}; make a new key here`);
+    return { hostId: row.hostId, certificatePem: row.pem, revoked: [] };
+  }
+
+  private async take(tx: Tx, token: TokenRow, request: EnrolRequest, now: Date): Promise<Outcome> {
+    if (token.expiresAt.getTime() <= now.getTime())
+      throw new Problem('TOKEN_EXPIRED', `the token ended at ${token.expiresAt.toISOString()}`);
+    if (token.usesLeft < 1) throw new Problem('TOKEN_USED', 'the token has no use left');
+    await tx.enrolToken.update({ where: { id: token.id }, data: { usesLeft: { decrement: 1 } } });
+    const { siteId } = this.database;
+    const { hostId, before } = await writeHost(tx, { siteId, request, labels: token.labels, now });
+    const actor = `enrol_token:${token.id}`;
+    const revoked = await this.certificates.revokeAll(tx, { hostId, actor, reason: 'enrolled again with a new key' });
+    const { pem } = await this.writeCertificate(tx, hostId, token, request, now);
+    await this.record(tx, { hostId, before, actor, request, now });
+    return { hostId, certificatePem: pem, revoked };
+  }
+
+  private async writeCertificate(
+    tx: Tx,
+    hostId: string,
+    token: TokenRow,
+    { publicKeyPem, publicKeySha256 }: EnrolRequest,
+    now: Date,
+  ): Promise<{ pem: string }> {
+    const { siteId, fleetId } = this.database;
+    const { pem, serial, notAfter } = await this.keys.issueClient({ fleetId, hostId, publicKeyPem }, now);
+    await tx.certificate.create({
+      data: { serial, siteId, hostId, publicKeySha256, tokenId: token.id, pem, notAfter, issuedAt: now },
+    });
+    return { pem };
+  }
+
+  private async record(tx: Tx, entry: RecordEntry): Promise<void> {
+    const { hostId, before, actor, request, now: at } = entry;
+    const { siteId } = this.database;
+    const { hostUuid, serial, model, simulated, agentVersion } = request;
+    const action = before === null ? 'host.enrol' : 'host.enrol_again';
+    const after = { hardwareUuid: hostUuid, serial, model, simulated, publicKeySha256: request.publicKeySha256 };
+    await writeAudit(tx, { actor, action, entity: 'host', entityId: hostId, before, after, at, siteId });
+    await writeHostEvent(tx, {
+      siteId,
+      hostId,
+      at,
+      kind: 'enrolled',
+      detail: { again: before !== null, agentVersion },
+    });
+  }
+}
+
+interface RecordEntry {
+  readonly hostId: string;
+  readonly before: KnownHost | null;
+  readonly actor: string;
+  readonly request: EnrolRequest;
+  readonly now: Date;
+}
+
+/** Compares with a hash that nothing has when the token is unknown, so that both refusals take as long. */
+const NO_SECRET = '0'.repeat(64);
+
+async function lockToken(tx: Tx, { token: { id, secret } }: EnrolRequest): Promise<TokenRow> {
+  const [row] = await tx.$queryRaw<TokenRow[]>`
+    SELECT id, secret_sha256 AS "secretSha256", uses_left AS "usesLeft", labels, expires_at AS "expiresAt"
+    FROM enrol_token WHERE id = ${id}::uuid FOR UPDATE`;
+  const matches = secretMatches(secret, row?.secretSha256 ?? NO_SECRET);
+  if (row === undefined || !matches) throw new Problem('TOKEN_INVALID', 'no token has this id and secret');
+  return row;
+}

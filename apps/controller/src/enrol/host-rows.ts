@@ -1,0 +1,69 @@
+/** The rows that make a host: who it is, its labels, an empty report, a state that is due, and an intent of stock. */
+import { QUOTA_STOCK } from '@headroom/core';
+import { uuidv7 } from '../common/ids.ts';
+import type { Tx } from '../db/database.ts';
+import type { EnrolRequest } from './enrol-request.ts';
+
+/** What was known of a host that enrols again: goes into the audit. */
+export type KnownHost = {
+  readonly name: string;
+  readonly serial: string | null;
+  readonly model: string | null;
+  readonly simulated: boolean;
+  readonly retiredAt: string | null;
+};
+
+export interface HostRowsInput {
+  readonly siteId: string;
+  readonly request: EnrolRequest;
+  /** Of the token. A host that enrols again keeps the ones it has. */
+  readonly labels: readonly string[];
+  readonly now: Date;
+}
+
+export interface WrittenHost {
+  readonly hostId: string;
+  readonly before: KnownHost | null;
+}
+
+export async function writeHost(tx: Tx, input: HostRowsInput): Promise<WrittenHost> {
+  const { siteId, request, labels, now } = input;
+  // Two tokens may enrol the same Mac at once; the second waits here and then finds the host.
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${request.hostUuid}, 0))`;
+  const known = await tx.host.findUnique({ where: { hardwareUuid: request.hostUuid } });
+  const hostId = known?.id ?? uuidv7(now.getTime());
+  if (known === null) await createHost(tx, hostId, input);
+  else await updateHost(tx, hostId, input);
+  await tx.hostLabel.createMany({
+    data: [...new Set(labels)].map((label) => ({ hostId, siteId, label })),
+    skipDuplicates: true,
+  });
+  if (known === null) return { hostId, before: null };
+  const { name, serial, model, simulated, retiredAt } = known;
+  return { hostId, before: { name, serial, model, simulated, retiredAt: retiredAt?.toISOString() ?? null } };
+}
+
+async function createHost(tx: Tx, hostId: string, { siteId, request, now }: HostRowsInput): Promise<void> {
+  const { hostUuid: hardwareUuid, serial, model, simulated } = request;
+  const name = request.name ?? serial ?? hardwareUuid;
+  await tx.host.create({ data: { id: hostId, siteId, hardwareUuid, name, serial, model, simulated, enrolledAt: now } });
+  await tx.hostReport.create({ data: { hostId, siteId } });
+  await tx.hostState.create({ data: { hostId, siteId, stateSince: now, dueAt: now } });
+  await tx.intent.create({ data: { hostId, siteId, number: 1, quota: QUOTA_STOCK, extraArgs: [], setAt: now } });
+}
+
+/** Its intent, report and history stay: it is the same Mac, with a new key. */
+async function updateHost(tx: Tx, hostId: string, { request, now }: HostRowsInput): Promise<void> {
+  const { name, serial, model, simulated } = request;
+  await tx.host.update({
+    where: { id: hostId },
+    data: {
+      simulated,
+      retiredAt: null,
+      ...(name !== null && { name }),
+      ...(serial !== null && { serial }),
+      ...(model !== null && { model }),
+    },
+  });
+  await tx.hostState.update({ where: { hostId }, data: { dueAt: now } });
+}

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { ATTEMPTS_MAX, backOffMs } from './back-off.ts';
+import { JOB_EVENTS, JOB_STATES, nextOf, OPEN_STATES, statesTaking } from './job-life.ts';
+
+/** Written out a second time, by hand: every cell of the table. `-` = declined. */
+const EXPECTED = `
+            lease           renew         lapse             succeed           retry        exhaust       fail            refuse           cancel
+queued      leased/hand_out leased/extend -                 succeeded/step_on queued/wait  dead/end_plan failed/end_plan refused/end_plan cancelled/none
+leased      leased/hand_out leased/extend queued/take_back  succeeded/step_on queued/wait  dead/end_plan failed/end_plan refused/end_plan cancelled/none
+succeeded   -               -             -                 -                 -            -             -               -                -
+failed      -               -             -                 -                 -            -             -               -                -
+refused     -               -             -                 -                 -            -             -               -                -
+cancelled   -               -             -                 -                 -            -             -               -                -
+dead        -               -             -                 -                 -            -             -               -                -
+`;
+
+const [header = '', ...rows] = EXPECTED.trim().split('\n');
+const events = header.trim().split(/ +/);
+const cells = rows.flatMap((row) => {
+  const [state, ...texts] = row.split(/ +/);
+  return texts.map((text, index) => ({ state, event: events[index], text }));
+});
+
+describe('the life of a job', () => {
+  it('is written out here for every state and every event', () => {
+    expect(events).toEqual([...JOB_EVENTS]);
+    expect(cells).toHaveLength(JOB_STATES.length * JOB_EVENTS.length);
+  });
+
+  for (const state of JOB_STATES) {
+    for (const event of JOB_EVENTS) {
+      it(`${state} x ${event}`, () => {
+        const cell = nextOf(state, event);
+        const expected = cells.find((one) => one.state === state && one.event === event);
+        expect(cell === null ? '-' : `${cell.next}/${cell.effect}`).toBe(expected?.text);
+      });
+    }
+  }
+
+  it('is open while something can happen', () => {
+    expect(OPEN_STATES).toEqual(['queued', 'leased']);
+    expect(statesTaking('lapse')).toEqual(['leased']);
+  });
+});
+
+describe('back-off', () => {
+  it('starts at 5 s, doubles and never exceeds an hour', () => {
+    const waits = Array.from({ length: 12 }, (_, index) => backOffMs(index + 1) / 1000);
+    expect(waits).toEqual([5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]);
+    expect(ATTEMPTS_MAX).toBe(8);
+  });
+});

@@ -1,0 +1,147 @@
+/**
+ * The forms of our certificates. All keys are P-256. A Mac is named by its SAN URI alone,
+ * `spiffe://<fleet id>/host/<host id>`; nothing a Mac writes into a request ends up in a certificate but its public key.
+ */
+import 'reflect-metadata';
+import { createPrivateKey, createPublicKey, randomBytes, webcrypto } from 'node:crypto';
+import { isIP } from 'node:net';
+import * as x509 from '@peculiar/x509';
+
+x509.cryptoProvider.set(webcrypto as Parameters<typeof x509.cryptoProvider.set>[0]);
+
+const ECDSA = { name: 'ECDSA', namedCurve: 'P-256' };
+const SIGNING = { name: 'ECDSA', hash: 'SHA-256' };
+const DAY_MS = 86_400_000;
+/** Clocks of Macs differ: a certificate is valid from a little before it was made. */
+const BACKDATE_MS = 3_600_000;
+
+export const CA_DAYS = 3650;
+export const LEAF_DAYS = 90;
+
+export interface Issuer {
+  readonly certificatePem: string;
+  readonly privateKeyPem: string;
+}
+
+export interface IssuedCertificate {
+  readonly pem: string;
+  /** Lower-case hex, as in the table of certificates. */
+  readonly serial: string;
+  readonly notAfter: Date;
+}
+
+/** The fleet's own root: it signs servers and Macs, and no further authority. */
+export async function createCaCertificate(privateKeyPem: string, now: Date): Promise<IssuedCertificate> {
+  const publicKey = await importPublicKey(publicPem(privateKeyPem));
+  const name = 'CN=Headroom fleet CA';
+  return create({
+    subject: name,
+    issuer: name,
+    days: CA_DAYS,
+    now,
+    publicKey,
+    signingKey: await importPrivateKey(privateKeyPem),
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(publicKey),
+    ],
+  });
+}
+
+/** For the listeners of enrolment and agents. */
+export async function issueServerCertificate(
+  issuer: Issuer,
+  privateKeyPem: string,
+  names: readonly string[],
+  now: Date,
+): Promise<IssuedCertificate> {
+  const san = [...new Set(names)].map((value) => ({ type: isIP(value) ? ('ip' as const) : ('dns' as const), value }));
+  return issueLeaf(issuer, publicPem(privateKeyPem), now, 'CN=Headroom controller', [
+    new x509.SubjectAlternativeNameExtension(san),
+    new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+  ]);
+}
+
+/** For one Mac. The caller has checked that the Mac holds the private key. */
+export async function issueClientCertificate(
+  issuer: Issuer,
+  mac: { readonly fleetId: string; readonly hostId: string; readonly publicKeyPem: string },
+  now: Date,
+): Promise<IssuedCertificate> {
+  const uri = `spiffe://${mac.fleetId}/host/${mac.hostId}`;
+  return issueLeaf(issuer, mac.publicKeyPem, now, `CN=${mac.hostId}`, [
+    new x509.SubjectAlternativeNameExtension([{ type: 'url', value: uri }]),
+    new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
+  ]);
+}
+
+async function issueLeaf(
+  issuer: Issuer,
+  publicKeyPem: string,
+  now: Date,
+  subject: string,
+  extensions: x509.Extension[],
+): Promise<IssuedCertificate> {
+  const ca = new x509.X509Certificate(issuer.certificatePem);
+  const publicKey = await importPublicKey(publicKeyPem);
+  return create({
+    subject,
+    issuer: ca.subject,
+    days: LEAF_DAYS,
+    now,
+    publicKey,
+    signingKey: await importPrivateKey(issuer.privateKeyPem),
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      await x509.SubjectKeyIdentifierExtension.create(publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(ca.publicKey),
+      ...extensions,
+    ],
+  });
+}
+
+interface CreateInput {
+  readonly subject: string;
+  readonly issuer: string;
+  readonly days: number;
+  readonly now: Date;
+  readonly publicKey: webcrypto.CryptoKey;
+  readonly signingKey: webcrypto.CryptoKey;
+  readonly extensions: x509.Extension[];
+}
+
+async function create({ days, now, ...rest }: CreateInput): Promise<IssuedCertificate> {
+  const serial = randomSerial();
+  const notAfter = new Date(now.getTime() + days * DAY_MS);
+  const certificate = await x509.X509CertificateGenerator.create({
+    ...rest,
+    serialNumber: serial,
+    notBefore: new Date(now.getTime() - BACKDATE_MS),
+    notAfter,
+    signingAlgorithm: SIGNING,
+  });
+  return { pem: `${certificate.toString('pem')}\n`, serial, notAfter };
+}
+
+/** 126 random bits. The first byte is never 0 and the number never negative, so that every tool prints the same hex. */
+function randomSerial(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = 0x40 | (bytes.readUInt8(0) & 0x3f);
+  return bytes.toString('hex');
+}
+
+function publicPem(privateKeyPem: string): string {
+  return createPublicKey(privateKeyPem).export({ type: 'spki', format: 'pem' }).toString();
+}
+
+function importPublicKey(pem: string): Promise<webcrypto.CryptoKey> {
+  const der = createPublicKey(pem).export({ type: 'spki', format: 'der' });
+  return webcrypto.subtle.importKey('spki', der, ECDSA, true, ['verify']);
+}
+
+function importPrivateKey(pem: string): Promise<webcrypto.CryptoKey> {
+  const der = createPrivateKey(pem).export({ type: 'pkcs8', format: 'der' });
+  return webcrypto.subtle.importKey('pkcs8', der, ECDSA, false, ['sign']);
+}
