@@ -5,7 +5,6 @@ export interface ControllerConfig {
   readonly fleetName: string;
   /** Absent = embedded Postgres under stateDir. */
   readonly databaseUrl: string | null;
-  readonly redisUrl: string | null;
   /** Name that agents and people dial; must resolve to `listenHost`. */
   readonly publicHost: string;
   readonly listenHost: string;

@@ -1,0 +1,90 @@
+/** The controller's REST API as `npm start` uses it, like any other tool. */
+
+/** An answer that is not 2xx: the problem as the API told it. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    detail: string,
+  ) {
+    super(`${status} ${code}: ${detail}`);
+    this.name = 'ApiError';
+  }
+}
+
+export class ApiClient {
+  constructor(
+    readonly url: string,
+    private readonly token: string,
+  ) {}
+
+  get<T>(path: string): Promise<T> {
+    return this.send<T>('GET', path);
+  }
+
+  post<T>(path: string, body: unknown): Promise<T> {
+    return this.send<T>('POST', path, JSON.stringify(body), { 'content-type': 'application/json' });
+  }
+
+  put<T>(path: string, body: Uint8Array, headers: Readonly<Record<string, string>>): Promise<T> {
+    return this.send<T>('PUT', path, body, { 'content-type': 'application/octet-stream', ...headers });
+  }
+
+  private async send<T>(
+    method: string,
+    path: string,
+    body?: BodyInit,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      headers: { ...headers, authorization: `Bearer ${this.token}` },
+      ...(body !== undefined && { body }),
+    });
+    const text = await response.text();
+    const answer = text === '' ? null : (JSON.parse(text) as Record<string, unknown>);
+    if (!response.ok)
+      throw new ApiError(response.status, String(answer?.['code'] ?? ''), String(answer?.['detail'] ?? text));
+    return answer as T;
+  }
+}
+
+export interface HostRow {
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+  readonly presence: string;
+  readonly waitsFor: string | null;
+  readonly model?: string | null;
+}
+
+export interface FindingRow {
+  readonly code: string;
+  readonly severity: string;
+  readonly title: string;
+  readonly nextStep: string;
+}
+
+export interface EvidenceRow {
+  readonly id: string;
+  readonly title: string;
+  readonly holds: boolean | null;
+  readonly seen: string;
+}
+
+export interface HostDetail extends HostRow {
+  readonly findings: readonly FindingRow[];
+  readonly evidence: readonly EvidenceRow[];
+}
+
+export interface VisitRow {
+  readonly id: string;
+  readonly hostId: string;
+  readonly kind: 'raise' | 'restart';
+  readonly state: string;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+}
