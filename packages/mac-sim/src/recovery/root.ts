@@ -1,0 +1,74 @@
+/**
+ * The root of recoveryOS: only the tools that it has, and the mounted volumes. Made when a session begins and removed when
+ * it ends, so a tool that recoveryOS lacks cannot be found by accident.
+ */
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { simPaths } from '../paths.ts';
+import type { SimState } from '../state.ts';
+import { findOnHost, type RecoveryShell } from './shell.ts';
+import { TOOLS } from './tools/index.ts';
+import { mountedVolumes } from './volumes.ts';
+
+const FOLDERS = ['usr/bin', 'usr/sbin', 'bin', 'sbin'] as const;
+/** Tools without a Mac's own behaviour: the host's do. No sudo, shasum, openssl, perl, python, osascript. */
+const HOST_TOOLS = ['awk', 'cat', 'chmod', 'cp', 'cut', 'date', 'grep', 'ls', 'mkdir', 'mkfifo', 'mv', 'rm', 'sed']
+  .concat(['sleep', 'stat', 'stty', 'tee', 'tr'])
+  .sort();
+const TOOL_ENTRY = fileURLToPath(new URL('./tool.js', import.meta.url));
+
+export function recoveryPath(dir: string): string {
+  return FOLDERS.map((folder) => join(simPaths(dir).recovery, folder)).join(':');
+}
+
+/** Where `reboot` and `shutdown` leave their word. */
+export function endingFile(dir: string): string {
+  return join(simPaths(dir).recovery, 'ending');
+}
+
+/** `lacking`: names of tools that this release of recoveryOS does not have. */
+export function makeRecoveryRoot(
+  dir: string,
+  state: SimState,
+  shell: RecoveryShell,
+  lacking: readonly string[] = [],
+): void {
+  removeRecoveryRoot(dir);
+  const { recovery } = simPaths(dir);
+  for (const folder of FOLDERS) mkdirSync(join(recovery, folder), { recursive: true });
+  symlinkSync(shell.program, join(recovery, 'bin/sh'));
+  for (const [name, { folder }] of Object.entries(TOOLS))
+    if (!lacking.includes(name)) writeLauncher(join(recovery, folder, name), dir, name);
+  // The Data volume is a folder of the host, so there is nothing of its own to flush.
+  if (!lacking.includes('sync')) writeScript(join(recovery, 'bin/sync'), ':');
+  for (const name of HOST_TOOLS.filter((tool) => !lacking.includes(tool))) {
+    const path = findOnHost(name);
+    if (path !== null) symlinkSync(path, join(recovery, 'usr/bin', name));
+  }
+  mountVolumes(dir, state);
+}
+
+export function removeRecoveryRoot(dir: string): void {
+  rmSync(simPaths(dir).recovery, { recursive: true, force: true });
+}
+
+function mountVolumes(dir: string, state: SimState): void {
+  const { system, data } = mountedVolumes(dir, state);
+  mkdirSync(system.mountPoint, { recursive: true });
+  symlinkSync(join(dir, 'System'), join(system.mountPoint, 'System'));
+  symlinkSync(dir, data.mountPoint);
+}
+
+function writeLauncher(path: string, dir: string, name: string): void {
+  writeScript(path, `exec ${[process.execPath, TOOL_ENTRY, dir, name].map(quoted).join(' ')} "$@"`);
+}
+
+function writeScript(path: string, line: string): void {
+  writeFileSync(path, `#!/bin/sh\n${line}\n`);
+  chmodSync(path, 0o755);
+}
+
+export function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
