@@ -1,0 +1,24 @@
+/** Checks Ed25519 signatures with the keys pinned on this Mac. A key id that is not pinned verifies nothing. */
+import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import type { VerifySignature } from '@headroom/core';
+import type { GrantKey } from '../state/identity.ts';
+
+const SIGNATURE_BYTES = 64;
+
+export function pinnedVerifier(keys: readonly GrantKey[]): VerifySignature {
+  const pinned = new Map(keys.map(({ keyId, pem }) => [keyId, readKey(keyId, pem)]));
+  return (payload, signatureBase64, keyId) => {
+    const key = pinned.get(keyId);
+    const signature = Buffer.from(signatureBase64, 'base64');
+    return (
+      key !== undefined && signature.length === SIGNATURE_BYTES && verify(null, Buffer.from(payload), key, signature)
+    );
+  };
+}
+
+function readKey(keyId: string, pem: string): KeyObject {
+  const key = createPublicKey(pem);
+  if (key.asymmetricKeyType !== 'ed25519')
+    throw new Error(`Grant key ${keyId}: expected an Ed25519 public key, seen ${key.asymmetricKeyType ?? 'none'}`);
+  return key;
+}

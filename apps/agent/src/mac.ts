@@ -1,0 +1,31 @@
+/** The Mac that the agent works on: `/`, or a simulated one below a sysroot. Bundles the checked sysroot with the tool runner. */
+import { commandError, type RunOptions, type RunResult, runTool } from './macos/runner.ts';
+import { checkSysroot, isSimulated, resolve } from './macos/sysroot.ts';
+
+export type ToolOptions = Pick<RunOptions, 'timeoutMs' | 'outputBytesMax' | 'signal'>;
+
+export interface Mac {
+  readonly sysroot: string;
+  readonly simulated: boolean;
+  /** Where a path of the Mac lies on this machine. */
+  path(macPath: string): string;
+  /** Starts a tool; never throws for what the tool does. Paths in `args` are paths of the Mac. */
+  run(tool: string, args: readonly string[], options?: ToolOptions): Promise<RunResult>;
+}
+
+export function openMac(dir: string): Mac {
+  const sysroot = checkSysroot(dir);
+  return {
+    sysroot,
+    simulated: isSimulated(sysroot),
+    path: (macPath) => resolve(sysroot, macPath),
+    run: (tool, args, options) => runTool({ sysroot, path: tool, args, ...options }),
+  };
+}
+
+/** What a failed tool said: the command, why, and both streams, cut to a readable length. */
+export function toolText(result: RunResult): string {
+  const reason = commandError(result)?.message ?? `${result.command}: exit status 0`;
+  const said = [result.stderr, result.stdout].map((text) => text.trim()).filter((text) => text !== '');
+  return [reason, ...said].join('\n').slice(0, 4000);
+}

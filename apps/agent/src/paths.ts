@@ -1,0 +1,19 @@
+/** Where the agent keeps things, as paths of the Mac. Everything below HOME is readable by root only. */
+export const HOME = '/var/db/headroom';
+export const IDENTITY_FILE = `${HOME}/identity.json`;
+export const KEY_FILE = `${HOME}/key.pem`;
+export const CERTIFICATE_FILE = `${HOME}/cert.pem`;
+export const STATE_FILE = `${HOME}/state.json`;
+export const STATUS_FILE = `${HOME}/status.json`;
+export const LOCK_FILE = `${HOME}/agent.lock`;
+export const JOURNAL_FOLDER = `${HOME}/journal`;
+/** Images being fetched; empty when no KDK is being installed. */
+export const KDK_FOLDER = `${HOME}/kdk`;
+/** Private mount points of KDK images. */
+export const MOUNT_FOLDER = `${HOME}/mnt`;
+/** The built kernel collection and its sidecar. */
+export const KC_FOLDER = `${HOME}/kc`;
+export const LOG_FOLDER = `${HOME}/logs`;
+
+export const KIT_FOLDER = '/Library/Headroom';
+export const KDKS_FOLDER = '/Library/Developer/KDKs';

@@ -1,0 +1,75 @@
+/**
+ * Journal: one file per job, so that a kill or power cut anywhere is followed by going on, not by guessing.
+ * Guarantee: `leased` = nothing was changed; `acting` = it may be half done; `acted` = done, not yet read back; `reported` = its one
+ * report is fixed and is sent until the controller has answered it. A record goes when the report was taken.
+ */
+import { readdir, rm } from 'node:fs/promises';
+import { ensureFolder, isMissing, isObject, readJsonObject, syncFolder, writeJsonAtomic } from '../files.ts';
+import type { Mac } from '../mac.ts';
+import { HOME, JOURNAL_FOLDER } from '../paths.ts';
+import { JOB_ID, type LeasedJob, type Report } from './job.ts';
+
+export const PHASES = ['leased', 'acting', 'acted', 'reported'] as const;
+export type Phase = (typeof PHASES)[number];
+
+export interface JournalRecord {
+  readonly job: LeasedJob;
+  readonly phase: Phase;
+  /** Present once the phase is `reported`. */
+  readonly report: Report | null;
+}
+
+export interface Journal {
+  read(jobId: string): Promise<JournalRecord | null>;
+  write(record: JournalRecord): Promise<void>;
+  remove(jobId: string): Promise<void>;
+  all(): Promise<readonly JournalRecord[]>;
+}
+
+export async function openJournal(mac: Mac): Promise<Journal> {
+  await ensureFolder(mac.path(HOME));
+  const folder = mac.path(JOURNAL_FOLDER);
+  await ensureFolder(folder);
+  const fileOf = (jobId: string): string => {
+    if (!JOB_ID.test(jobId)) throw new Error(`${JSON.stringify(jobId.slice(0, 80))} is no job id`);
+    return `${folder}/${jobId}.json`;
+  };
+  const read = async (jobId: string): Promise<JournalRecord | null> => {
+    const value = await readJsonObject(fileOf(jobId)).catch(() => null);
+    return value !== null && isRecord(value) ? value : null;
+  };
+  return {
+    read,
+    write: (record) => writeJsonAtomic(fileOf(record.job.jobId), record),
+    async remove(jobId) {
+      await rm(fileOf(jobId), { force: true });
+      await syncFolder(folder);
+    },
+    async all() {
+      const ids = (await namesIn(folder)).flatMap((name) => /^([A-Za-z0-9].*)\.json$/.exec(name)?.[1] ?? []);
+      const records = await Promise.all(ids.filter((id) => JOB_ID.test(id)).map(read));
+      return records.filter((record) => record !== null);
+    },
+  };
+}
+
+/** A damaged record counts as none: the job is leased again, and its check finds out what was done. */
+function isRecord(value: Record<string, unknown>): value is Record<string, unknown> & JournalRecord {
+  const { job, phase, report } = value;
+  return (
+    isObject(job) &&
+    ['jobId', 'kind', 'planText'].every((key) => typeof job[key] === 'string') &&
+    ['leaseNumber', 'generation', 'stepIndex'].every((key) => Number.isSafeInteger(job[key])) &&
+    PHASES.some((known) => known === phase) &&
+    (phase === 'reported' ? isObject(report) : report === null)
+  );
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,34 @@
+/** The closed set of steps that this agent can do. What is not here is refused, and not among its capabilities. */
+import type { JobKind, PlanStep } from '@headroom/core';
+import { buildKcStep } from './build-kc.ts';
+import { collectFactsStep } from './collect-facts.ts';
+import { installKdkStep } from './install-kdk.ts';
+import { placeKitStep } from './place-kit.ts';
+import { setBootArgsStep } from './set-boot-args.ts';
+import type { StepContext, StepHandler } from './step.ts';
+
+const STEPS = {
+  collect_facts: collectFactsStep,
+  install_kdk: installKdkStep,
+  build_kc: buildKcStep,
+  place_kit: placeKitStep,
+  set_boot_args: setBootArgsStep,
+} as const satisfies { readonly [Kind in PlanStep['kind']]: StepHandler<Extract<PlanStep, { kind: Kind }>, unknown> };
+
+export const CAPABILITIES: readonly JobKind[] = Object.keys(STEPS) as (keyof typeof STEPS)[];
+
+/** One step with its handler, its parts ready to be called. */
+export interface BoundStep {
+  check(context: StepContext): Promise<unknown>;
+  act(context: StepContext): Promise<void>;
+  verify(context: StepContext): Promise<unknown>;
+}
+
+export function bindStep(step: PlanStep): BoundStep {
+  const handler = STEPS[step.kind] as StepHandler<PlanStep, unknown>;
+  return {
+    check: (context) => handler.check(step, context),
+    act: (context) => handler.act(step, context),
+    verify: (context) => handler.verify(step, context),
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * The built kernel collection on disk: `<build>-<variant>.kc` with a sidecar that says how it was made.
+ * Guarantee: what `builtCollection` gives back was read from the file itself, now; the sidecar alone proves nothing.
+ */
+import { readdir, rm } from 'node:fs/promises';
+import type { KcResult } from '@headroom/core';
+import { AgentError, differs } from '../../agent-error.ts';
+import { digestFile, isMissing, isObject, readJsonObject } from '../../files.ts';
+import type { Mac } from '../../mac.ts';
+import { KC_FOLDER } from '../../paths.ts';
+import type { Target } from '../this-mac.ts';
+import { readBack } from './read-back.ts';
+
+/** How a collection was made; beside it as JSON. */
+export interface Sidecar extends Target {
+  /** Bundles that were asked for. */
+  readonly bundleIds: readonly string[];
+  readonly dropBundles: readonly string[];
+}
+
+export const collectionPath = ({ build, variant }: Target): string => `${KC_FOLDER}/${build}-${variant}.kc`;
+export const sidecarPath = (target: Target): string => `${collectionPath(target)}.json`;
+
+export async function readSidecar(mac: Mac, target: Target): Promise<Sidecar | null> {
+  const value = await readJsonObject(mac.path(sidecarPath(target)));
+  if (!isObject(value) || value['build'] !== target.build || value['variant'] !== target.variant) return null;
+  const { bundleIds, dropBundles } = value;
+  return isIds(bundleIds) && isIds(dropBundles) ? { ...target, bundleIds, dropBundles } : null;
+}
+
+/** The collection for this build and variant, or why there is none that can be used. */
+export async function builtCollection(mac: Mac, target: Target, signal: AbortSignal): Promise<KcResult | AgentError> {
+  const { build, variant } = target;
+  const sidecar = await readSidecar(mac, target);
+  const path = collectionPath(target);
+  if (sidecar === null) return new AgentError('KC_READ_BACK_FAILED', `${sidecarPath(target)} is not there.`);
+  const file = await readBack(mac.path(path), { variant, bundleIds: sidecar.bundleIds });
+  if (file instanceof AgentError) return file;
+  return { path, build, variant, ...(await digestFile(mac.path(path), signal)), ...file };
+}
+
+/** Leaves one collection and its sidecar; cut builds and collections of other builds go. */
+export async function removeOthers(mac: Mac, keep: Target): Promise<void> {
+  const kept = [collectionPath(keep), sidecarPath(keep)].map((path) => mac.path(path));
+  for (const name of await namesIn(mac.path(KC_FOLDER))) {
+    const path = `${mac.path(KC_FOLDER)}/${name}`;
+    if (!kept.includes(path)) await rm(path, { recursive: true, force: true });
+  }
+}
+
+export function sameIds(left: readonly string[], right: readonly string[]): boolean {
+  return [...left].sort().join() === [...right].sort().join();
+}
+
+export function dropListDiffers(sidecar: Sidecar | null, dropBundles: readonly string[]): string | null {
+  if (sidecar === null) return 'no sidecar';
+  if (sameIds(sidecar.dropBundles, dropBundles)) return null;
+  return differs('Drop list', dropBundles.join(' ') || 'empty', sidecar.dropBundles.join(' ') || 'empty');
+}
+
+function isIds(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((id) => typeof id === 'string');
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}

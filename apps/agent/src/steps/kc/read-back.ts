@@ -1,0 +1,40 @@
+/** Reads a kernel collection back from its file: is it what was asked for, with this chip's development kernel and every bundle? */
+import { AgentError, differs } from '../../agent-error.ts';
+import { type Fileset, readFileset } from '../../macho/fileset.ts';
+
+export interface Wanted {
+  readonly variant: string;
+  readonly bundleIds: readonly string[];
+}
+
+export interface ReadBack {
+  readonly uuid: string;
+  readonly bundles: number;
+  readonly kernelVersionText: string;
+}
+
+const NAMED_MAX = 10;
+
+export async function readBack(path: string, wanted: Wanted): Promise<ReadBack | AgentError> {
+  const reading = await readFileset(path);
+  if (!reading.ok) return failed(`The kernel collection: ${reading.reason}.`);
+  const { uuid, bundles, kernelVersionText } = reading.value;
+  const problem = problemOf(reading.value, wanted);
+  return problem === null ? { uuid, bundles, kernelVersionText: kernelVersionText ?? '' } : failed(problem);
+}
+
+function problemOf(fileset: Fileset, { variant, bundleIds }: Wanted): string | null {
+  const config = `/DEVELOPMENT_ARM64_${variant}`;
+  const text = fileset.kernelVersionText;
+  if (!fileset.arm64e) return differs('Kind of the kernel collection', 'arm64e', `CPU subtype ${fileset.cpuSubtype}`);
+  if (text === null || !text.endsWith(config))
+    return differs('Kernel in the collection', config, text ?? 'no version text');
+  const ids = new Set(fileset.entries.map(({ id }) => id));
+  const lacking = bundleIds.filter((id) => !ids.has(id));
+  if (lacking.length === 0) return null;
+  return `Bundles that were asked for and are not in it (${lacking.length}): ${lacking.slice(0, NAMED_MAX).join(' ')}.`;
+}
+
+function failed(detail: string): AgentError {
+  return new AgentError('KC_READ_BACK_FAILED', detail);
+}

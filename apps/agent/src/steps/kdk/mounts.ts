@@ -1,0 +1,55 @@
+/** Private mount points of KDK images. Guarantee: whatever way the work ends, the image is detached; a killed agent's mount goes at the next start. */
+import { readdir, rmdir } from 'node:fs/promises';
+import { ensureFolder, isMissing } from '../../files.ts';
+import type { Mac } from '../../mac.ts';
+import { MOUNT_FOLDER } from '../../paths.ts';
+import { attach, detach } from '../../tools/hdiutil.ts';
+
+/** Attaches an image, lets `use` work on it, and detaches it on every path. */
+export async function withMounted<T>(
+  mac: Mac,
+  image: string,
+  signal: AbortSignal,
+  use: (mountPoint: string) => Promise<T>,
+): Promise<T> {
+  await detachStaleMounts(mac);
+  const mountPoint = `${MOUNT_FOLDER}/kdk`;
+  await ensureFolder(mac.path(MOUNT_FOLDER));
+  await ensureFolder(mac.path(mountPoint));
+  try {
+    await attach(mac, image, mountPoint, signal);
+    return await use(mountPoint);
+  } finally {
+    await detachStaleMounts(mac);
+  }
+}
+
+/** Every folder below is a mount point of ours: a cut run may have left its image attached there. Gives back what still is. */
+export async function detachStaleMounts(mac: Mac): Promise<readonly string[]> {
+  const left: string[] = [];
+  for (const name of await namesIn(mac.path(MOUNT_FOLDER))) {
+    const mountPoint = `${MOUNT_FOLDER}/${name}`;
+    await detach(mac, mountPoint);
+    if (!(await removed(mac.path(mountPoint)))) left.push(mountPoint);
+  }
+  return left;
+}
+
+/** An empty folder goes; one that is still mounted (busy, or not empty) stays for the next time. */
+async function removed(path: string): Promise<boolean> {
+  try {
+    await rmdir(path);
+    return true;
+  } catch (error) {
+    return isMissing(error);
+  }
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}

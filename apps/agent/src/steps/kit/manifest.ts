@@ -1,0 +1,66 @@
+/**
+ * The manifest of a visit kit: lines key=value, parsed by the kit's script and never sourced. A value that would break a line is
+ * refused; what is not known is left empty, and the script says what it needs.
+ */
+import type { Facts, GrantPayload, KcResult, PlanStep } from '@headroom/core';
+import { AgentError } from '../../agent-error.ts';
+import { AGENT_VERSION } from '../../version.ts';
+
+export const KIT_KC = 'KernelCollection.kc';
+
+export interface ManifestInput {
+  readonly step: Extract<PlanStep, { readonly kind: 'place_kit' }>;
+  readonly facts: Facts;
+  readonly grant: GrantPayload;
+  readonly kc: KcResult;
+}
+
+export function manifestText(input: ManifestInput): string {
+  const lines = Object.entries(manifestValues(input)).map(([key, value]) => {
+    if (!/^[\x20-\x7e]*$/.test(value))
+      throw new AgentError(
+        'KIT_PLACE_FAILED',
+        `Manifest, ${key}: expected printable ASCII, seen ${JSON.stringify(value)}.`,
+      );
+    return `${key}=${value}\n`;
+  });
+  return lines.join('');
+}
+
+function manifestValues({ step, facts, grant, kc }: ManifestInput): Readonly<Record<string, string>> {
+  const { hardware, volumes, bootPolicy } = facts;
+  return {
+    'headroom-manifest': '1',
+    visit: step.visitId,
+    'host-uuid': needed('hardware.uuid', hardware.uuid),
+    'group-uuid': needed('volumes.group', volumes.group),
+    'system-uuid': needed('volumes.systemUuid', volumes.systemUuid),
+    'data-uuid': volumes.dataUuid ?? '',
+    'kc-file': KIT_KC,
+    'kc-md5': kc.md5,
+    'kc-uuid': kc.uuid,
+    build: kc.build,
+    variant: kc.variant,
+    quota: String(step.quota),
+    'boot-args': step.bootArgs,
+    expires: grant.expiresAt,
+    'proven-coih': provenCustomKernel(facts, kc),
+    'prior-security-mode': bootPolicy.securityMode ?? '',
+    'prior-sip': facts.sip.status ?? '',
+    'prior-coih': bootPolicy.customKernel ?? '',
+    'prior-boot-args': facts.bootArgs.stored ?? '',
+    'agent-version': AGENT_VERSION,
+  };
+}
+
+/** Only a boot of this very collection proves that the installed kernel object is it. */
+function provenCustomKernel({ kernel, bootPolicy }: Facts, kc: KcResult): string {
+  const proven = kernel.filesetUuid?.toUpperCase() === kc.uuid.toUpperCase();
+  return proven && bootPolicy.customKernel !== 'absent' ? (bootPolicy.customKernel ?? '') : '';
+}
+
+/** The visit cannot be made without it, so the kit is not placed without it. */
+function needed(path: string, value: string | null): string {
+  if (value !== null && value !== '') return value;
+  throw new AgentError('KIT_PLACE_FAILED', `The fact ${path} is unknown, and the visit cannot be made without it.`);
+}

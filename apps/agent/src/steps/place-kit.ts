@@ -1,0 +1,104 @@
+/**
+ * place_kit: lays the visit kit ready for a person: the constant scripts, this Mac's kernel collection and the manifest.
+ * Guarantee: the manifest comes last and is whole, so that a kit with a manifest is complete; every file is read back; scripts
+ * are byte for byte those of this agent's version.
+ */
+import { lstat, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { GrantPayload, KcResult, PlanStep } from '@headroom/core';
+import { AgentError, differs, Refusal } from '../agent-error.ts';
+import { copyFileAtomic, digestFile, isMissing, readTextFile, syncFolder, writeFileAtomic } from '../files.ts';
+import { KIT_FOLDER } from '../paths.ts';
+import { builtCollection, collectionPath } from './kc/collection.ts';
+import { checkKitFolder, openKitFolder } from './kit/folder.ts';
+import { KIT_KC, manifestText } from './kit/manifest.ts';
+import type { StepContext, StepHandler } from './step.ts';
+import { checkIsThisMac } from './this-mac.ts';
+
+type Step = Extract<PlanStep, { readonly kind: 'place_kit' }>;
+export interface KitResult {
+  readonly visitId: string;
+  readonly path: string;
+  readonly kcMd5: string;
+  readonly kcSha256: string;
+  readonly expiresAt: string;
+}
+
+const SCRIPTS = ['raise', 'check'] as const;
+const MANIFEST = 'manifest';
+
+export const placeKitStep: StepHandler<Step, KitResult> = {
+  async check(step, context) {
+    await checkIsThisMac(step, context);
+    await openKitFolder(context.mac);
+    return (await kitProblem(step, context)) === null ? resultOf(step, context) : null;
+  },
+
+  async act(step, context) {
+    const { mac, kitSource } = context;
+    const folder = await openKitFolder(mac);
+    const manifest = await wantedManifest(step, context);
+    await rm(join(folder, MANIFEST), { force: true });
+    await syncFolder(folder);
+    context.progress('copying scripts and kernel collection');
+    for (const script of SCRIPTS) await copyFileAtomic(join(kitSource, script), join(folder, script), 0o755);
+    await copyFileAtomic(mac.path(collectionPath(step)), join(folder, KIT_KC), 0o644);
+    await writeFileAtomic(join(folder, MANIFEST), manifest, 0o644);
+  },
+
+  async verify(step, context) {
+    await checkKitFolder(context.mac);
+    const problem = await kitProblem(step, context);
+    if (problem !== null) throw new AgentError('KIT_PLACE_FAILED', problem);
+    return resultOf(step, context);
+  },
+};
+
+/** What of the kit is not as it should be; null when all of it is. */
+async function kitProblem(step: Step, context: StepContext): Promise<string | null> {
+  const { mac, kitSource } = context;
+  const file = (name: string): string => mac.path(`${KIT_FOLDER}/${name}`);
+  const manifest = await wantedManifest(step, context);
+  if ((await readTextFile(file(MANIFEST))) !== manifest)
+    return `${KIT_FOLDER}/${MANIFEST} is not the one of this visit.`;
+  for (const script of SCRIPTS) {
+    if (!(await isPlainFile(file(script)))) return `${KIT_FOLDER}/${script} is not a plain file.`;
+    if ((await readTextFile(file(script))) !== (await readTextFile(join(kitSource, script))))
+      return `${KIT_FOLDER}/${script} is not the one of this agent.`;
+  }
+  if (!(await isPlainFile(file(KIT_KC)))) return `${KIT_FOLDER}/${KIT_KC} is not a plain file.`;
+  const kc = await collectionOf(step, context);
+  const { sha256 } = await digestFile(file(KIT_KC), context.signal);
+  return sha256 === kc.sha256 ? null : differs(`sha256 of ${KIT_FOLDER}/${KIT_KC}`, kc.sha256, sha256);
+}
+
+async function wantedManifest(step: Step, context: StepContext): Promise<string> {
+  const kc = await collectionOf(step, context);
+  return manifestText({ step, facts: await context.facts(), grant: grantOf(context), kc });
+}
+
+async function collectionOf(step: Step, { mac, signal }: StepContext): Promise<KcResult> {
+  const kc = await builtCollection(mac, step, signal);
+  if (kc instanceof AgentError) throw new AgentError('KIT_PLACE_FAILED', `No usable kernel collection: ${kc.message}`);
+  return kc;
+}
+
+async function resultOf(step: Step, context: StepContext): Promise<KitResult> {
+  const kc = await collectionOf(step, context);
+  const { expiresAt } = grantOf(context);
+  return { visitId: step.visitId, path: KIT_FOLDER, kcMd5: kc.md5, kcSha256: kc.sha256, expiresAt };
+}
+
+function grantOf({ grant }: StepContext): GrantPayload {
+  if (grant === null) throw new Refusal('GRANT_MISSING', 'A visit kit is placed under a grant only.');
+  return grant;
+}
+
+async function isPlainFile(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isFile();
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}

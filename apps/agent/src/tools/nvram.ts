@@ -1,0 +1,31 @@
+/** Writes the stored boot arguments. Which of two spellings a system takes differs, so both are tried and read back. */
+import { AgentError } from '../agent-error.ts';
+import { type Mac, toolText } from '../mac.ts';
+import { NVRAM, nvramSetArgs, nvramSyncArgs, readNvram } from '../macos/nvram.ts';
+
+const VARIABLE = 'boot-args';
+/** With the boot namespace in front the variable is the machine's, whatever the default namespace is. */
+const SPELLINGS = [VARIABLE, `40A0DDD2-77F8-4392-B4A3-1E7304206516:${VARIABLE}`];
+
+/** null = nothing stored. */
+export async function readStoredBootArgs(mac: Mac): Promise<string | null> {
+  const reading = await readNvram({ sysroot: mac.sysroot }, VARIABLE);
+  if (!reading.ok) throw new AgentError('COMMAND_FAILED', reading.reason);
+  return reading.value.present ? reading.value.value : null;
+}
+
+/** Writes the line and saves it: nvram buffers, and a power cut would lose it. */
+export async function writeBootArgs(mac: Mac, line: string): Promise<void> {
+  const said: string[] = [];
+  for (const name of SPELLINGS) {
+    const result = await mac.run(NVRAM, nvramSetArgs(name, line));
+    if (result.exitCode === 0 && (await readStoredBootArgs(mac)) === line) return flush(mac);
+    said.push(toolText(result));
+  }
+  throw new AgentError('BOOT_ARGS_NOT_WRITTEN', said.join('\n'));
+}
+
+async function flush(mac: Mac): Promise<void> {
+  const result = await mac.run(NVRAM, nvramSyncArgs());
+  if (result.exitCode !== 0) throw new AgentError('BOOT_ARGS_NOT_WRITTEN', toolText(result));
+}
