@@ -26,14 +26,14 @@ export class ApiClient {
     return this.send<T>('POST', path, JSON.stringify(body), { 'content-type': 'application/json' });
   }
 
-  put<T>(path: string, body: Uint8Array, headers: Readonly<Record<string, string>>): Promise<T> {
+  put<T>(path: string, body: Uint8Array<ArrayBuffer>, headers: Readonly<Record<string, string>>): Promise<T> {
     return this.send<T>('PUT', path, body, { 'content-type': 'application/octet-stream', ...headers });
   }
 
   private async send<T>(
     method: string,
     path: string,
-    body?: BodyInit,
+    body?: string | Uint8Array<ArrayBuffer>,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<T> {
     const response = await fetch(`${this.url}${path}`, {
