@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { isAppleSilicon } from './catalogue/macs.ts';
 import { seededUuid } from './catalogue/seeded.ts';
 import { kernelVersionText, systemFor } from './catalogue/systems.ts';
+import { forgetMounts } from './doing/mounts.ts';
 import { readKernelCollection } from './kernel/index.ts';
 import { simPaths } from './paths.ts';
 import { type Boot, flushNvram, type SimState } from './state.ts';
@@ -14,6 +15,7 @@ type Kernel = Pick<Boot, 'kernel' | 'kernelUuid' | 'filesetUuid' | 'kernelVersio
 /** Starts macOS in the draft: power becomes `macos`, or `failed` with the text on the screen. */
 export function startMacos(dir: string, draft: SimState, now: Date): void {
   if (draft.power !== 'off') throw new Error(`${dir}: power is ${draft.power}; a Mac starts when it is off`);
+  forgetMounts(dir);
   draft.recovery = null;
   draft.guests = [];
   draft.leakedSlots = 0;

@@ -35,13 +35,19 @@ export function createMac(dir: string, options: CreateOptions): SimState {
   if (!ID.test(id)) throw new Error(`id ${JSON.stringify(id)}: expected 1 to 64 letters, digits, ".", "_" or "-"`);
   if (existsSync(dir) && readdirSync(dir).length > 0)
     throw new Error(`${dir}: not empty. A simulated Mac needs a folder of its own.`);
-  const state = newState(id, mac, system, options);
+  const state = composeState(id, mac, system, options);
   layOut(dir, state);
   writeNewState(dir, state);
   return state;
 }
 
-function newState(id: string, mac: MacModel, system: SystemBuild, options: CreateOptions): SimState {
+/** State of a new Mac that was never switched on. */
+export function composeState(
+  id: string,
+  mac: MacModel,
+  system: SystemBuild,
+  options: Pick<CreateOptions, 'systemName' | 'fileVault'>,
+): SimState {
   const group = seededUuid(id, 'volume group');
   const systemUuid = seededUuid(id, 'system volume');
   return {
@@ -56,7 +62,7 @@ function newState(id: string, mac: MacModel, system: SystemBuild, options: Creat
       target: mac.target,
       hostUuid: seededUuid(id, 'host'),
       serial: seededSerial(id),
-      ecid: `0x${seededHex(id, 'ecid', 8)}${'0401E'}`,
+      ecid: `0x${seededHex(id, 'ecid', 8)}0401E`,
       memoryBytes: mac.memoryBytes,
       cores: mac.cores,
     },
@@ -95,12 +101,12 @@ function newState(id: string, mac: MacModel, system: SystemBuild, options: Creat
       filesetUuidReadable: isAppleSilicon(mac.variant),
       recoveryUsersStale: false,
       kmutilAppendsSuffix: false,
+      brokenTools: {},
     },
     guests: [],
     leakedSlots: 0,
     mdmEnrolled: false,
     pendingUpdate: null,
-    provenanceOverrides: {},
   };
 }
 

@@ -127,6 +127,8 @@ export interface RecoverySession {
   sipChanged: boolean;
 }
 
+export type ToolFault = 'fails' | 'hangs' | 'missing';
+
 /** Switches for what differs between Macs and systems, and for misbehaviour. */
 export interface Behaviour {
   /** Does `nvram GUID:boot-args=` work in recoveryOS? */
@@ -139,6 +141,8 @@ export interface Behaviour {
   recoveryUsersStale: boolean;
   /** Does `kmutil create` append the variant suffix to the file name? */
   kmutilAppendsSuffix: boolean;
+  /** Tools that misbehave: path below `/` (usr/bin/bputil) -> how. */
+  brokenTools: Record<string, ToolFault>;
 }
 
 export interface SimState {
@@ -164,8 +168,6 @@ export interface SimState {
   mdmEnrolled: boolean;
   /** `softwareupdate --list` offers this; null = nothing. */
   pendingUpdate: { version: string; build: string } | null;
-  /** `tool arguments` -> provenance, where this Mac's values differ from those captured. */
-  provenanceOverrides: Record<string, 'captured' | 'documented' | 'invented'>;
 }
 
 export const BOOT_NAMESPACE_GUID = '40A0DDD2-77F8-4392-B4A3-1E7304206516';

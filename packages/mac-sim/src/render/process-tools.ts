@@ -38,7 +38,7 @@ export function psOutputs(state: SimState): readonly Output[] {
 const KPI = ['bsd', 'dsep', 'iokit', 'kasan', 'libkern'] as const;
 const REFERENCES = [142, 11, 170, 0, 175] as const;
 
-/** `kmutil showloaded`: the kernel's own interfaces; no third-party kext is ever loaded here. */
+/** `kmutil showloaded`: the kernel's own interfaces. With an auxiliary collection, the tool itself answers what is in it. */
 export function showLoadedOutputs(state: SimState, boot: Boot): readonly Output[] {
   const head = 'Index Refs Address            Size       Wired      Name (Version) UUID <Linked Against>';
   const rows = KPI.map((name, index) => {
@@ -55,7 +55,7 @@ export function showLoadedOutputs(state: SimState, boot: Boot): readonly Output[
   });
   return [
     out(rows, 'showloaded'),
-    ...['aux', 'auxiliary'].flatMap((name) =>
+    ...(state.policy.auxi === null ? ['aux', 'auxiliary'] : []).flatMap((name) =>
       [
         `showloaded --collection ${name}`,
         `showloaded --show ${name}`,

@@ -12,7 +12,9 @@ import type { Output } from './output.ts';
 import { BPUTIL_NOT_ROOT } from './policy-tools.ts';
 import {
   diskutilScript,
+  faultyScript,
   kmutilScript,
+  nodeScript,
   nvramScript,
   outputFile,
   rootCheck,
@@ -23,6 +25,8 @@ import { tableOutputs } from './table.ts';
 
 /** Entry of the tools that build and install; it gets `kmutil ROOT ARGS...`. */
 const DOING_ENTRY = fileURLToPath(new URL('../../dist/doing/main.js', import.meta.url));
+/** Tools of that entry which have no rendered output. */
+export const CHANGING_TOOLS = ['usr/bin/hdiutil', 'usr/sbin/installer', 'usr/sbin/pkgutil'] as const;
 const SAFE_NAME = /^[A-Za-z0-9_.%:-]+$/;
 
 export function renderOutputs(dir: string, state: SimState): void {
@@ -34,8 +38,11 @@ export function renderOutputs(dir: string, state: SimState): void {
   const files = renderedFiles(state, state.boot);
   for (const [name, content] of files) writeIfChanged(join(out, name), content, 0o644);
   removeStale(out, files);
-  for (const [tool, script] of toolScripts(tableOutputs(state, state.boot)))
-    writeIfChanged(join(dir, tool), script, 0o755);
+  for (const [tool, script] of toolScripts(tableOutputs(state, state.boot))) {
+    const fault = state.behaviour.brokenTools[tool];
+    if (fault === 'missing') rmSync(join(dir, tool), { force: true });
+    else writeIfChanged(join(dir, tool), fault === undefined ? script : faultyScript(tool, fault), 0o755);
+  }
   writeIfChanged(join(out, 'up'), '', 0o644);
 }
 
@@ -56,6 +63,7 @@ function renderedFiles(state: SimState, boot: Boot): ReadonlyMap<string, string>
 
 function toolScripts(all: readonly Output[]): ReadonlyMap<string, string> {
   const scripts = new Map<string, string>([['usr/sbin/sysctl', sysctlScript()]]);
+  for (const tool of CHANGING_TOOLS) scripts.set(tool, nodeScript(tool, DOING_ENTRY));
   for (const [tool, outputs] of byTool(all)) scripts.set(tool, scriptFor(tool, outputs));
   return scripts;
 }

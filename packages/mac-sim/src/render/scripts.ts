@@ -75,6 +75,11 @@ esac
 `;
 }
 
+/** A tool that only changes things. */
+export function nodeScript(tool: string, entry: string): string {
+  return `${head(tool)}exec ${quote(process.execPath)} ${quote(entry)} ${tool.split('/').at(-1)} "$root" "$@"\n`;
+}
+
 /** diskutil answers a volume that it does not know with a plist of its own. */
 export function diskutilScript(outputs: readonly Output[]): string {
   const tool = 'usr/sbin/diskutil';
@@ -89,6 +94,12 @@ ${branches(outputs)}
     exit 1 ;;
 ${unknownForm(tool)}esac
 `;
+}
+
+/** A tool that misbehaves on request. */
+export function faultyScript(tool: string, fault: 'fails' | 'hangs'): string {
+  if (fault === 'hangs') return '#!/bin/sh\nexec /bin/sleep 3600\n';
+  return `#!/bin/sh\nprintf '%s\\n' '/${tool}: broken on request' >&2\nexit 1\n`;
 }
 
 /** Unless the caller is root, as root tools check; every caller counts as root unless the variable says otherwise. */
