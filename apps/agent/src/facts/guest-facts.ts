@@ -1,0 +1,35 @@
+/** Facts about guests: how many run at most, and how many the running kernel allows. */
+import { type Facts, hypervisorInBootArgs, type KernelConfig, QUOTA_STOCK, quotaInBootArgs } from '@headroom/core';
+import { known, type Reading, unknown } from '../macos/reading.ts';
+import type { MacReadings } from './read-mac.ts';
+import type { UnknownLog } from './unknown-log.ts';
+
+export function guestFacts(
+  { guestProcesses }: MacReadings,
+  facts: Pick<Facts, 'kernel' | 'bootArgs'>,
+  log: UnknownLog,
+): Facts['guests'] {
+  return {
+    processesAtMost: log.take('guests.processesAtMost', guestProcesses),
+    derivedQuota: log.take('guests.derivedQuota', derivedQuota(facts.kernel.config, facts.bootArgs.inForce)),
+    suspectedLeaked: log.note(
+      'guests.suspectedLeaked',
+      'a leaked slot shows only when a guest is refused while none runs; no guest was started to find out',
+    ),
+  };
+}
+
+/** What kernel config and arguments in force allow. Nothing prints the quota itself. */
+export function derivedQuota(config: KernelConfig | null, bootArgs: string | null): Reading<number> {
+  if (config === 'release') return known(QUOTA_STOCK);
+  if (config === null) return unknown('the kernel config is not known');
+  if (bootArgs === null) return unknown('the boot arguments in force are not known');
+  const quota = quotaInBootArgs(bootArgs);
+  if (quota === null) return known(QUOTA_STOCK);
+  if (config !== 'development')
+    return unknown(`whether a kernel of config ${config} honours the quota argument is not known`);
+  if (!hypervisorInBootArgs(bootArgs)) return known(QUOTA_STOCK);
+  return Number.isInteger(quota)
+    ? known(quota)
+    : unknown('the quota in force is written in a form that is read differently by kernel and people');
+}

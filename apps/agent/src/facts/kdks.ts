@@ -1,0 +1,72 @@
+/**
+ * Installed KDKs. An update of macOS deletes files out of them, so a folder by itself proves nothing: a KDK is complete
+ * when its SystemVersion.plist names the build and its development kernels are there and hold something.
+ */
+import { lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { KdkFact } from '@headroom/core';
+import { isMissing, readTextFile } from '../files.ts';
+import { parsePlistDict, stringAt } from '../macos/plist.ts';
+import { known, type Reading } from '../macos/reading.ts';
+import { resolve } from '../macos/sysroot.ts';
+import type { ToolContext } from '../macos/tool.ts';
+import { KDKS_FOLDER } from '../paths.ts';
+
+const KDK_NAME = /^KDK_([0-9]+(?:\.[0-9]+){0,3})_([0-9]{2}[A-Z][0-9]{1,6}[a-z]?)\.kdk$/;
+const KERNEL_NAME = /^kernel\.development\.([a-z0-9]+)$/;
+const KDKS_MAX = 100;
+
+export async function readKdks({ sysroot }: ToolContext): Promise<Reading<readonly KdkFact[]>> {
+  const folder = resolve(sysroot, KDKS_FOLDER);
+  const names = (await namesIn(folder)).filter((name) => KDK_NAME.test(name)).slice(0, KDKS_MAX);
+  return known(await Promise.all(names.map((name) => kdkIn(folder, name))));
+}
+
+async function kdkIn(folder: string, name: string): Promise<KdkFact> {
+  const [, version = '', build = ''] = KDK_NAME.exec(name) ?? [];
+  const kernels = await kernelsIn(join(folder, name, 'System/Library/Kernels'));
+  const variants = kernels.filter(({ bytes }) => bytes > 0).map(({ variant }) => variant);
+  const reason = whyHusk(kernels, build, await buildIn(join(folder, name)));
+  return { version, build, complete: reason === null, variants, reason };
+}
+
+interface KernelEntry {
+  readonly variant: string;
+  readonly bytes: number;
+}
+
+async function kernelsIn(folder: string): Promise<readonly KernelEntry[]> {
+  const kernels: KernelEntry[] = [];
+  for (const name of await namesIn(folder)) {
+    const extension = KERNEL_NAME.exec(name)?.[1];
+    const status = extension === undefined ? null : await lstat(join(folder, name));
+    if (extension !== undefined && status?.isFile() === true)
+      kernels.push({ variant: extension.toUpperCase(), bytes: status.size });
+  }
+  return kernels;
+}
+
+/** Build that the KDK itself names; null when its SystemVersion.plist is gone or names none. */
+async function buildIn(kdk: string): Promise<string | null> {
+  const text = await readTextFile(join(kdk, 'System/Library/CoreServices/SystemVersion.plist'), 64 * 1024);
+  const plist = text === null ? null : parsePlistDict(text);
+  return plist?.ok === true ? stringAt(plist.value, 'ProductBuildVersion') : null;
+}
+
+function whyHusk(kernels: readonly KernelEntry[], build: string, namedBuild: string | null): string | null {
+  const empty = kernels.filter(({ bytes }) => bytes === 0).map(({ variant }) => variant);
+  if (kernels.length === 0) return 'it holds no development kernel for Apple silicon';
+  if (empty.length > 0) return `kernel files are empty: ${empty.join(', ')}`;
+  if (namedBuild === null) return 'its SystemVersion.plist is missing or names no build';
+  return namedBuild === build ? null : `its SystemVersion.plist names build ${namedBuild}, its folder ${build}`;
+}
+
+/** Sorted names; a folder that does not exist is empty, any other failure is thrown. */
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Kernel collections that Headroom built or placed: identity from the file itself. What was built for which build stands
+ * in the sidecar that the build step writes, or in the kit's manifest; the variant stands in the kernel, too.
+ */
+import { lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { KernelCollectionFact } from '@headroom/core';
+import { isMissing, isObject, readTextFile } from '../files.ts';
+import { known, type Reading } from '../macos/reading.ts';
+import { resolve } from '../macos/sysroot.ts';
+import { BUILD_PATTERN } from '../macos/text.ts';
+import type { ToolContext } from '../macos/tool.ts';
+import { parseKernelVersion } from '../macos/uname.ts';
+import { KC_FOLDER, KIT_FOLDER } from '../paths.ts';
+import { identify } from './collection-identity.ts';
+import { parseKeyValues } from './key-values.ts';
+
+const COLLECTION_NAME = /^[A-Za-z0-9_.-]+\.kc(\.development)?$/;
+const COLLECTIONS_MAX = 20;
+const TEXT_BYTES_MAX = 1024 * 1024;
+
+export async function readKernelCollections(context: ToolContext): Promise<Reading<readonly KernelCollectionFact[]>> {
+  const paths = (await Promise.all([KC_FOLDER, KIT_FOLDER].map((folder) => collectionsIn(context, folder)))).flat();
+  const facts: KernelCollectionFact[] = [];
+  for (const path of paths.slice(0, COLLECTIONS_MAX)) facts.push(await describe(context, path));
+  return known(facts);
+}
+
+async function collectionsIn({ sysroot }: ToolContext, folder: string): Promise<readonly string[]> {
+  let names: readonly string[];
+  try {
+    names = await readdir(resolve(sysroot, folder));
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+  const paths = names
+    .filter((name) => COLLECTION_NAME.test(name))
+    .sort()
+    .map((name) => `${folder}/${name}`);
+  const plain = await Promise.all(paths.map(async (path) => (await lstat(resolve(sysroot, path))).isFile()));
+  return paths.filter((_, index) => plain[index]);
+}
+
+async function describe({ sysroot, signal }: ToolContext, path: string): Promise<KernelCollectionFact> {
+  const file = resolve(sysroot, path);
+  const { sha256, md5, fileset } = await identify(file, signal);
+  const recorded = (await sidecarOf(file)) ?? (await manifestOf(file));
+  const version =
+    fileset.ok && fileset.value.kernelVersionText !== null ? parseKernelVersion(fileset.value.kernelVersionText) : null;
+  return {
+    path,
+    build: recorded?.build ?? null,
+    variant: version?.variant ?? recorded?.variant ?? null,
+    sha256,
+    md5,
+    uuid: fileset.ok ? fileset.value.uuid : null,
+    bundles: fileset.ok ? fileset.value.bundles : null,
+  };
+}
+
+interface Recorded {
+  readonly build: string;
+  readonly variant: string;
+}
+
+/** `<file>.json`; a damaged one says nothing. */
+async function sidecarOf(file: string): Promise<Recorded | null> {
+  const text = await readTextFile(`${file}.json`, TEXT_BYTES_MAX);
+  if (text === null) return null;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? recordedOf(value['build'], value['variant']) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The kit's manifest, for the very file that it names. */
+async function manifestOf(file: string): Promise<Recorded | null> {
+  const text = await readTextFile(join(file, '../manifest'), TEXT_BYTES_MAX);
+  const values = text === null ? null : parseKeyValues(text);
+  if (values === null || !file.endsWith(`/${values.get('kc-file')}`)) return null;
+  return recordedOf(values.get('build'), values.get('variant'));
+}
+
+function recordedOf(build: unknown, variant: unknown): Recorded | null {
+  if (typeof build !== 'string' || typeof variant !== 'string') return null;
+  return BUILD_PATTERN.test(build) && /^[A-Za-z0-9]{1,32}$/.test(variant)
+    ? { build, variant: variant.toUpperCase() }
+    : null;
+}

@@ -1,0 +1,36 @@
+/** Collects why a fact is null. Every null that stands for "could not be read" passes through here, so that none goes without its reason. */
+import type { Reading } from '../macos/reading.ts';
+
+const REASON_CHARS_MAX = 400;
+
+export class UnknownLog {
+  private readonly reasons = new Map<string, string>();
+
+  /** The value of a reading; null, with its reason noted at `path`, when it is unknown. */
+  take<T>(path: string, reading: Reading<T>): T | null {
+    if (reading.ok) return reading.value;
+    return this.note(path, reading.reason);
+  }
+
+  /** A field of a reading; `missing` is the reason when the tool printed all else but this. */
+  field<T, K extends keyof T>(path: string, reading: Reading<T>, key: K, missing: string): NonNullable<T[K]> | null {
+    if (!reading.ok) return this.note(path, reading.reason);
+    return reading.value[key] ?? this.note(path, missing);
+  }
+
+  note(path: string, reason: string): null {
+    this.reasons.set(path, reason.slice(0, REASON_CHARS_MAX));
+    return null;
+  }
+
+  /** A second source for a fact that the first one did not give: its value, if any, takes the noted reason away. */
+  replace<T>(path: string, value: T | null): T | null {
+    if (value !== null) this.reasons.delete(path);
+    return value;
+  }
+
+  /** Sorted by path, so that equal facts are equal texts. */
+  toRecord(): Readonly<Record<string, string>> {
+    return Object.fromEntries([...this.reasons].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+}

@@ -1,0 +1,45 @@
+/** Facts about updates of macOS: an update replaces the kernel that a raise rests on. */
+import type { Facts } from '@headroom/core';
+import { booleanAt, countAt, type PlistDict } from '../macos/plist.ts';
+import { known, part, type Reading, unknown } from '../macos/reading.ts';
+import type { MacReadings } from './read-mac.ts';
+import type { UnknownLog } from './unknown-log.ts';
+
+const AUTO_INSTALL = 'AutomaticallyInstallMacOSUpdates';
+/** Deferral of minor updates; the older key holds for all kinds where the newer one is not set. */
+const DEFERRAL_ON = 'forceDelayedSoftwareUpdates';
+const DEFERRAL_DAYS = ['enforcedSoftwareUpdateMinorOSDeferredInstallDelay', 'enforcedSoftwareUpdateDelay'] as const;
+
+export function updateFacts(readings: MacReadings, log: UnknownLog): Facts['update'] {
+  const pending = part(
+    readings.updates,
+    (updates) => updates.map(({ version, build }) => ({ version, build })),
+    'softwareupdate did not say',
+  );
+  return {
+    pending: log.take('update.pending', pending),
+    autoInstall: log.take('update.autoInstall', autoInstall(readings)),
+    deferralDays: log.take('update.deferralDays', deferralDays(readings.managedRestrictions)),
+    prepared: log.note('update.prepared', 'macOS shows no sign of a prepared update that is known to be reliable'),
+  };
+}
+
+/** A managed setting overrules the local one. Without either macOS decides by version, so nothing is known. */
+function autoInstall({ managedUpdatePreferences, updatePreferences }: MacReadings): Reading<boolean> {
+  for (const preferences of [managedUpdatePreferences, updatePreferences]) {
+    const value = preferences.ok ? booleanAt(preferences.value, AUTO_INSTALL) : null;
+    if (value !== null) return known(value);
+  }
+  return unknown(`${AUTO_INSTALL} is set in no preference file that can be read`);
+}
+
+function deferralDays(restrictions: Reading<PlistDict>): Reading<number> {
+  if (!restrictions.ok)
+    return unknown(`no restrictions profile: ${restrictions.reason}; a deferral by declaration is not visible here`);
+  if (booleanAt(restrictions.value, DEFERRAL_ON) !== true)
+    return unknown('the restrictions profile says nothing of a deferral');
+  const days = DEFERRAL_DAYS.map((key) => countAt(restrictions.value, key)).find((value) => value !== null);
+  return days === undefined || days === null
+    ? unknown('updates are deferred, but for how long is not said')
+    : known(days);
+}

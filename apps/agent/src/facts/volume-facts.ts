@@ -1,0 +1,66 @@
+/** Facts about volumes, their owners, and the room on the disk. */
+import type { Facts, VolumeFacts, VolumeOwner } from '@headroom/core';
+import type { CryptoUser } from '../macos/diskutil.ts';
+import { bootVolumeGroup } from '../macos/nvram.ts';
+import { known, part, type Reading, unknown } from '../macos/reading.ts';
+import type { MacReadings } from './read-mac.ts';
+import type { UnknownLog } from './unknown-log.ts';
+
+export function volumeFacts(readings: MacReadings, log: UnknownLog): VolumeFacts {
+  const { rootVolume, cryptoUsers } = readings;
+  return {
+    systemUuid: log.field('volumes.systemUuid', rootVolume, 'uuid', 'diskutil names no UUID of the system volume'),
+    dataUuid: log.take('volumes.dataUuid', dataUuid(readings)),
+    group: log.field('volumes.group', rootVolume, 'group', 'the system volume is in no group'),
+    systemName: log.field('volumes.systemName', rootVolume, 'name', 'diskutil names no system volume'),
+    owners: log.take('volumes.owners', ownersOf(cryptoUsers)),
+    startupDefault: log.take('volumes.startupDefault', startupDefault(readings)),
+  };
+}
+
+/** The Data volume only counts when it is in the system's own group: another system may be mounted there. */
+function dataUuid({ rootVolume, dataVolume }: MacReadings): Reading<string> {
+  if (!dataVolume.ok) return dataVolume;
+  if (!rootVolume.ok) return rootVolume;
+  const { group, uuid } = dataVolume.value;
+  if (group === null || group !== rootVolume.value.group)
+    return unknown('the Data volume is not in the group of the system volume');
+  return uuid === null ? unknown('diskutil names no UUID of the Data volume') : known(uuid);
+}
+
+/** People only: recovery keys and MDM keys are listed as owners too, but nobody can sign in with them. */
+function ownersOf(users: Reading<readonly CryptoUser[]>): Reading<readonly VolumeOwner[]> {
+  if (!users.ok) return users;
+  const people = users.value.filter(({ type }) => type === 'Local Open Directory User');
+  if (people.some(({ volumeOwner }) => volumeOwner === null))
+    return unknown('diskutil does not say of each user whether it is an owner');
+  return known(people.filter(({ volumeOwner }) => volumeOwner === true).map(({ uuid }) => ({ user: null, uuid })));
+}
+
+function startupDefault({ bootVolume, rootVolume }: MacReadings): Reading<boolean> {
+  if (!bootVolume.ok) return bootVolume;
+  if (!bootVolume.value.present) return unknown('nvram holds no boot-volume');
+  const group = bootVolumeGroup(bootVolume.value.value);
+  if (group === null) return unknown('boot-volume in nvram does not end in a volume group UUID');
+  return part(
+    rootVolume,
+    (volume) => (volume.group === null ? null : volume.group === group),
+    'the system volume is in no group',
+  );
+}
+
+/** Room in the APFS container of the system volume. */
+export function diskFacts({ rootVolume, containers }: MacReadings, log: UnknownLog): Facts['disk'] {
+  return { freeBytes: log.take('disk.freeBytes', freeBytes(rootVolume, containers)) };
+}
+
+function freeBytes(rootVolume: MacReadings['rootVolume'], containers: MacReadings['containers']): Reading<number> {
+  if (!rootVolume.ok) return rootVolume;
+  const { container, containerFreeBytes } = rootVolume.value;
+  if (containerFreeBytes !== null) return known(containerFreeBytes);
+  return part(
+    containers,
+    (all) => all.find(({ reference }) => reference === container)?.freeBytes ?? null,
+    `diskutil does not say how much is free in ${container ?? 'the container of the system volume'}`,
+  );
+}
