@@ -1,7 +1,7 @@
 // Import directions (.dependency-cruiser.cjs) on the compiled files. A check that reads nothing would be green for ever, so it
 // also plants a violation of each kind and insists that it is found.
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cruise } from 'dependency-cruiser';
 import extractOptions from 'dependency-cruiser/config-utl/extract-depcruise-options';
