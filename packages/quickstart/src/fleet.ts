@@ -134,7 +134,6 @@ async function enrolAll(
     uses: fresh.length,
     expiresInHours: 1,
   });
-  // The agent reads facts with the tools of a running Mac.
   for (const mac of fresh) await mac.enrol(controller.enrolUrl, token);
 }
 

@@ -12,7 +12,7 @@ export async function provideKdks(api: ApiClient, folder: string, choices: reado
   const systems = new Map(choices.map((choice) => [choice.build, choice]));
   for (const { os, build } of systems.values()) {
     const name = `Kernel_Debug_Kit_${os}_build_${build}.dmg`;
-    if (!existsSync(join(folder, name))) await kdkCommand(['--os', os, '--build', build, '--out', folder]);
+    if (!existsSync(join(folder, name))) kdkCommand(['--os', os, '--build', build, '--out', folder], () => {});
   }
   const { items } = await api.get<{ items: { fileName: string }[] }>('/api/v1/kdks');
   const known = new Set(items.map(({ fileName }) => fileName));

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { createMac, loadState, SimulatedMac } from '@headroom/mac-sim';
+import { bootMac, createMac, loadState, SimulatedMac } from '@headroom/mac-sim';
 import type { MacChoice } from './choices.ts';
 import type { MacAtTheRack } from './technician.ts';
 
@@ -50,6 +50,7 @@ export class FleetMac implements MacAtTheRack {
 
   /** As an admin would: the agent's own command with a token, which never stands in the arguments. */
   async enrol(enrolUrl: string, token: string): Promise<void> {
+    if (loadState(this.dir).power === 'off') bootMac(this.dir);
     const args = [this.agentMain, 'enroll', '--sysroot', this.dir, '--url', enrolUrl, '--name', this.name];
     await run(process.execPath, args, { env: { HEADROOM_TOKEN: token }, timeout: 60_000 });
   }
