@@ -1,0 +1,10 @@
+export { KDK_USAGE, kdkCommand } from './cli.ts';
+export type { FormProvenance } from './forms.ts';
+export { recordingIo } from './io.ts';
+export { buildKdkImage, defaultVariants, type KdkOptions, type Signature, writeKdkImage } from './kdk-image.ts';
+export { forgetMounts, readMounts } from './mounts.ts';
+export { type Pace, writePace } from './pace.ts';
+export { runProgram } from './programs.ts';
+export { DOING_PROVENANCE } from './provenance.ts';
+export { placeSystemExtensions } from './system-extensions.ts';
+export { DOING_TOOLS, type DoingTool } from './tools.ts';
