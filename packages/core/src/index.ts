@@ -1,11 +1,14 @@
 export * from './boot-args.ts';
 export * from './errors.ts';
+export { evaluate } from './evaluate.ts';
 export * from './evaluate-types.ts';
+export { isProven, raisedEvidence } from './evidence.ts';
 export * from './facts.ts';
 export * from './facts-check.ts';
 export * from './facts-empty.ts';
 export * from './findings.ts';
 export * from './grant.ts';
+export * from './observe.ts';
 export * from './plan.ts';
 export * from './quota.ts';
 export * from './retry.ts';

@@ -1,0 +1,123 @@
+/**
+ * `evaluate`: what one host is, what keeps it from what is wanted, and what comes next. Pure and deterministic: the same
+ * input gives the same answer, ids and time come in with it. Guarantees (property-tested): `raised` only when every piece of
+ * evidence holds; no lowering step and no visit without a grant that covers; nothing at all for a host that is unsupported, or
+ * that shall be stock.
+ */
+import { describeError, isErrorCode } from './errors.ts';
+import { type Consent, grantTimes, readConsent } from './evaluate/consent.ts';
+import { makeFinding, orderFindings } from './evaluate/make-finding.ts';
+import { decideNext, type Next, policyFindings } from './evaluate/next.ts';
+import { extraArgsNotes, readRaisedNotes } from './evaluate/notes.ts';
+import { isKcReady, type Preparation, prepare } from './evaluate/preparation.ts';
+import { readProof } from './evaluate/proof.ts';
+import { readSituation, type Situation } from './evaluate/situation.ts';
+import { decideState } from './evaluate/state.ts';
+import { readStock } from './evaluate/stock.ts';
+import { readSilence, readUnfit } from './evaluate/unfit.ts';
+import { waitsFor } from './evaluate/waits-for.ts';
+import type { EvaluateInput, Evaluation, Finding, HostState } from './evaluate-types.ts';
+import type { PlanStep } from './plan.ts';
+
+export function evaluate(input: EvaluateInput): Evaluation {
+  if (input.facts === null) return evaluateWithoutFacts(input);
+  const situation = readSituation(input, input.facts);
+  return situation.wantedQuota === null ? evaluateStock(situation) : evaluateRaise(situation);
+}
+
+function evaluateWithoutFacts(input: EvaluateInput): Evaluation {
+  const detail = 'The agent has enrolled and not reported yet.';
+  const findings = [makeFinding('NO_FACTS', { detail }), ...readSilence(input, 'no_facts')];
+  return answer(input, { state: 'no_facts', findings, evidence: [], next: NOTHING });
+}
+
+/** Stock is wanted: the state is shown, and what is left of a raise is a finding. No way back is planned yet. */
+function evaluateStock(situation: Situation): Evaluation {
+  const { input, evidence } = situation;
+  const state = decideState(situation, { rung: 'not_started', kcStaged: false });
+  const findings = [...readUnfit(situation), ...readSilence(input, state), ...readStock(situation, state)];
+  return answer(input, { state, findings, evidence, next: NOTHING });
+}
+
+function evaluateRaise(situation: Situation): Evaluation {
+  const { input, evidence, observed } = situation;
+  const consent = readConsent(situation);
+  const prepared = prepare(situation, consent);
+  const state = decideState(situation, { rung: prepared.rung, kcStaged: isKcReady(situation) });
+  const findings = [...readUnfit(situation), ...readSilence(input, state)];
+  if (observed.kind === 'unsupported') return answer(input, { state, findings, evidence, next: NOTHING });
+  const next = decideNext(situation, state, prepared, consent);
+  const own = [...findings, ...stateFindings(situation, { state, prepared, consent })];
+  return answer(input, { state, findings: [...own, ...next.findings], evidence, next });
+}
+
+function stateFindings(
+  situation: Situation,
+  { state, prepared, consent }: { state: HostState; prepared: Preparation; consent: Consent },
+): readonly Finding[] {
+  const isProofDue = situation.observed.kind !== 'unknown' && (isCustomKernel(situation) || state === 'drifted');
+  return [
+    ...(isProofDue ? [...readProof(situation, state), ...extraArgsNotes(situation)] : []),
+    ...(state === 'raised' ? readRaisedNotes(situation) : []),
+    ...(state === 'unknown' ? [...prepared.findings, ...consent.findings] : []),
+    ...policyFindings(situation, state),
+  ];
+}
+
+function isCustomKernel({ facts }: Situation): boolean {
+  return facts.kernel.config !== null && facts.kernel.config !== 'release';
+}
+
+const NOTHING: Next = { steps: [], visit: null, findings: [] };
+
+interface Parts {
+  readonly state: HostState;
+  readonly findings: readonly Finding[];
+  readonly evidence: Evaluation['evidence'];
+  readonly next: Next;
+}
+
+/** Puts the answer together; holds steps back while others are open or one of them failed a moment ago. */
+function answer(input: EvaluateInput, { state, findings, evidence, next }: Parts): Evaluation {
+  const failure = failureOf(input, next.steps);
+  const isHeld = input.work.plan !== null || next.steps.length === 0 || failure.isHeld;
+  const steps = isHeld ? null : next.steps;
+  const ordered = orderFindings([...findings, ...failure.findings]);
+  return {
+    state,
+    waitsFor: waitsFor(input, { state, steps, visit: next.visit, findings: ordered }),
+    findings: ordered,
+    evidence,
+    steps,
+    visit: next.visit,
+    reviewAt: reviewAt(input, failure.isHeld),
+  };
+}
+
+interface FailureView {
+  readonly isHeld: boolean;
+  readonly findings: readonly Finding[];
+}
+
+/** A failure counts as long as the step that failed is still due, and holds the plan back until its next try. */
+function failureOf({ work: { failure, plan }, now }: EvaluateInput, steps: readonly PlanStep[]): FailureView {
+  if (failure === null || plan !== null || !steps.some(({ kind }) => kind === failure.kind))
+    return { isHeld: false, findings: [] };
+  const { kind, code, detail, retryAt } = failure;
+  const args = { kind, code, remedy: remedyOf(code, detail), retryAt: retryAt ?? 'none' };
+  const finding = makeFinding(retryAt === null ? 'STEP_FAILED_FOR_GOOD' : 'STEP_FAILED', { detail, seen: code, args });
+  return { isHeld: retryAt === null || !(now.getTime() >= Date.parse(retryAt)), findings: [finding] };
+}
+
+function remedyOf(code: string, detail: string): string {
+  if (!isErrorCode(code)) return 'Read the detail: this code is newer than the controller.';
+  return describeError(code, { words: detail, problem: detail }).remedy;
+}
+
+/** When time alone could change the answer: the grant's warnings and its end, and the next try of a failed step. */
+function reviewAt(input: EvaluateInput, isHeld: boolean): Date | null {
+  const retryAt = isHeld ? input.work.failure?.retryAt : null;
+  const times = [...grantTimes(input), ...(typeof retryAt === 'string' ? [Date.parse(retryAt)] : [])];
+  const future = times.filter((time) => time > input.now.getTime());
+  return future.length === 0 ? null : new Date(Math.min(...future));
+}

@@ -1,0 +1,133 @@
+/** Next: the steps and the visit that follow from a state. No step and no visit without consent; nothing at all for stock. */
+import type { Evaluation, Finding, HostState } from '../evaluate-types.ts';
+import type { PlanStep } from '../plan.ts';
+import type { Consent } from './consent.ts';
+import { makeFinding } from './make-finding.ts';
+import type { Preparation } from './preparation.ts';
+import { readReadiness, readUpdates } from './readiness.ts';
+import { holds, type Situation, storesWanted } from './situation.ts';
+
+export interface Next {
+  readonly steps: readonly PlanStep[];
+  readonly visit: Evaluation['visit'];
+  readonly findings: readonly Finding[];
+}
+
+/** What brings a state nearer to raised. */
+type Way = 'none' | 'raise' | 'restart' | 'arguments' | 'keep';
+
+const WAYS: Readonly<Record<HostState, Way>> = {
+  no_facts: 'none',
+  unknown: 'none',
+  unsupported: 'none',
+  not_started: 'raise',
+  kdk_missing: 'raise',
+  kdk_ready: 'raise',
+  kc_staged: 'raise',
+  ready_for_visit: 'raise',
+  half_done: 'raise',
+  object_not_booted: 'raise',
+  args_missing: 'arguments',
+  reboot_due: 'restart',
+  raised: 'keep',
+  raised_other_value: 'arguments',
+  not_provable: 'none',
+  foreign_kernel: 'raise',
+  args_filtered: 'raise',
+  old_kernel_new_system: 'raise',
+  drifted: 'raise',
+  waiting_for_unlock: 'none',
+  failed_boot: 'none',
+  reverted: 'raise',
+};
+
+export function decideNext(situation: Situation, state: HostState, prepared: Preparation, consent: Consent): Next {
+  switch (wayOf(situation, state)) {
+    case 'none':
+      return keepVisit(situation, state);
+    case 'raise':
+      return raise(situation, state, prepared, consent);
+    case 'restart':
+      return restart(consent, restartReason(situation, state));
+    case 'arguments':
+      return storeArguments(situation, consent);
+    case 'keep':
+      return keep(situation, consent);
+  }
+}
+
+function restartReason(situation: Situation, state: HostState): string {
+  if (state === 'object_not_booted') return OBJECT_REASON;
+  const argsInForce = holds(situation, 'quota_in_force') === true && holds(situation, 'hypervisor_in_force') === true;
+  return argsInForce ? BOOT_REASON : ARGS_REASON;
+}
+
+const ARGS_REASON = 'The arguments are stored; the kernel reads them at the next boot.';
+const BOOT_REASON = 'Only a boot after the visit was opened proves what runs.';
+const OBJECT_REASON = 'The custom kernel is installed; the next boot starts it.';
+
+function wayOf(situation: Situation, state: HostState): Way {
+  return state === 'object_not_booted' && isOwnObject(situation) ? 'restart' : WAYS[state];
+}
+
+/** Is the object in the policy the one that our visit read back? Without a receipt it may be anybody's. */
+export function isOwnObject({ facts: { receipt, bootPolicy } }: Situation): boolean {
+  return receipt !== null && receipt.customKernel !== null && receipt.customKernel === bootPolicy.customKernel;
+}
+
+/** A host that is silent since its visit was opened: the visit stays until facts close it. */
+function keepVisit({ input: { work } }: Situation, state: HostState): Next {
+  const isSilent = state === 'waiting_for_unlock' || state === 'failed_boot';
+  const visit =
+    isSilent && work.visit !== null ? { kind: work.visit.kind, reason: 'Not heard of since it was opened.' } : null;
+  return { steps: [], visit, findings: [] };
+}
+
+function raise(situation: Situation, state: HostState, prepared: Preparation, consent: Consent): Next {
+  const readiness = readReadiness(situation);
+  const findings = [...consent.findings, ...prepared.findings, ...readiness];
+  const isHeldBack = [...prepared.findings, ...readiness].some(({ severity }) => severity === 'blocker');
+  const isReady = prepared.rung === 'ready_for_visit' && consent.covers && consent.bootArgs !== null && !isHeldBack;
+  const visit = isReady ? ({ kind: 'raise', reason: reasonOf(state) } as const) : null;
+  return { steps: prepared.steps, visit, findings };
+}
+
+function reasonOf(state: HostState): string {
+  return state === 'ready_for_visit'
+    ? 'The kit lies on the Mac: a person types one line in recoveryOS.'
+    : 'A raise visit puts it right: a person types one line in recoveryOS.';
+}
+
+function restart({ covers, findings }: Consent, reason: string): Next {
+  return { steps: [], visit: covers ? { kind: 'restart', reason } : null, findings };
+}
+
+/** Store the wanted arguments, then restart once. */
+function storeArguments(situation: Situation, consent: Consent): Next {
+  if (storesWanted(situation) === true) return restart(consent, ARGS_REASON);
+  return { steps: argumentSteps(situation, consent), visit: null, findings: consent.findings };
+}
+
+function keep(situation: Situation, consent: Consent): Next {
+  const steps = storesWanted(situation) === false ? argumentSteps(situation, consent) : [];
+  return { steps, visit: null, findings: [...consent.findings, ...readUpdates(situation)] };
+}
+
+function argumentSteps({ wantedQuota }: Situation, { covers, bootArgs }: Consent): readonly PlanStep[] {
+  if (!covers || bootArgs === null || wantedQuota === null) return [];
+  return [{ kind: 'set_boot_args', quota: wantedQuota, bootArgs }];
+}
+
+/** Findings about a boot policy that is lowered, or names a custom kernel, while the stock kernel runs. */
+export function policyFindings(situation: Situation, state: HostState): readonly Finding[] {
+  const { observed, facts } = situation;
+  const path = 'bootPolicy.customKernel';
+  const seen = facts.bootPolicy.customKernel;
+  if (observed.kind === 'object_installed') {
+    if (isOwnObject(situation)) return [makeFinding('OBJECT_NOT_BOOTED', { detail: OBJECT_REASON, path, seen })];
+    return [makeFinding('OTHER_OBJECT_IN_POLICY', { detail: 'No receipt of a visit names it.', path, seen })];
+  }
+  if (observed.kind !== 'policy_lowered') return [];
+  if (state === 'half_done') return [makeFinding('HALF_DONE', { detail: 'SIP is off already.', path, seen })];
+  return [makeFinding('POLICY_ALREADY_LOWERED', { detail: 'No custom kernel is installed.', path, seen })];
+}

@@ -1,0 +1,176 @@
+/**
+ * Preparation: how far this Mac is on the way to a raise visit, and the steps to its end. In order: KDK for the exact build,
+ * kernel collection for build and variant, visit kit. A kernel collection that is there makes the KDK unneeded.
+ */
+import type { Catalogue, Finding, HostState } from '../evaluate-types.ts';
+import type { Facts } from '../facts.ts';
+import type { KdkSource, PlanStep } from '../plan.ts';
+import { developmentKernelFileName, findVariant } from '../variants.ts';
+import type { Consent } from './consent.ts';
+import { factUnknown, makeFinding } from './make-finding.ts';
+import type { Situation } from './situation.ts';
+
+export type Rung = Extract<
+  HostState,
+  'unknown' | 'not_started' | 'kdk_missing' | 'kdk_ready' | 'kc_staged' | 'ready_for_visit'
+>;
+
+export interface Preparation {
+  readonly rung: Rung;
+  readonly steps: readonly PlanStep[];
+  readonly findings: readonly Finding[];
+}
+
+interface Target {
+  readonly build: string;
+  readonly variant: string;
+}
+
+export function prepare(situation: Situation, consent: Consent): Preparation {
+  const { facts } = situation;
+  const { baseBuild: build } = facts.os;
+  const variant = facts.kernel.variant?.toUpperCase() ?? null;
+  const missing = (['kdks', 'kernelCollections'] as const).filter((path) => facts[path] === null);
+  if (build === null || variant === null || missing.length > 0)
+    return { rung: 'unknown', steps: [], findings: missing.map((path) => factUnknown(facts, path)) };
+  const target = { build, variant };
+  const rung = readRung(situation, consent, target);
+  if (findVariant(variant) === null) return { rung, steps: [], findings: [variantUnknown(target)] };
+  return { rung, ...planRungs(situation, consent, target, rung) };
+}
+
+function readRung(situation: Situation, consent: Consent, target: Target): Rung {
+  const { facts, input } = situation;
+  if (isKcStaged(situation, target)) return isKitPlaced(situation, consent) ? 'ready_for_visit' : 'kc_staged';
+  const kdk = readKdk(facts, target);
+  if (kdk === 'ready') return 'kdk_ready';
+  return kdk === 'absent' && findSource(input.catalogue, target) !== null ? 'not_started' : 'kdk_missing';
+}
+
+function planRungs(situation: Situation, consent: Consent, target: Target, rung: Rung): Omit<Preparation, 'rung'> {
+  const kit = rung === 'ready_for_visit' ? [] : kitSteps(situation, consent, target);
+  if (rung === 'ready_for_visit' || rung === 'kc_staged') return { steps: kit, findings: kitUnknown(situation) };
+  const { catalogue } = situation.input;
+  const build: PlanStep = {
+    kind: 'build_kc',
+    ...target,
+    dropBundles:
+      (Object.hasOwn(catalogue.dropBundles, target.build) ? catalogue.dropBundles[target.build] : undefined) ?? [],
+  };
+  if (rung === 'kdk_ready') return { steps: [build, ...kit], findings: [] };
+  return planInstall(situation, target, [build, ...kit]);
+}
+
+function planInstall(
+  { facts, input }: Situation,
+  target: Target,
+  rest: readonly PlanStep[],
+): Omit<Preparation, 'rung'> {
+  const kdk = readKdk(facts, target);
+  if (kdk === 'variant_missing') return { steps: [], findings: [kdkVariantMissing(facts, target)] };
+  const husk = kdk === 'husk' ? [kdkHusk(facts, target)] : [];
+  const source = findSource(input.catalogue, target);
+  if (source === null) return { steps: [], findings: [...husk, kdkNotInCatalogue(input.catalogue, target)] };
+  return { steps: [{ kind: 'install_kdk', kdk: source, variant: target.variant }, ...rest], findings: husk };
+}
+
+function kitSteps({ facts, input, wantedQuota }: Situation, consent: Consent, target: Target): readonly PlanStep[] {
+  if (!consent.covers || consent.bootArgs === null || wantedQuota === null || isKitUnknown(facts)) return [];
+  return [{ kind: 'place_kit', visitId: input.newVisitId, quota: wantedQuota, bootArgs: consent.bootArgs, ...target }];
+}
+
+/** Built here for this build and variant, and the very file is still there. */
+function isKcStaged({ facts, input: { record } }: Situation, target: Target): boolean {
+  const { kc } = record;
+  if (kc === null || kc.build !== target.build || kc.variant.toUpperCase() !== target.variant) return false;
+  return (facts.kernelCollections ?? []).some(({ sha256 }) => sha256.toLowerCase() === kc.sha256.toLowerCase());
+}
+
+/** The same for the build and variant that the Mac has now. */
+export function isKcReady(situation: Situation): boolean {
+  const { baseBuild: build } = situation.facts.os;
+  const variant = situation.facts.kernel.variant?.toUpperCase();
+  return build !== null && variant !== undefined && isKcStaged(situation, { build, variant });
+}
+
+/** The kit on the Mac is whole, is the one recorded, and is for this quota, these arguments and this kernel collection. */
+function isKitPlaced({ facts, input: { record, intent } }: Situation, { bootArgs }: Consent): boolean {
+  const { visitKit } = facts;
+  const { kit, kc } = record;
+  if (visitKit === null || kit === null || kc === null || !visitKit.complete) return false;
+  return (
+    visitKit.visitId === kit.visitId &&
+    visitKit.quota === intent.quota &&
+    kit.quota === intent.quota &&
+    visitKit.kcSha256.toLowerCase() === kc.sha256.toLowerCase() &&
+    kit.kcSha256.toLowerCase() === kc.sha256.toLowerCase() &&
+    (bootArgs === null || kit.bootArgs === bootArgs)
+  );
+}
+
+/** null for the kit means "none lies there", unless it could not be read. */
+function isKitUnknown(facts: Facts): boolean {
+  return facts.visitKit === null && Object.hasOwn(facts.unknown, 'visitKit');
+}
+
+function kitUnknown({ facts }: Situation): readonly Finding[] {
+  return isKitUnknown(facts) ? [factUnknown(facts, 'visitKit')] : [];
+}
+
+type KdkStanding = 'ready' | 'variant_missing' | 'husk' | 'absent';
+
+export function readKdk(facts: Facts, { build, variant }: Target): KdkStanding {
+  const forBuild = (facts.kdks ?? []).filter((kdk) => kdk.build === build);
+  const whole = forBuild.filter(({ complete }) => complete);
+  if (whole.some(({ variants }) => variants.some((known) => known.toUpperCase() === variant))) return 'ready';
+  if (whole.length > 0) return 'variant_missing';
+  return forBuild.length > 0 ? 'husk' : 'absent';
+}
+
+/** By build alone: versions in names are sometimes wrong, and a near build is not used. */
+function findSource({ kdks }: Catalogue, { build }: Target): KdkSource | null {
+  return kdks.find((kdk) => kdk.build === build) ?? null;
+}
+
+function variantUnknown({ build, variant }: Target): Finding {
+  return makeFinding('VARIANT_UNKNOWN', {
+    detail: 'The kernel to build from follows from the variant, and this one is not known to us.',
+    expected: 'a variant of the table',
+    seen: variant,
+    path: 'kernel.variant',
+    args: { variant, build, kernelFile: developmentKernelFileName(variant) },
+  });
+}
+
+function kdkVariantMissing(facts: Facts, { build, variant }: Target): Finding {
+  const variants = (facts.kdks ?? []).filter((kdk) => kdk.build === build).flatMap((kdk) => kdk.variants);
+  return makeFinding('KDK_VARIANT_MISSING', {
+    detail: 'The KDK is whole, and holds the kernels of other chips only.',
+    expected: developmentKernelFileName(variant),
+    seen: variants.join(', ') || 'no development kernel',
+    path: 'kdks',
+    args: { build, variant },
+  });
+}
+
+function kdkHusk(facts: Facts, { build }: Target): Finding {
+  const reason = (facts.kdks ?? []).find((kdk) => kdk.build === build)?.reason;
+  return makeFinding('KDK_HUSK', {
+    detail: `Not whole: ${reason ?? 'no reason was given'}.`,
+    expected: 'a whole KDK',
+    seen: reason ?? 'not whole',
+    path: 'kdks',
+    args: { build },
+  });
+}
+
+function kdkNotInCatalogue({ kdks }: Catalogue, { build }: Target): Finding {
+  const builds = kdks.map((kdk) => kdk.build);
+  return makeFinding('KDK_NOT_IN_CATALOGUE', {
+    detail: 'Only the KDK of exactly this build can be used: a near one gives link errors or a panic.',
+    expected: `the KDK for build ${build}`,
+    seen: builds.length === 0 ? 'an empty catalogue' : `${builds.length} KDK(s): ${builds.slice(0, 5).join(', ')}`,
+    path: 'os.baseBuild',
+    args: { build },
+  });
+}

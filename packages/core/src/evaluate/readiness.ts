@@ -1,0 +1,174 @@
+/** Readiness: what must be so, or be known, before a person goes to the Mac for a raise visit. Blockers keep the visit back. */
+import { parseBootArgs } from '../boot-args.ts';
+import type { Finding } from '../evaluate-types.ts';
+import type { Facts } from '../facts.ts';
+import { macosMajor } from '../observe-signs.ts';
+import { factUnknown, makeFinding } from './make-finding.ts';
+import type { Situation } from './situation.ts';
+
+/** Free space below which KDK (several GB installed) and kernel collection may not fit. */
+const FREE_GIB_MIN = 10;
+const GIB = 1024 ** 3;
+
+type Check = (facts: Facts, situation: Situation) => readonly Finding[];
+
+/** Before a raise visit. */
+const VISIT_CHECKS: readonly Check[] = [
+  startupDefault,
+  volumeOwners,
+  auxiliaryKexts,
+  neededArgument,
+  diskSpace,
+  fileVault,
+  guestsRunning,
+];
+
+/** Worth knowing before a visit and as long as the host is raised. */
+const UPDATE_CHECKS: readonly Check[] = [updatePrepared, updatePending, updatesInstallThemselves];
+
+export function readReadiness(situation: Situation): readonly Finding[] {
+  return [...VISIT_CHECKS, ...UPDATE_CHECKS].flatMap((check) => check(situation.facts, situation));
+}
+
+export function readUpdates(situation: Situation): readonly Finding[] {
+  return UPDATE_CHECKS.flatMap((check) => check(situation.facts, situation));
+}
+
+function startupDefault(facts: Facts): readonly Finding[] {
+  const path = 'volumes.startupDefault';
+  if (facts.volumes.startupDefault === null) return [factUnknown(facts, path, 'READINESS_UNKNOWN')];
+  if (facts.volumes.startupDefault) return [];
+  return [
+    makeFinding('NOT_STARTUP_DEFAULT', {
+      detail: 'recoveryOS would open paired with another system, and refuse to lower the policy of this one.',
+      expected: 'this system starts by default',
+      seen: 'another system does',
+      path,
+      args: { volume: facts.volumes.systemName ?? 'this system' },
+    }),
+  ];
+}
+
+function volumeOwners(facts: Facts): readonly Finding[] {
+  const path = 'volumes.owners';
+  if (facts.volumes.owners === null) return [factUnknown(facts, path, 'READINESS_UNKNOWN')];
+  if (facts.volumes.owners.length > 0) return [];
+  return [
+    makeFinding('NO_VOLUME_OWNER', {
+      detail: 'recoveryOS asks for the name and password of a volume owner.',
+      expected: 'one volume owner or more',
+      seen: 'none',
+      path,
+    }),
+  ];
+}
+
+function auxiliaryKexts(facts: Facts): readonly Finding[] {
+  const path = 'auxiliaryKexts';
+  if (facts.auxiliaryKexts === null) return [factUnknown(facts, path, 'READINESS_UNKNOWN')];
+  if (facts.auxiliaryKexts.length === 0) return [];
+  const kexts = facts.auxiliaryKexts.join(', ');
+  return [
+    makeFinding('AUXILIARY_KEXTS', {
+      detail: 'They would stay out until rebuilt, approved and restarted once more.',
+      expected: 'none',
+      seen: kexts,
+      path,
+      args: { kexts },
+    }),
+  ];
+}
+
+/** Development kernels of macOS 14 on this variant panic in the memory controller's setup. */
+function neededArgument(facts: Facts, { input }: Situation): readonly Finding[] {
+  const word = '-unsafe_kernel_text';
+  const isConcerned = facts.kernel.variant?.toUpperCase() === 'T6000' && macosMajor(facts.os.version) === 14;
+  const stored = parseBootArgs(facts.bootArgs.stored ?? '').some((arg) => arg.word === word);
+  if (!isConcerned || stored || input.intent.extraArgs.includes(word)) return [];
+  return [
+    makeFinding('KERNEL_NEEDS_ARGUMENT', {
+      detail: 'Seen on M1 Pro, Max and Ultra with macOS 14: amcc_rorgn panic at start.',
+      expected: word,
+      seen: 'not asked for',
+      path: 'kernel.variant',
+      args: { word },
+    }),
+  ];
+}
+
+function diskSpace(facts: Facts): readonly Finding[] {
+  const path = 'disk.freeBytes';
+  const { freeBytes } = facts.disk;
+  if (freeBytes === null) return [factUnknown(facts, path, 'READINESS_UNKNOWN')];
+  if (freeBytes >= FREE_GIB_MIN * GIB) return [];
+  return [
+    makeFinding('DISK_TOO_SMALL', {
+      detail: 'A KDK takes several GB once installed, a kernel collection about 0.1 GB.',
+      expected: `${FREE_GIB_MIN} GiB free`,
+      seen: `${(freeBytes / GIB).toFixed(1)} GiB free`,
+      path,
+      args: { needed: FREE_GIB_MIN },
+    }),
+  ];
+}
+
+function fileVault(facts: Facts): readonly Finding[] {
+  if (facts.fileVault === null || facts.fileVault === 'off') return [];
+  return [
+    makeFinding('FILEVAULT_ON', {
+      detail: 'After each restart the agent is silent until somebody signs in.',
+      seen: facts.fileVault,
+      path: 'fileVault',
+    }),
+  ];
+}
+
+function guestsRunning(facts: Facts): readonly Finding[] {
+  const guests = facts.guests.processesAtMost ?? 0;
+  if (guests === 0) return [];
+  return [
+    makeFinding('GUESTS_RUNNING', {
+      detail: 'A visit begins with a shutdown.',
+      seen: `at most ${guests}`,
+      path: 'guests.processesAtMost',
+      args: { guests },
+    }),
+  ];
+}
+
+function updatePrepared(facts: Facts): readonly Finding[] {
+  if (facts.update.prepared !== true) return [];
+  return [
+    makeFinding('UPDATE_PREPARED', {
+      detail: 'It lies on the disk, ready.',
+      seen: 'prepared',
+      path: 'update.prepared',
+    }),
+  ];
+}
+
+function updatePending(facts: Facts): readonly Finding[] {
+  const pending = facts.update.pending ?? [];
+  if (pending.length === 0) return [];
+  const updates = pending.map(({ version, build }) => (build === null ? version : `${version} (${build})`)).join(', ');
+  return [
+    makeFinding('UPDATE_PENDING', {
+      detail: 'A new system needs a new KDK, a new kernel collection and another visit.',
+      seen: updates,
+      path: 'update.pending',
+      args: { updates },
+    }),
+  ];
+}
+
+function updatesInstallThemselves(facts: Facts): readonly Finding[] {
+  if (facts.update.autoInstall !== true) return [];
+  return [
+    makeFinding('UPDATES_INSTALL_THEMSELVES', {
+      detail: 'An update may come at night, without anybody asking for it.',
+      expected: 'off',
+      seen: 'on',
+      path: 'update.autoInstall',
+    }),
+  ];
+}

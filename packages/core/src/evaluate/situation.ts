@@ -1,0 +1,73 @@
+/** Situation: the input of one evaluation with what is read out of it once, for all the rules. */
+import { hypervisorInBootArgs, parseBootArgs, quotaInBootArgs } from '../boot-args.ts';
+import type { EvaluateInput, EvidenceId, EvidencePiece } from '../evaluate-types.ts';
+import { raisedEvidence } from '../evidence.ts';
+import type { Facts } from '../facts.ts';
+import { type Observed, observe } from '../observe.ts';
+import { QUOTA_STOCK } from '../quota.ts';
+
+export interface Situation {
+  readonly input: EvaluateInput;
+  readonly facts: Facts;
+  readonly observed: Observed;
+  readonly evidence: readonly EvidencePiece[];
+  /** The planned quota; null when stock is wanted. */
+  readonly wantedQuota: number | null;
+}
+
+export function readSituation(input: EvaluateInput, facts: Facts): Situation {
+  const wantedQuota = input.intent.quota === QUOTA_STOCK ? null : input.intent.quota;
+  const evidence = raisedEvidence({ facts, record: input.record, quota: wantedQuota });
+  return { input, facts, observed: observe(facts), evidence, wantedQuota };
+}
+
+/** Does this piece hold? null = unknown. */
+export function holds({ evidence }: Situation, id: EvidenceId): boolean | null {
+  return evidence.find((piece) => piece.id === id)?.holds ?? null;
+}
+
+/** Quota that the running development kernel heeds: null when it was given none, or not told to heed it. */
+export function quotaHeeded({ facts }: Situation): number | null {
+  const line = facts.bootArgs.inForce;
+  if (line === null || !hypervisorInBootArgs(line)) return null;
+  const quota = quotaInBootArgs(line);
+  return quota === null || Number.isNaN(quota) ? null : quota;
+}
+
+/** Does the stored line give the next boot all that is wanted? null = unknown. */
+export function storesWanted({ facts, input, wantedQuota }: Situation): boolean | null {
+  const { stored, storedPresent } = facts.bootArgs;
+  if (storedPresent === false) return false;
+  if (stored === null) return null;
+  const quota = quotaInBootArgs(stored);
+  const quotaFits = wantedQuota === null ? quota !== null : quota === wantedQuota;
+  return quotaFits && hypervisorInBootArgs(stored) && missingExtra(stored, input.intent.extraArgs).length === 0;
+}
+
+/** Words of the policy that a line lacks. */
+export function missingExtra(line: string, extraArgs: readonly string[]): readonly string[] {
+  const words = parseBootArgs(line).map(({ word }) => word);
+  return extraArgs.filter((word) => !words.includes(word));
+}
+
+export type RunningKernel = 'ours' | 'older_of_ours' | 'foreign' | 'unknown';
+
+/** Whose kernel collection runs, by LC_UUID alone. An older one of ours is known by the record or by its file. */
+export function runningKernel({ facts, input: { record } }: Situation): RunningKernel {
+  const running = facts.kernel.filesetUuid?.toUpperCase();
+  if (running === undefined) return 'unknown';
+  if (running === record.kc?.uuid.toUpperCase()) return 'ours';
+  const older = [...(record.olderKcs ?? []), ...(facts.kernelCollections ?? [])];
+  return older.some(({ uuid }) => uuid?.toUpperCase() === running) ? 'older_of_ours' : 'foreign';
+}
+
+/** Build that the running kernel collection of ours was made for; null when it is not ours or that is unknown. */
+export function runningBuild({ facts, input: { record } }: Situation): string | null {
+  const running = facts.kernel.filesetUuid?.toUpperCase();
+  const ours = [
+    ...(record.kc === null ? [] : [record.kc]),
+    ...(record.olderKcs ?? []),
+    ...(facts.kernelCollections ?? []),
+  ];
+  return ours.find(({ uuid }) => running !== undefined && uuid?.toUpperCase() === running)?.build ?? null;
+}
