@@ -7,7 +7,7 @@ import { createPrivateKey, createPublicKey, randomBytes, webcrypto } from 'node:
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
 
-x509.cryptoProvider.set(webcrypto as Parameters<typeof x509.cryptoProvider.set>[0]);
+x509.cryptoProvider.set(webcrypto);
 
 const ECDSA = { name: 'ECDSA', namedCurve: 'P-256' };
 const SIGNING = { name: 'ECDSA', hash: 'SHA-256' };
@@ -56,7 +56,7 @@ export async function issueServerCertificate(
   names: readonly string[],
   now: Date,
 ): Promise<IssuedCertificate> {
-  const san = [...new Set(names)].map((value) => ({ type: isIP(value) ? ('ip' as const) : ('dns' as const), value }));
+  const san = names.map((value) => ({ type: isIP(value) ? ('ip' as const) : ('dns' as const), value }));
   return issueLeaf(issuer, publicPem(privateKeyPem), now, 'CN=Headroom controller', [
     new x509.SubjectAlternativeNameExtension(san),
     new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),

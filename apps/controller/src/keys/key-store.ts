@@ -45,7 +45,8 @@ export class KeyStore {
   static async open(config: Pick<ControllerConfig, 'stateDir' | 'publicHost'>, clock: Clock): Promise<KeyStore> {
     const folder = await KeyFolder.open(join(config.stateDir, 'keys'));
     const ca = await openCa(folder, clock.now());
-    const server = await openServer(folder, ca, ['localhost', config.publicHost], clock.now());
+    const names = [...new Set(['localhost', config.publicHost])];
+    const server = await openServer(folder, ca, names, clock.now());
     const grant = (await folder.read(GRANT_FILE)) ?? (await folder.create(GRANT_FILE, GrantKey.generatePem()));
     const tls = { privateKeyPem: server.privateKeyPem, chainPem: server.certificatePem + ca.certificatePem };
     return new KeyStore(ca, tls, new GrantKey(grant));

@@ -1,0 +1,82 @@
+/**
+ * Who calls: the certificate says it and the database agrees. One query per call tells whether certificate and host still
+ * count and which session is the present one, so that a revocation or a newer session holds at the very next call.
+ */
+import type { ServerReadableStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import { Problem } from '../common/problem.ts';
+import { Database } from '../db/database.ts';
+
+export interface Caller {
+  readonly hostId: string;
+  readonly hardwareUuid: string;
+  /** Certificate's serial, lower-case hex. */
+  readonly serial: string;
+  /** The host's present session; 0 before its first. */
+  readonly sessionNumber: bigint;
+}
+
+export type AnyCall = Pick<
+  ServerUnaryCall<unknown, unknown> | ServerReadableStream<unknown, unknown> | ServerWritableStream<unknown, unknown>,
+  'getAuthContext'
+>;
+
+interface Identity {
+  readonly fleetId: string;
+  readonly hostId: string;
+  readonly serial: string;
+}
+
+interface AdmissionRow {
+  readonly hostId: string;
+  readonly hardwareUuid: string;
+  readonly retired: boolean;
+  readonly revoked: boolean;
+  readonly sessionNumber: string;
+}
+
+const SAN = /^URI:spiffe:\/\/([0-9a-f-]{36})\/host\/([0-9a-f-]{36})$/;
+
+const ADMIT = `
+  SELECT c.host_id AS "hostId", h.hardware_uuid AS "hardwareUuid", h.retired_at IS NOT NULL AS retired,
+    c.revoked_at IS NOT NULL AS revoked, r.session_number AS "sessionNumber"
+  FROM certificate c JOIN host h ON h.id = c.host_id JOIN host_report r ON r.host_id = h.id
+  WHERE c.serial = $1`;
+
+export class Admission {
+  constructor(private readonly database: Database) {}
+
+  async admit(call: AnyCall): Promise<Caller> {
+    const identity = readIdentity(call);
+    if (identity.fleetId !== this.database.fleetId)
+      throw new Problem('UNAUTHENTICATED', `expected fleet ${this.database.fleetId}, seen ${identity.fleetId}`);
+    const { rows } = await this.database.pool.query<AdmissionRow>(ADMIT, [identity.serial]);
+    const [row] = rows;
+    if (row === undefined || row.hostId !== identity.hostId || row.retired)
+      throw new Problem('HOST_UNKNOWN', `host ${identity.hostId} is not enrolled with certificate ${identity.serial}`);
+    if (row.revoked) throw revoked(identity.serial);
+    const { hostId, hardwareUuid, sessionNumber } = row;
+    return { hostId, hardwareUuid, serial: identity.serial, sessionNumber: BigInt(sessionNumber) };
+  }
+}
+
+/** The call comes from the host's present session, or is refused. */
+export function requireSession(caller: Caller, sessionNumber: bigint): void {
+  if (caller.sessionNumber !== sessionNumber)
+    throw new Problem(
+      'SESSION_FENCED',
+      `host ${caller.hostId}: expected session ${caller.sessionNumber}, seen ${sessionNumber}`,
+    );
+}
+
+export function revoked(serial: string): Problem {
+  return new Problem('CERTIFICATE_REVOKED', `certificate ${serial} was revoked`);
+}
+
+function readIdentity(call: AnyCall): Identity {
+  const certificate = call.getAuthContext().sslPeerCertificate;
+  const match = SAN.exec(certificate?.subjectaltname ?? '');
+  const [, fleetId, hostId] = match ?? [];
+  if (certificate === undefined || fleetId === undefined || hostId === undefined)
+    throw new Problem('UNAUTHENTICATED', 'expected a client certificate that names a host of this fleet');
+  return { fleetId, hostId, serial: certificate.serialNumber.toLowerCase() };
+}

@@ -1,0 +1,56 @@
+/** Puts the agents' side together from what the rest of the controller owns. */
+import { ControllerBus } from '../bus/bus.ts';
+import { Clock } from '../common/clock.ts';
+import type { ControllerConfig } from '../config/config.ts';
+import { Database } from '../db/database.ts';
+import { FinishJob } from '../jobs/finish-job.ts';
+import { JobStore } from '../jobs/job-store.ts';
+import { OpenSteps } from '../jobs/open-steps.ts';
+import { KeyStore } from '../keys/key-store.ts';
+import { AgentHandlers } from './agent-handlers.ts';
+import { AgentsServer } from './agents-server.ts';
+import { Admission } from './caller.ts';
+import { CheckInHandler } from './handlers/check-in.ts';
+import { FetchKdkHandler } from './handlers/fetch-kdk.ts';
+import { FinishHandler } from './handlers/finish.ts';
+import { LeaseHandler } from './handlers/lease.ts';
+import { NudgesHandler } from './handlers/nudges.ts';
+import { OpenSessionHandler } from './handlers/open-session.ts';
+import { RenewHandler } from './handlers/renew.ts';
+import { HostCertificates } from './host-certificates.ts';
+import { KdkFiles } from './kdk-files.ts';
+import { LiveStreams } from './live-streams.ts';
+import { ReportStore } from './report-store.ts';
+import { RpcWrap } from './rpc-wrap.ts';
+import { SessionStore } from './session-store.ts';
+
+export interface AgentsParts {
+  readonly config: ControllerConfig;
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly bus: ControllerBus;
+  readonly keys: KeyStore;
+  readonly certificates: HostCertificates;
+  readonly jobs: JobStore;
+  readonly kdkFiles: KdkFiles;
+}
+
+export function createAgentsServer(parts: AgentsParts): AgentsServer {
+  const { config, database, clock, bus, keys, certificates, jobs, kdkFiles } = parts;
+  const reports = new ReportStore(database, clock);
+  const streams = new LiveStreams(database);
+  const admission = new Admission(database);
+  const sessions = new SessionStore(database, clock, reports, jobs);
+  const finishJob = new FinishJob(database, clock, bus, jobs, reports);
+  const handlers = new AgentHandlers(
+    new RpcWrap(admission),
+    new OpenSessionHandler(config, database, sessions, streams, bus),
+    new CheckInHandler(config, database, reports, jobs, bus),
+    new LeaseHandler(config, jobs),
+    new RenewHandler(config, jobs),
+    new FinishHandler(finishJob, jobs),
+    new NudgesHandler(config, jobs, streams, admission, bus),
+    new FetchKdkHandler(new OpenSteps(database), kdkFiles, streams),
+  );
+  return new AgentsServer(config, keys, handlers, streams, certificates);
+}

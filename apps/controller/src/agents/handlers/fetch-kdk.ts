@@ -1,0 +1,78 @@
+/**
+ * FetchKdk: a KDK image from an offset on, in chunks that wait for the reader. A host gets only the image that its own open
+ * job names.
+ */
+import { once } from 'node:events';
+import { type FileHandle, open } from 'node:fs/promises';
+import type { ServerWritableStream } from '@grpc/grpc-js';
+import type { FetchKdkRequest, KdkChunk } from '@headroom/proto';
+import { Problem } from '../../common/problem.ts';
+import { OpenSteps } from '../../jobs/open-steps.ts';
+import type { Caller } from '../caller.ts';
+import { type KdkFile, KdkFiles } from '../kdk-files.ts';
+import { LiveStreams } from '../live-streams.ts';
+
+const CHUNK_BYTES = 256 * 1024;
+/** Each one reads from disk and fills a socket; the rest is told to come again. */
+const STREAMS_MAX = 64;
+
+type KdkCall = ServerWritableStream<FetchKdkRequest, KdkChunk>;
+
+export class FetchKdkHandler {
+  private running = 0;
+
+  constructor(
+    private readonly steps: OpenSteps,
+    private readonly files: KdkFiles,
+    private readonly streams: LiveStreams,
+  ) {}
+
+  async handle(caller: Caller, call: KdkCall): Promise<void> {
+    const { file, offset } = await this.find(caller, call.request);
+    if (this.running >= STREAMS_MAX) throw new Problem('NOT_READY', `${STREAMS_MAX} KDK images are being sent already`);
+    const leaving = new AbortController();
+    const remove = this.streams.add({ caller, sessionNumber: null, cut: (reason) => leaving.abort(reason) });
+    call.once('cancelled', () => leaving.abort());
+    this.running += 1;
+    const image = await open(file.path, 'r');
+    try {
+      await send(call, image, file.sizeBytes, offset, leaving.signal);
+    } finally {
+      this.running -= 1;
+      remove();
+      await image.close();
+    }
+  }
+
+  private async find({ hostId }: Caller, request: FetchKdkRequest): Promise<{ file: KdkFile; offset: number }> {
+    const { sha256 } = request;
+    if (!/^[0-9a-f]{64}$/.test(sha256))
+      throw new Problem('VALIDATION_FAILED', 'sha256: expected 64 lower-case hex digits');
+    if (!(await this.steps.namesKdk(hostId, sha256)))
+      throw new Problem('FORBIDDEN', `no open job of host ${hostId} names the KDK image ${sha256}`);
+    const file = await this.files.open(sha256);
+    if (file === null) throw new Problem('NOT_FOUND', `this controller has no KDK image ${sha256}`);
+    if (request.offset > BigInt(file.sizeBytes))
+      throw new Problem('VALIDATION_FAILED', `offset: expected at most ${file.sizeBytes}, seen ${request.offset}`);
+    return { file, offset: Number(request.offset) };
+  }
+}
+
+async function send(
+  call: KdkCall,
+  image: FileHandle,
+  total: number,
+  from: number,
+  leaving: AbortSignal,
+): Promise<void> {
+  let offset = from;
+  while (offset < total) {
+    leaving.throwIfAborted();
+    const data = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, total - offset));
+    const { bytesRead } = await image.read(data, 0, data.length, offset);
+    if (bytesRead === 0) throw new Error(`the KDK image ends at ${offset}, expected ${total} bytes`);
+    const chunk = { data: data.subarray(0, bytesRead), offset: BigInt(offset), totalBytes: BigInt(total) };
+    offset += bytesRead;
+    if (!call.write(chunk)) await once(call, 'drain', { signal: leaving });
+  }
+}

@@ -1,0 +1,49 @@
+/** OpenSession: the Mac must be the one that enrolled; older sessions of it are fenced. */
+import { JOB_KINDS } from '@headroom/core';
+import type { OpenSessionReply, OpenSessionRequest } from '@headroom/proto';
+import { ControllerBus } from '../../bus/bus.ts';
+import { isUuid } from '../../common/ids.ts';
+import { Problem } from '../../common/problem.ts';
+import type { ControllerConfig } from '../../config/config.ts';
+import { Database } from '../../db/database.ts';
+import type { Caller } from '../caller.ts';
+import { LiveStreams } from '../live-streams.ts';
+import { readInt4, readInt8 } from '../read-position.ts';
+import { SessionStore } from '../session-store.ts';
+
+const CAPABILITIES_MAX = 4 * JOB_KINDS.length;
+
+export class OpenSessionHandler {
+  constructor(
+    private readonly config: Pick<ControllerConfig, 'checkInMs' | 'leaseTtlMs'>,
+    private readonly database: Database,
+    private readonly sessions: SessionStore,
+    private readonly streams: LiveStreams,
+    private readonly bus: ControllerBus,
+  ) {}
+
+  async handle(caller: Caller, request: OpenSessionRequest): Promise<OpenSessionReply> {
+    checkRequest(caller, request);
+    const { hostId } = caller;
+    const { sessionNumber, due } = await this.sessions.open(caller, request);
+    this.streams.fence(hostId, sessionNumber);
+    if (due) this.bus.publish({ kind: 'due', hostId });
+    const { checkInMs, leaseTtlMs } = this.config;
+    return { sessionNumber, fleetId: this.database.fleetId, hostId, checkInMs, leaseTtlMs };
+  }
+}
+
+function checkRequest({ hardwareUuid }: Caller, request: OpenSessionRequest): void {
+  if (request.hostUuid.toUpperCase() !== hardwareUuid)
+    throw new Problem(
+      'HOST_UUID_DIFFERS',
+      `host_uuid: expected ${hardwareUuid}, seen ${request.hostUuid.slice(0, 64)}`,
+    );
+  if (!isUuid(request.bootSessionId)) throw new Problem('VALIDATION_FAILED', 'boot_session_id: expected a UUID');
+  if (request.agentVersion.length > 64)
+    throw new Problem('VALIDATION_FAILED', 'agent_version: expected at most 64 characters');
+  if (request.capabilities.length > CAPABILITIES_MAX || request.capabilities.some((kind) => kind.length > 64))
+    throw new Problem('VALIDATION_FAILED', `capabilities: expected at most ${CAPABILITIES_MAX} job kinds`);
+  readInt4('boot_ordinal', request.bootOrdinal);
+  readInt8('highest_generation', request.highestGeneration);
+}

@@ -1,0 +1,75 @@
+/**
+ * The streams that live on after their call was admitted. They are cut when their certificate is revoked or a newer session
+ * of their host opens: by events of this process at once, by the sweep for what other controllers did.
+ */
+import { Problem } from '../common/problem.ts';
+import { Database } from '../db/database.ts';
+import { type Caller, revoked } from './caller.ts';
+
+export interface LiveStream {
+  readonly caller: Caller;
+  /** Null for streams that belong to the host, whatever its session. */
+  readonly sessionNumber: bigint | null;
+  /** Ends the stream with this reason, once. */
+  readonly cut: (reason: Problem) => void;
+}
+
+const PRESENT = `
+  SELECT c.serial, c.revoked_at IS NOT NULL OR h.retired_at IS NOT NULL AS revoked, r.session_number AS "sessionNumber"
+  FROM certificate c JOIN host h ON h.id = c.host_id JOIN host_report r ON r.host_id = h.id
+  WHERE c.serial = ANY($1)`;
+
+export class LiveStreams {
+  private readonly byHost = new Map<string, Set<LiveStream>>();
+
+  constructor(private readonly database: Database) {}
+
+  /** Returns the way to take it out again. */
+  add(stream: LiveStream): () => void {
+    const { hostId } = stream.caller;
+    const streams = this.byHost.get(hostId) ?? new Set();
+    this.byHost.set(hostId, streams.add(stream));
+    return () => {
+      streams.delete(stream);
+      if (streams.size === 0 && this.byHost.get(hostId) === streams) this.byHost.delete(hostId);
+    };
+  }
+
+  cutRevoked(serial: string): void {
+    for (const stream of this.all()) if (stream.caller.serial === serial) stream.cut(revoked(serial));
+  }
+
+  /** Ends the streams of the host's older sessions. */
+  fence(hostId: string, sessionNumber: bigint): void {
+    for (const stream of [...(this.byHost.get(hostId) ?? [])]) {
+      if (stream.sessionNumber !== null && stream.sessionNumber !== sessionNumber)
+        stream.cut(new Problem('SESSION_FENCED', `expected session ${sessionNumber}, seen ${stream.sessionNumber}`));
+    }
+  }
+
+  cutAll(reason: Problem): void {
+    for (const stream of this.all()) stream.cut(reason);
+  }
+
+  /** Checks every live stream against the database, in one query. */
+  async sweep(): Promise<void> {
+    const serials = [...new Set(this.all().map(({ caller }) => caller.serial))];
+    if (serials.length === 0) return;
+    const { rows } = await this.database.pool.query<{ serial: string; revoked: boolean; sessionNumber: string }>(
+      PRESENT,
+      [serials],
+    );
+    const present = new Map(rows.map((row) => [row.serial, row]));
+    for (const { caller, sessionNumber } of this.all()) {
+      const row = present.get(caller.serial);
+      if (row === undefined || row.revoked) this.cutRevoked(caller.serial);
+      // A session that opened after the query is newer than what the query saw: only a greater number fences.
+      else if (sessionNumber !== null && BigInt(row.sessionNumber) > sessionNumber)
+        this.fence(caller.hostId, BigInt(row.sessionNumber));
+    }
+  }
+
+  private all(): LiveStream[] {
+    return [...this.byHost.values()].flatMap((streams) => [...streams]);
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Sessions of agents: each new one has a higher number and fences the older ones, which exposes clones. An agent that has
+ * seen a higher plan generation than we know (our database was restored) makes us move past it.
+ */
+import type { OpenSessionRequest } from '@headroom/proto';
+import { Clock } from '../common/clock.ts';
+import { Problem } from '../common/problem.ts';
+import { Database, type Tx, writeAudit } from '../db/database.ts';
+import { markDue, writeHostEvent } from '../db/host-events.ts';
+import { JobStore } from '../jobs/job-store.ts';
+import type { Caller } from './caller.ts';
+import { type LockedReport, lockHost } from './host-lock.ts';
+import { ReportStore } from './report-store.ts';
+
+export interface OpenedSession {
+  readonly sessionNumber: bigint;
+  /** true = the host was marked due: publish it after commit. */
+  readonly due: boolean;
+}
+
+export class SessionStore {
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+    private readonly reports: ReportStore,
+    private readonly jobs: JobStore,
+  ) {}
+
+  open({ hostId }: Caller, request: OpenSessionRequest): Promise<OpenedSession> {
+    return this.database.transaction(async (tx) => {
+      const report = await lockHost(tx, hostId);
+      if (report === null) throw new Problem('HOST_UNKNOWN', `host ${hostId} is not enrolled`);
+      const sessionNumber = report.sessionNumber + 1n;
+      await this.writeReport(tx, report, sessionNumber, request);
+      const rebooted = await this.reports.noteBoot(tx, report, request.bootSessionId);
+      const replaced = await this.moveGeneration(tx, report, request.highestGeneration);
+      const due = rebooted || replaced || report.presence !== 'online';
+      if (due) await markDue(tx, [hostId], this.clock.now());
+      await this.record(tx, report, sessionNumber, request);
+      return { sessionNumber, due };
+    });
+  }
+
+  /** Positions start anew in each session. */
+  private async writeReport(
+    tx: Tx,
+    report: LockedReport,
+    sessionNumber: bigint,
+    request: OpenSessionRequest,
+  ): Promise<void> {
+    const { agentVersion, capabilities, bootOrdinal } = request;
+    const lastSeenAt = this.clock.now();
+    await tx.hostReport.update({
+      where: { hostId: report.hostId },
+      data: { sessionNumber, bootOrdinal, sequence: 0n, agentVersion, capabilities, lastSeenAt },
+    });
+  }
+
+  /** The agent would decline a plan older than it has seen: such a plan is replaced, under a generation past the agent's. */
+  private async moveGeneration(tx: Tx, { hostId, generation }: LockedReport, highest: bigint): Promise<boolean> {
+    if (highest > generation) await tx.hostReport.update({ where: { hostId }, data: { generation: highest } });
+    const at = this.clock.now();
+    const actor = `host:${hostId}`;
+    const old = await tx.plan.findFirst({
+      where: { hostId, state: 'open', generation: { lt: highest } },
+      select: { id: true, generation: true },
+    });
+    if (old === null) return false;
+    const reason = `the agent has seen generation ${highest}`;
+    await this.jobs.cancelOpen(tx, { hostId, lane: 'plan', actor, reason });
+    await tx.plan.update({ where: { id: old.id }, data: { state: 'superseded', endedAt: at } });
+    await writeAudit(tx, {
+      actor,
+      action: 'plan.supersede',
+      entity: 'plan',
+      entityId: old.id,
+      before: { state: 'open', generation: String(old.generation) },
+      after: { state: 'superseded', reason },
+      at,
+      siteId: this.database.siteId,
+    });
+    return true;
+  }
+
+  private async record(
+    tx: Tx,
+    report: LockedReport,
+    sessionNumber: bigint,
+    request: OpenSessionRequest,
+  ): Promise<void> {
+    const { hostId } = report;
+    const { siteId } = this.database;
+    const at = this.clock.now();
+    const { agentVersion, bootSessionId, bootOrdinal } = request;
+    const detail = { sessionNumber: String(sessionNumber), agentVersion, bootSessionId, bootOrdinal };
+    await writeHostEvent(tx, { siteId, hostId, at, kind: 'session', detail });
+    await writeAudit(tx, {
+      actor: `host:${hostId}`,
+      action: 'session.open',
+      entity: 'host',
+      entityId: hostId,
+      before: { sessionNumber: String(report.sessionNumber) },
+      after: detail,
+      at,
+      siteId,
+    });
+  }
+}

@@ -1,0 +1,158 @@
+/** A Mac joins with a token, over real TLS, and every way it may fail. */
+import { randomUUID, X509Certificate } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startController, type TestController } from './support/controller.ts';
+import { Mac, MacKey, newToken, postEnrol, refusal } from './support/mac.ts';
+
+let controller: TestController;
+beforeAll(async () => {
+  controller = await startController();
+});
+afterAll(() => controller?.stop());
+
+const newUuid = () => randomUUID().toUpperCase();
+
+describe('enrolment', () => {
+  it('answers with a certificate of the fleet for exactly this host', async () => {
+    const token = await newToken(controller);
+    const hostUuid = newUuid();
+    const { status, body } = await postEnrol(controller, new MacKey().enrolBody(token, hostUuid));
+    expect(status).toBe(200);
+    const certificate = new X509Certificate(String(body['certificatePem']));
+    const ca = new X509Certificate(String(body['caPem']));
+    expect(certificate.verify(ca.publicKey)).toBe(true);
+    expect(certificate.ca).toBe(false);
+    expect(certificate.subjectAltName).toBe(`URI:spiffe://${controller.database.fleetId}/host/${body['hostId']}`);
+    expect(certificate.keyUsage).toEqual(['1.3.6.1.5.5.7.3.2']);
+    expect(token.split('.')[2]).toBe(ca.fingerprint256.replaceAll(':', '').toLowerCase());
+    expect(body).toMatchObject({
+      fleetId: controller.database.fleetId,
+      agentUrl: `https://localhost:${controller.agentPort}`,
+      grantKeys: [{ keyId: controller.keys.grantKey.keyId, publicKeyPem: controller.keys.grantKey.publicKeyPem }],
+      simulation: true,
+    });
+    const { prisma } = controller.database;
+    const host = await prisma.host.findUniqueOrThrow({
+      where: { hardwareUuid: hostUuid },
+      include: { labels: true, report: true, state: true, intent: true },
+    });
+    expect(host).toMatchObject({
+      id: body['hostId'],
+      name: 'C02TEST',
+      simulated: true,
+      labels: [{ label: 'lab' }],
+      report: { sessionNumber: 0n },
+      state: { state: 'no_facts', dueAt: expect.any(Date) },
+      intent: { number: 1, quota: 2 },
+    });
+    const audit = await prisma.audit.findMany({ where: { entityId: host.id } });
+    expect(audit.map(({ action }) => action)).toEqual(['host.enrol']);
+  });
+
+  it('keeps no secret of a token', async () => {
+    const token = await newToken(controller);
+    const [id = '', secret = ''] = token.split('.');
+    const row = await controller.database.prisma.enrolToken.findUniqueOrThrow({ where: { id } });
+    const audit = await controller.database.prisma.audit.findMany({ where: { entityId: id } });
+    expect(audit).toHaveLength(1);
+    const stored = JSON.stringify([row, audit], (_, value) => (typeof value === 'bigint' ? String(value) : value));
+    expect(stored).not.toContain(secret);
+  });
+
+  it('gives the same answer again when the first one was lost, and counts one use', async () => {
+    const token = await newToken(controller);
+    const body = new MacKey().enrolBody(token, newUuid());
+    const answers = await Promise.all([postEnrol(controller, body), postEnrol(controller, body)]);
+    const later = await postEnrol(controller, body);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    expect(later.body).toEqual(answers[0]?.body);
+    expect(answers[1]?.body).toEqual(answers[0]?.body);
+  });
+
+  it('refuses a used token for another Mac', async () => {
+    const token = await newToken(controller);
+    await postEnrol(controller, new MacKey().enrolBody(token, newUuid()));
+    const { status, type, body } = await postEnrol(controller, new MacKey().enrolBody(token, newUuid()));
+    expect({ status, type, code: body['code'] }).toEqual({
+      status: 409,
+      type: 'application/problem+json',
+      code: 'TOKEN_USED',
+    });
+  });
+
+  it('counts the uses of one token under load', async () => {
+    const token = await newToken(controller, 3);
+    const bodies = Array.from({ length: 6 }, () => new MacKey().enrolBody(token, newUuid()));
+    const answers = await Promise.all(bodies.map((body) => postEnrol(controller, body)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 409, 409, 409]);
+  });
+
+  it('refuses an expired token', async () => {
+    const token = await newToken(controller, 1, 1000);
+    controller.clock.advance(1500);
+    const { status, body } = await postEnrol(controller, new MacKey().enrolBody(token, newUuid()));
+    expect([status, body['code']]).toEqual([401, 'TOKEN_EXPIRED']);
+  });
+
+  it('refuses a wrong secret and an unknown token alike', async () => {
+    const [id = '', secret = ''] = (await newToken(controller)).split('.');
+    const wrongSecret = `${id}.${secret.slice(0, -1)}${secret.endsWith('A') ? 'B' : 'A'}`;
+    const unknown = `${randomUUID()}.${secret}`;
+    for (const token of [wrongSecret, unknown]) {
+      const { status, body } = await postEnrol(controller, new MacKey().enrolBody(token, newUuid()));
+      expect([status, body['code'], body['detail']]).toEqual([401, 'TOKEN_INVALID', 'no token has this id and secret']);
+    }
+  });
+
+  it('refuses a key that the Mac does not hold, and a proof made for another Mac', async () => {
+    const token = await newToken(controller);
+    const mine = new MacKey().enrolBody(token, newUuid());
+    const theirs = new MacKey().enrolBody(token, newUuid());
+    const stolen = { ...mine, publicKeyPem: theirs['publicKeyPem'] };
+    const moved = { ...mine, hostUuid: newUuid() };
+    for (const body of [stolen, moved]) {
+      const answer = await postEnrol(controller, body);
+      expect([answer.status, answer.body['code'], answer.body['field']]).toEqual([400, 'VALIDATION_FAILED', 'proof']);
+    }
+  });
+
+  it('names the field that is wrong, and bounds the body', async () => {
+    const body = new MacKey().enrolBody(await newToken(controller), newUuid());
+    const noUuid = await postEnrol(controller, { ...body, hostUuid: 'x' });
+    expect([noUuid.body['code'], noUuid.body['field']]).toEqual(['VALIDATION_FAILED', 'hostUuid']);
+    const foreign = await postEnrol(controller, { ...body, role: 'admin' });
+    expect(foreign.body['code']).toBe('VALIDATION_FAILED');
+    const huge = await postEnrol(controller, { ...body, name: 'x'.repeat(17_000) });
+    expect([huge.status, huge.body['code']]).toEqual([413, 'PAYLOAD_TOO_LARGE']);
+    expect((await postEnrol(controller, body, '/')).status).toBe(404);
+  });
+
+  it('revokes the old certificate when a Mac enrols again with a new key', async () => {
+    const hostUuid = newUuid();
+    const before = await Mac.enrol(controller, hostUuid);
+    await before.openSession();
+    const after = await Mac.enrol(controller, hostUuid);
+    expect(after.hostId).toBe(before.hostId);
+    expect(await refusal(before.checkIn(null))).toBe('CERTIFICATE_REVOKED');
+    expect((await after.openSession()).sessionNumber).toBe(2n);
+    const audit = await controller.database.prisma.audit.findMany({ where: { entityId: after.hostId } });
+    expect(audit.map(({ action }) => action)).toEqual(
+      expect.arrayContaining(['host.enrol', 'certificate.revoke', 'host.enrol_again']),
+    );
+  });
+});
+
+describe('a source that keeps failing', () => {
+  it('is told to wait', async () => {
+    const own = await startController();
+    try {
+      const statuses: number[] = [];
+      for (let n = 0; n < 31; n++) statuses.push((await postEnrol(own, 'not json')).status);
+      expect([statuses[29], statuses[30]]).toEqual([400, 503]);
+      own.clock.advance(61_000);
+      expect((await postEnrol(own, 'not json')).status).toBe(400);
+    } finally {
+      await own.stop();
+    }
+  });
+});
