@@ -1,12 +1,16 @@
 /** The visit kit in the simulated recoveryOS, with a person on a real pseudo-terminal. */
 
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { updateState } from '@headroom/mac-sim';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseShell } from '../../packages/mac-sim/dist/recovery/shell.js';
 import { type MacOptions, type VisitMac, visitMac } from './visit-mac.ts';
 
 const macs: VisitMac[] = [];
-afterEach(() => macs.splice(0).forEach((mac) => mac.remove()));
+afterEach(() => {
+  for (const mac of macs.splice(0)) mac.remove();
+});
 
 async function newMac(options?: MacOptions): Promise<VisitMac> {
   const mac = await visitMac(options);
@@ -79,8 +83,8 @@ describe('raise, where a release refuses boot arguments in recoveryOS', () => {
 
 describe('raise stops before the first change', () => {
   it.each<[name: string, says: RegExp, arrange: (mac: VisitMac) => unknown]>([
-    ['the code is wrong', /Stopped at: code/, (mac) => ({ line: line(mac, '7Q2MZ4K0TX') })],
-    ['no code is given', /no visit code was given/, (mac) => ({ line: line(mac, '') })],
+    ['the code is wrong', /Stopped at: code/, () => ({ line: line('7Q2MZ4K0TX') })],
+    ['no code is given', /no visit code was given/, () => ({ line: line('') })],
     [
       'the kernel collection was changed',
       /was changed since it was built/,
@@ -106,9 +110,14 @@ describe('raise stops before the first change', () => {
     ['a tool is missing', /this recoveryOS lacks: kmutil/, () => ({ lacking: ['kmutil'] })],
     ['the manifest lacks a value', /the manifest lacks a value/, (mac) => mac.setManifest({ quota: '' })],
     [
+      'Data cannot be written',
+      /cannot be written: Data is read-only or full/,
+      (mac) => void mkdirSync(join(mac.kit, 'receipt.new')),
+    ],
+    [
       'it runs in a pipe, where nobody sees the questions',
       /without a pipe/,
-      (mac) => ({ line: `${line(mac, mac.code)} | cat` }),
+      (mac) => ({ line: `${line(mac.code)} | cat` }),
     ],
   ])('when %s', async (_name, says, arrange) => {
     const mac = await newMac();
@@ -236,7 +245,7 @@ describe('check', () => {
   });
 });
 
-function line(_mac: VisitMac, code: string): string {
+function line(code: string): string {
   return `sh /Volumes/*/Library/Headroom/raise ${code}`;
 }
 

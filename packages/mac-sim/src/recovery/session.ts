@@ -59,7 +59,7 @@ export async function recoverySession(options: RecoverySessionOptions): Promise<
       person,
       line: options.line,
       endingFile: endingFile(dir),
-      translate: (typed) => typed.replaceAll(/(?<![^\s'"=])\/Volumes\//g, `${quoted(recovery)}/Volumes/`),
+      translate: (typed) => typed.replaceAll(/(?<![^\s'"=<>(;|&])\/Volumes\//g, `${quoted(recovery)}/Volumes/`),
       onOutput: (text) => screen.add(text),
     });
     leaveRecovery(dir, ended);
@@ -79,8 +79,8 @@ function cleaner(
 ): (text: string) => string {
   const typed = rules.filter(({ secret }) => secret).map(({ type }) => type);
   const secrets = [...typed, ...state.accounts.map(({ password }) => password)].filter((secret) => secret !== '');
-  return (text) =>
-    secrets.reduce((clean, secret) => clean.replaceAll(secret, '********'), text.replaceAll(recovery, ''));
+  const asOnMac = (text: string): string => text.replaceAll(quoted(recovery), '').replaceAll(recovery, '');
+  return (text) => secrets.reduce((clean, secret) => clean.replaceAll(secret, '********'), asOnMac(text));
 }
 
 /** Collects what is shown and hands on whole lines, so that nothing to be hidden is cut in two. */
