@@ -1,0 +1,66 @@
+/** headroom-agent run: the daemon. */
+
+import { pinnedVerifier } from '../grants/verify.ts';
+import { type Controller, connectController } from '../link/client.ts';
+import { newFactsSender } from '../link/facts-sender.ts';
+import { kdkImageFrom } from '../link/kdk-image.ts';
+import { runLink } from '../link/run-link.ts';
+import { logToStderr } from '../log.ts';
+import { type Mac, openMac } from '../mac.ts';
+import { readFactsCounting } from '../read-facts.ts';
+import { openJournal } from '../runner/journal.ts';
+import type { RunnerPorts } from '../runner/run-job.ts';
+import { type Credentials, readCredentials } from '../state/identity.ts';
+import { takeLock } from '../state/lock.ts';
+import { openStatusFile } from '../state/status-file.ts';
+import { AGENT_VERSION } from '../version.ts';
+import { milliseconds, type Options } from './arguments.ts';
+import { kitSource } from './kit-source.ts';
+import { lifetime } from './lifetime.ts';
+
+export async function run(options: Options): Promise<number> {
+  const checkInMs = milliseconds('check-in-ms', options['check-in-ms']);
+  const mac = openMac(options.sysroot);
+  const credentials = await readCredentials(mac);
+  if (credentials === null) {
+    process.stderr.write(`${mac.sysroot} is not enrolled. Next: headroom-agent enroll --url URL --token-file FILE\n`);
+    return 1;
+  }
+  const signal = lifetime({ exitWithParent: options['exit-with-parent'], log: logToStderr });
+  const release = await takeLock(mac);
+  const controller = connectController(credentials);
+  try {
+    await serve({ mac, credentials, controller, signal, checkInMs });
+  } finally {
+    controller.close();
+    await release();
+  }
+  return 0;
+}
+
+interface ServeInput {
+  readonly mac: Mac;
+  readonly credentials: Credentials;
+  readonly controller: Controller;
+  readonly signal: AbortSignal;
+  readonly checkInMs: number | null;
+}
+
+async function serve({ mac, credentials, controller, signal, checkInMs }: ServeInput): Promise<void> {
+  const { identity } = credentials;
+  const status = openStatusFile(mac, (error) => logToStderr(`status file: ${String(error)}`));
+  await status.update({ hostId: identity.hostId, fleetId: identity.fleetId, controller: identity.agentUrl });
+  const runner: RunnerPorts = {
+    mac,
+    journal: await openJournal(mac),
+    identity,
+    verify: pinnedVerifier(identity.grantPublicKeys),
+    facts: () => readFactsCounting(mac),
+    openKdkImage: kdkImageFrom(controller),
+    kitSource: kitSource(),
+    now: () => new Date(),
+    log: logToStderr,
+  };
+  logToStderr(`agent ${AGENT_VERSION}, host ${identity.hostId}, controller ${identity.agentUrl}`);
+  await runLink({ runner, controller, sender: newFactsSender(), status, signal, checkInMs });
+}

@@ -1,0 +1,19 @@
+/** What the agent's command line says about itself. */
+export const USAGE = `headroom-agent: keeps the macOS guest quota of this Mac as the fleet's controller wants it.
+
+  headroom-agent enroll --url URL --token-file FILE   join a fleet (FILE "-" is stdin; or HEADROOM_TOKEN in the environment)
+  headroom-agent run [--check-in-ms N] [--exit-with-parent]   check in, work, wait; until SIGTERM
+  headroom-agent status [--json]      what the running agent says about itself
+  headroom-agent doctor [--json]      what is in the way of this agent, with the next step
+  headroom-agent facts --json         read this Mac once and print it
+  headroom-agent apply-plan --plan FILE [--grant-key FILE] [--kdk FILE]
+                                      work through a plan from a file, without a controller
+  headroom-agent --version | --help
+
+Every command takes --sysroot DIR: work on the simulated Mac in DIR instead of this one.
+An enrolment token may also be given by --token TOKEN, but then every process on this Mac can see it.
+Exit status: 0 done, 1 failed or refused, 2 wrong command line.`;
+
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}

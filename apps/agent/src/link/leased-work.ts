@@ -1,0 +1,115 @@
+/**
+ * Leases jobs, runs them and reports each end until the controller has taken or refused it.
+ * Guarantee: a report is sent from the journal, never from memory alone; a job that is no longer this agent's is stopped at its
+ * next safe point; a report that a newer lease outdated stays, and goes out under that lease.
+ */
+import { type Job, Outcome } from '@headroom/proto';
+import type { LeasedJob, Report } from '../runner/job.ts';
+import { type RunnerPorts, runJob } from '../runner/run-job.ts';
+import type { StatusFile } from '../state/status-file.ts';
+import type { Controller } from './client.ts';
+import type { FactsSender } from './facts-sender.ts';
+import type { Session } from './session.ts';
+
+export interface WorkPorts {
+  readonly runner: RunnerPorts;
+  readonly controller: Controller;
+  readonly sender: FactsSender;
+  readonly status: StatusFile;
+}
+
+const RENEWALS_PER_TTL = 3;
+const RENEW_MS_MIN = 500;
+const DETAIL_CHARS_MAX = 8000;
+
+const OUTCOMES: Readonly<Record<Report['outcome'], Outcome>> = {
+  succeeded: Outcome.SUCCEEDED,
+  failed: Outcome.FAILED,
+  refused: Outcome.REFUSED,
+};
+
+/** Works until nothing is leased any more. A job that did not come to its end waits for the next check-in: no hot loop. */
+export async function workThrough(ports: WorkPorts, session: Session, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const job = await ports.controller.lease(session.number);
+    if (job === undefined || !(await workOn(job, ports, session, signal))) return;
+  }
+}
+
+/** Reports that an earlier run of the agent could not bring out. */
+export async function sendOldReports(ports: WorkPorts, session: Session): Promise<void> {
+  for (const { job, report } of await ports.runner.journal.all())
+    if (report !== null) await sendReport(job, report, ports, session);
+}
+
+/** true = the job's report was taken. */
+async function workOn(job: Job, ports: WorkPorts, session: Session, signal: AbortSignal): Promise<boolean> {
+  const leased = leasedJob(job);
+  await dropSuperseded(leased.jobId, ports);
+  const lost = new AbortController();
+  let progress = 'leased';
+  const renewing = setInterval(
+    () => void renew(),
+    Math.max(RENEW_MS_MIN, (job.leaseTtlMs || session.leaseTtlMs) / RENEWALS_PER_TTL),
+  );
+  const renew = async (): Promise<void> => {
+    const request = { sessionNumber: session.number, jobId: job.jobId, leaseNumber: job.leaseNumber, progress };
+    const reply = await ports.controller.renew(request).catch(() => null);
+    if (reply?.stillYours === false) lost.abort();
+  };
+  const onProgress = (line: string): void => {
+    progress = line.slice(0, 200);
+    void ports.status.update({ job: { jobId: job.jobId, kind: job.kind, progress } });
+  };
+  try {
+    const both = AbortSignal.any([signal, lost.signal]);
+    const report = await runJob(leased, ports.runner, { signal: both, progress: onProgress });
+    if (report !== null) return await sendReport(leased, report, ports, session);
+    if (lost.signal.aborted) ports.runner.log(`${job.kind} ${job.jobId}: no longer ours, stopped`);
+    return false;
+  } finally {
+    clearInterval(renewing);
+    await ports.status.update({ job: null });
+  }
+}
+
+async function sendReport(job: LeasedJob, report: Report, ports: WorkPorts, session: Session): Promise<boolean> {
+  const facts = ports.sender.whole(await ports.runner.facts());
+  const reply = await ports.controller.finish({
+    position: session.position(),
+    jobId: job.jobId,
+    leaseNumber: job.leaseNumber,
+    generation: BigInt(job.generation),
+    outcome: OUTCOMES[report.outcome],
+    errorCode: report.code ?? '',
+    errorDetail: report.detail.slice(0, DETAIL_CHARS_MAX),
+    resultJson: report.result === null ? Buffer.alloc(0) : Buffer.from(JSON.stringify(report.result)),
+    factsJson: facts.json,
+  });
+  const { log, journal } = ports.runner;
+  log(`${job.kind} ${job.jobId}: ${report.outcome}${reply.accepted ? '' : `, not taken (${reply.code})`}`);
+  // A refused finish stored no facts, so the controller does not have these.
+  if (!reply.accepted) ports.sender.forget();
+  if (reply.accepted || reply.code !== 'FINISH_STALE_LEASE') await journal.remove(job.jobId);
+  if (report.code !== null)
+    await ports.status.update({
+      lastError: { code: report.code, detail: report.detail, at: new Date().toISOString() },
+    });
+  return reply.accepted;
+}
+
+/** One job is open at a time: another one's record belongs to work that the controller has given up. */
+async function dropSuperseded(jobId: string, { runner }: WorkPorts): Promise<void> {
+  for (const { job } of await runner.journal.all()) if (job.jobId !== jobId) await runner.journal.remove(job.jobId);
+}
+
+function leasedJob(job: Job): LeasedJob {
+  return {
+    jobId: job.jobId,
+    kind: job.kind,
+    leaseNumber: job.leaseNumber,
+    generation: Number(job.generation),
+    stepIndex: job.stepIndex,
+    planText: job.plan.toString('utf8'),
+  };
+}

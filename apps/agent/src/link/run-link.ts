@@ -1,0 +1,112 @@
+/**
+ * The agent's life: open a session, check in, do the work that is due, wait for a nudge or the time, again and again.
+ * Guarantee: works without nudges, only slower; a lost controller is tried for ever with growing, jittered pauses; a session that
+ * a newer one fenced is opened again once, and after that it is called what it is: two Macs with one identity.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Facts } from '@headroom/core';
+import { detachStaleMounts } from '../steps/kdk/mounts.ts';
+import { type Backoff, backoff } from './backoff.ts';
+import { ControllerError, controllerError } from './controller-error.ts';
+import { sendOldReports, type WorkPorts, workThrough } from './leased-work.ts';
+import { listenToNudges } from './nudges.ts';
+import { openSession, type Session } from './session.ts';
+import { newWake, type Wake } from './wake.ts';
+
+export interface LinkInput extends WorkPorts {
+  readonly signal: AbortSignal;
+  /** Overrides what the controller says. */
+  readonly checkInMs: number | null;
+}
+
+const FIRST_MS = 500;
+const LONGEST_MS = 60_000;
+/** A fence within this time of opening a session means that somebody else keeps opening them. */
+const CLONE_WINDOW_MS = 60_000;
+const CLONE_PAUSE_MS = 30_000;
+
+export async function runLink(input: LinkInput): Promise<void> {
+  const { signal, runner } = input;
+  await clearMounts(input);
+  const pause = backoff(FIRST_MS, LONGEST_MS);
+  let fencedAt = Number.NEGATIVE_INFINITY;
+  while (!signal.aborted) {
+    const error = await oneSession(input, pause);
+    if (signal.aborted) return;
+    if (!error.isFenced) {
+      await noteTrouble(input, error.code ?? 'UNREACHABLE', error.message);
+      await rest(pause.next(), signal);
+    } else if (Date.now() - fencedAt < CLONE_WINDOW_MS) {
+      await noteTrouble(input, 'SESSION_FENCED', 'Another Mac seems to use the identity of this one (a clone).');
+      await rest(CLONE_PAUSE_MS + pause.next(), signal);
+    } else runner.log('session was fenced by a newer one, opening one more');
+    if (error.isFenced) fencedAt = Date.now();
+  }
+}
+
+/** Lives until something breaks it; gives back what. */
+async function oneSession(input: LinkInput, pause: Backoff): Promise<ControllerError> {
+  const { controller, runner, signal, sender } = input;
+  const ended = new AbortController();
+  const both = AbortSignal.any([signal, ended.signal]);
+  let listening: Promise<void> = Promise.resolve();
+  try {
+    const session = await openSession({ mac: runner.mac, controller, facts: await runner.facts(), log: runner.log });
+    sender.forget();
+    pause.reset();
+    const wake = newWake();
+    listening = listenToNudges(controller, session.number, () => wake.wake(), both, runner.log);
+    await sendOldReports(input, session);
+    return await rounds(input, session, wake);
+  } catch (error) {
+    return error instanceof ControllerError ? error : controllerError('agent', error);
+  } finally {
+    ended.abort();
+    await listening;
+  }
+}
+
+async function rounds(input: LinkInput, session: Session, wake: Wake): Promise<ControllerError> {
+  const { signal } = input;
+  let checkInMs = session.checkInMs;
+  while (!signal.aborted) {
+    const reply = await checkIn(input, session, await input.runner.facts());
+    checkInMs = input.checkInMs ?? (reply.checkInMs || checkInMs);
+    if (reply.workAvailable) await workThrough(input, session, signal);
+    await wake.wait(checkInMs, signal);
+  }
+  return new ControllerError(null, 0, 'stopped');
+}
+
+async function checkIn({ controller, sender, status }: LinkInput, session: Session, facts: Facts) {
+  const send = () => {
+    const { json, sha256 } = sender.forCheckIn(facts);
+    return controller.checkIn({ position: session.position(), factsJson: json, factsSha256: sha256 });
+  };
+  let reply = await send();
+  if (reply.factsWanted) {
+    sender.forget();
+    reply = await send();
+  }
+  void status.update({ lastContactAt: new Date().toISOString() });
+  return reply;
+}
+
+/** A killed agent may have left an image attached; nobody else knows of it. */
+async function clearMounts({ runner }: LinkInput): Promise<void> {
+  try {
+    const left = await detachStaleMounts(runner.mac);
+    if (left.length > 0) runner.log(`still mounted: ${left.join(' ')}`);
+  } catch (error) {
+    runner.log(`stale mounts: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+async function noteTrouble({ runner, status }: LinkInput, code: string, detail: string): Promise<void> {
+  runner.log(`${code}: ${detail}`);
+  await status.update({ lastError: { code, detail, at: runner.now().toISOString() } });
+}
+
+function rest(ms: number, signal: AbortSignal): Promise<void> {
+  return sleep(ms, undefined, { signal }).catch(() => {});
+}

@@ -1,0 +1,47 @@
+/** An open session: its number, and the positions of its reports in order. */
+import type { Facts } from '@headroom/core';
+import type { ReportPosition } from '@headroom/proto';
+import type { Log } from '../log.ts';
+import type { Mac } from '../mac.ts';
+import { noteBoot } from '../state/boot-state.ts';
+import { CAPABILITIES } from '../steps/catalogue.ts';
+import { AGENT_VERSION } from '../version.ts';
+import type { Controller } from './client.ts';
+
+export interface Session {
+  readonly number: bigint;
+  readonly checkInMs: number;
+  readonly leaseTtlMs: number;
+  /** Each call gives the next one. */
+  position(): ReportPosition;
+}
+
+export interface SessionInput {
+  readonly mac: Mac;
+  readonly controller: Controller;
+  readonly facts: Facts;
+  readonly log: Log;
+}
+
+export async function openSession({ mac, controller, facts, log }: SessionInput): Promise<Session> {
+  const state = await noteBoot(mac, facts.boot.sessionId ?? '');
+  const reply = await controller.openSession({
+    agentVersion: AGENT_VERSION,
+    capabilities: [...CAPABILITIES],
+    hostUuid: facts.hardware.uuid ?? '',
+    bootSessionId: state.bootSessionId,
+    bootOrdinal: state.bootOrdinal,
+    highestGeneration: BigInt(state.highestGeneration),
+  });
+  log(`session ${reply.sessionNumber} is open`);
+  let sequence = 0n;
+  return {
+    number: reply.sessionNumber,
+    checkInMs: reply.checkInMs,
+    leaseTtlMs: reply.leaseTtlMs,
+    position() {
+      sequence += 1n;
+      return { sessionNumber: reply.sessionNumber, bootOrdinal: state.bootOrdinal, sequence };
+    },
+  };
+}
