@@ -144,7 +144,7 @@ export function stockPolicy(id: string, system: SystemBuild): BootPolicy {
 }
 
 const FOLDERS = [
-  'Library',
+  'Library/Preferences',
   'System/Library/Extensions',
   'System/Library/DriverExtensions',
   'System/Volumes',
@@ -159,6 +159,11 @@ const LINKS = [
   ['var', 'private/var'],
 ] as const;
 
+/** As XML; a Mac keeps it in binary form. Nothing installs itself, as on hosts that are looked after. */
+const UPDATE_PREFERENCES = plist(
+  dict({ AutomaticCheckEnabled: true, AutomaticDownload: false, AutomaticallyInstallMacOSUpdates: false }),
+);
+
 function layOut(dir: string, state: SimState): void {
   const paths = simPaths(dir);
   for (const folder of FOLDERS) mkdirSync(join(dir, folder), { recursive: true });
@@ -166,6 +171,7 @@ function layOut(dir: string, state: SimState): void {
   mkdirSync(paths.preboot, { recursive: true });
   symlinkSync('../../.mac-sim/preboot', join(dir, 'System/Volumes/Preboot'));
   writeSystemVersion(dir, state.os);
+  writeFileSync(join(dir, 'Library/Preferences/com.apple.SoftwareUpdate.plist'), UPDATE_PREFERENCES);
   const users = join(paths.preboot, state.volumes.group, 'var/db/AdminUserRecoveryInfo.plist');
   mkdirSync(dirname(users), { recursive: true });
   writeFileSync(users, recoveryUsers(state));

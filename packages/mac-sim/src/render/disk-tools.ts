@@ -5,6 +5,8 @@ import { lines, type Output } from './output.ts';
 import { dict, integer, type PlistValue, plist } from './plist.ts';
 
 const DISKUTIL = 'usr/sbin/diskutil';
+export const DF = 'bin/df';
+export const DATA_MOUNT = '/System/Volumes/Data';
 const CONTAINER_BYTES = 494_384_795_648;
 const FREE_BYTES = 300_000_000_000;
 const PERSONAL_RECOVERY_USER = 'EBC6C064-0000-11AA-AA11-00306543ECAC';
@@ -158,7 +160,7 @@ function infoOutputs(state: SimState): readonly Output[] {
   const data = volumeInfo({
     ...shared,
     device: 'disk3s5',
-    mountPoint: '/System/Volumes/Data',
+    mountPoint: DATA_MOUNT,
     sealed: 'No',
     name: volumes.dataVolumeName,
     uuid: volumes.dataUuid,
@@ -174,7 +176,7 @@ function infoOutputs(state: SimState): readonly Output[] {
   return [
     ...row('/', system),
     ...row(volumes.systemUuid, system),
-    ...row('/System/Volumes/Data', data),
+    ...row(DATA_MOUNT, data),
     ...row(volumes.dataUuid, data),
     // Naming the group gives Data, not System.
     ...row(volumes.group, data),
@@ -262,23 +264,32 @@ export function diskutilOutputs(state: SimState): readonly Output[] {
   ];
 }
 
+/** Columns of `df -k`, and of `df -kP` (POSIX), for the system volume and for Data, where every other folder lies. */
 export function dfOutputs(): readonly Output[] {
-  const blocks = (bytes: number): string => String(Math.floor(bytes / 1024)).padStart(10);
-  const row = (device: string, usedBytes: number, mount: string): string =>
-    `${device.padEnd(16)}${blocks(CONTAINER_BYTES)} ${blocks(usedBytes)} ${blocks(FREE_BYTES)}    ${Math.ceil((100 * usedBytes) / (usedBytes + FREE_BYTES))}%    404167 ${FREE_BYTES / 1000}    0%   ${mount}`;
-  const head = 'Filesystem      1024-blocks       Used  Available Capacity iused      ifree %iused  Mounted on';
-  const system = row('/dev/disk3s1s1', 11_245_707_264, '/');
-  const data = row('/dev/disk3s5', 75_886_841_856, '/System/Volumes/Data');
-  const form = (args: string, out: string): Output => ({
-    tool: 'bin/df',
+  const wide = 'Filesystem      1024-blocks       Used  Available Capacity iused      ifree %iused  Mounted on';
+  const posix = 'Filesystem     1024-blocks       Used  Available Capacity  Mounted on';
+  const form = (args: string, ...text: readonly string[]): Output => ({
+    tool: DF,
     args,
-    out,
+    out: lines(...text),
     provenance: 'documented',
     source: 'df(1), columns of macOS',
   });
+  const inodes = `   404167 ${FREE_BYTES / 1000}    0%`;
+  const system = (middle: string): string => dfRow('/dev/disk3s1s1', 11_245_707_264, middle, '/');
+  const data = (middle: string): string => dfRow('/dev/disk3s5', 75_886_841_856, middle, '/System/Volumes/Data');
   return [
-    form('-k', lines(head, system, data)),
-    form('-k /', lines(head, system)),
-    form('-k /System/Volumes/Data', lines(head, data)),
+    form('-k', wide, system(inodes), data(inodes)),
+    form('-k /', wide, system(inodes)),
+    form(`-k ${DATA_MOUNT}`, wide, data(inodes)),
+    form('-kP /', posix, system('')),
+    form(`-kP ${DATA_MOUNT}`, posix, data('')),
   ];
+}
+
+function dfRow(device: string, usedBytes: number, middle: string, mount: string): string {
+  const blocks = (bytes: number): string => String(Math.floor(bytes / 1024)).padStart(10);
+  const percent = Math.ceil((100 * usedBytes) / (usedBytes + FREE_BYTES));
+  const sizes = `${blocks(CONTAINER_BYTES)} ${blocks(usedBytes)} ${blocks(FREE_BYTES)}`;
+  return `${device.padEnd(15)} ${sizes} ${String(percent).padStart(6)}% ${middle} ${mount}`;
 }

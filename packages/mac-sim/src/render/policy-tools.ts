@@ -135,7 +135,8 @@ function switchLines(policy: BootPolicy): readonly string[] {
   ];
 }
 
-const BPUTIL_BANNER = lines(
+/** Goes before the policy on some systems (stdout or stderr is not known for all); printed here for refusals only. */
+export const BPUTIL_BANNER = lines(
   'This utility is not meant for normal users or even sysadmins.',
   'It provides unabstracted access to capabilities which are normally handled for the user automatically when changing the security policy through GUIs such as the Startup Security Utility in macOS Recovery ("recoveryOS").',
   'It is possible to make your system security much weaker and therefore easier to compromise using this tool.',

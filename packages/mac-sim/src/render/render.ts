@@ -7,10 +7,12 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { simPaths } from '../paths.ts';
 import { type Boot, nvramAll, type SimState } from '../state.ts';
+import { DF } from './disk-tools.ts';
 import { sysctlValues } from './kernel-tools.ts';
 import type { Output } from './output.ts';
 import { BPUTIL_NOT_ROOT } from './policy-tools.ts';
 import {
+  dfScript,
   diskutilScript,
   faultyScript,
   kmutilScript,
@@ -76,6 +78,8 @@ function scriptFor(tool: string, outputs: readonly Output[]): string {
       return kmutilScript(outputs, DOING_ENTRY);
     case 'usr/sbin/diskutil':
       return diskutilScript(outputs);
+    case DF:
+      return dfScript(outputs);
     case 'usr/bin/bputil':
       return tableScript(tool, outputs, rootCheck(BPUTIL_NOT_ROOT.trimEnd()));
     default:

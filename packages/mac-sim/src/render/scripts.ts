@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { BOOT_NAMESPACE_GUID } from '../state.ts';
+import { DATA_MOUNT, DF } from './disk-tools.ts';
 import type { Output } from './output.ts';
 
 /** Built entry of the tools that change state; the same file whether this module runs from `src` or `dist`. */
@@ -78,6 +79,16 @@ esac
 /** A tool that only changes things. */
 export function nodeScript(tool: string, entry: string): string {
   return `${head(tool)}exec ${quote(process.execPath)} ${quote(entry)} ${tool.split('/').at(-1)} "$root" "$@"\n`;
+}
+
+/** Every folder that is not on the system volume lies on Data. */
+export function dfScript(outputs: readonly Output[]): string {
+  return `${head(DF)}case "$*" in
+${branches(outputs)}
+  '-k /'*) show ${outputFile(`-k ${DATA_MOUNT}`)} 0 ;;
+  '-kP /'*) show ${outputFile(`-kP ${DATA_MOUNT}`)} 0 ;;
+${unknownForm(DF)}esac
+`;
 }
 
 /** diskutil answers a volume that it does not know with a plist of its own. */

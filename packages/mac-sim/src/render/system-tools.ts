@@ -185,11 +185,11 @@ export function careOutputs(state: SimState): readonly Output[] {
   return [
     row('usr/bin/fdesetup', 'status', lines(`FileVault is ${state.volumes.fileVault ? 'On' : 'Off'}.`), 'fdesetup/'),
     row('usr/bin/profiles', 'status -type enrollment', lines(...enrolment), 'profiles/'),
-    row('usr/sbin/softwareupdate', '--list', updateText, 'softwareupdate/'),
-    row('usr/sbin/softwareupdate', '-l', updateText, 'softwareupdate/'),
+    ...['--list', '-l', '--list --no-scan'].map((args) => row(SOFTWARE_UPDATE, args, updateText, 'softwareupdate/')),
   ];
 }
 
+const SOFTWARE_UPDATE = 'usr/sbin/softwareupdate';
 const SYSTEM_NAMES: Readonly<Record<string, string>> = { 13: 'Ventura', 14: 'Sonoma', 15: 'Sequoia', 26: 'Tahoe' };
 
 function updateTitle(version: string): string {
