@@ -42,12 +42,13 @@ export function parseBputil(
   group: string | null,
 ): Reading<BootPolicy> {
   const json = jsonIn(stdout);
-  const policies = json === undefined ? splitPolicies(linesOf(stdout)).map(policyOf) : parseBputilJson(json);
+  const printed = json === undefined ? splitPolicies(linesOf(stdout)).map(policyOf) : parseBputilJson(json);
+  const policies = printed.filter(saysAnything);
   const found = policies.filter(
     (policy) => group === null || policy.group === null || policy.group === group.toUpperCase(),
   );
   const [policy] = found;
-  if (policy === undefined || !hasAnything(policy)) return unknown(whyNone(stdout, stderr, group, policies.length));
+  if (policy === undefined) return unknown(whyNone(stdout, stderr, group, policies.length));
   if (found.length > 1) return unknown(`bputil printed ${found.length} policies that may be meant`);
   return known(policy);
 }
@@ -56,7 +57,7 @@ function whyNone(stdout: string, stderr: string, group: string | null, others: n
   const text = `${stderr}\n${stdout}`;
   if (text.includes('requires running as root')) return 'bputil needs root';
   if (text.includes('not yet supported on this platform')) return 'bputil: not an Apple silicon Mac';
-  if (others > 0 && group !== null && !/^usage/i.test(text)) return `bputil printed no policy of volume group ${group}`;
+  if (others > 0 && group !== null) return `bputil printed no policy of volume group ${group}`;
   return `bputil printed no policy: ${quote(stderr, stdout)}`;
 }
 
@@ -128,6 +129,6 @@ function pairedOf(value: string | null): boolean | null {
   return value === 'Not Paired' ? false : null;
 }
 
-function hasAnything(policy: BootPolicy): boolean {
+function saysAnything(policy: BootPolicy): boolean {
   return Object.entries(policy).some(([key, value]) => key !== 'group' && value !== null);
 }

@@ -27,6 +27,7 @@ export async function readTool<T>(
 ): Promise<Reading<T>> {
   const result = await runTool({ ...context, ...call });
   const error = commandError(result);
-  if (error !== null && error.failure !== 'exit_code') return unknown(error.message);
+  if (error?.failure === 'missing') return unknown(`${call.path} is not on this Mac`);
+  if (error !== null && error.failure !== 'exit_code') return unknown(`${call.path} ${error.reason}`);
   return parse(result);
 }
