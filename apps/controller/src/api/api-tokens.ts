@@ -1,0 +1,63 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { uuidv7 } from '../common/ids.ts';
+import { Problem } from '../common/problem.ts';
+import type { Database, Tx } from '../db/database.ts';
+import { writeAudit } from '../db/database.ts';
+import { isRole, type Permission, permissionsOf, type Role } from './permissions.ts';
+
+/** Who calls, as far as the API is concerned. */
+export interface Actor {
+  /** As it stands in the audit: `token:<name>`. */
+  readonly name: string;
+  readonly role: Role;
+  readonly permissions: readonly Permission[];
+}
+
+export interface NewApiToken {
+  readonly name: string;
+  readonly role: Role;
+  readonly createdBy: string;
+  readonly siteId: string;
+  readonly at: Date;
+}
+
+/** Makes a bearer token. The secret is returned once; the database keeps its sha256 only. */
+export async function createApiToken(tx: Tx, { name, role, createdBy, siteId, at }: NewApiToken): Promise<string> {
+  const secret = `hrt_${randomBytes(32).toString('base64url')}`;
+  const id = uuidv7(at.getTime());
+  await tx.apiToken.create({
+    data: { id, siteId, name, role, secretSha256: sha256(secret), createdAt: at },
+  });
+  await writeAudit(tx, {
+    actor: createdBy,
+    action: 'api_token.create',
+    entity: 'api_token',
+    entityId: id,
+    after: { name, role },
+    at,
+    siteId,
+  });
+  return secret;
+}
+
+/** The caller behind an `Authorization` header; refuses with UNAUTHENTICATED and never says why a token is wrong. */
+export async function authenticate(database: Database, header: string | undefined): Promise<Actor> {
+  const secret = /^Bearer ([\w.~+/-]{16,200})$/.exec(header ?? '')?.[1];
+  if (secret === undefined)
+    throw new Problem('UNAUTHENTICATED', 'The request has no "Authorization: Bearer <token>" header.');
+  const token = await database.prisma.apiToken.findUnique({ where: { secretSha256: sha256(secret) } });
+  if (token === null || token.revokedAt !== null || !isRole(token.role))
+    throw new Problem('UNAUTHENTICATED', 'The token is not known, or was revoked.');
+  return { name: `token:${token.name}`, role: token.role, permissions: permissionsOf(token.role) };
+}
+
+export function requirePermission(actor: Actor, permission: Permission): void {
+  if (actor.permissions.includes(permission)) return;
+  throw new Problem('FORBIDDEN', `This needs the permission ${permission}; the role ${actor.role} does not have it.`, {
+    permission,
+  });
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

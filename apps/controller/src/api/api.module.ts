@@ -1,0 +1,72 @@
+import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { z } from 'zod';
+import type { Clock } from '../common/clock.ts';
+import type { Database } from '../db/database.ts';
+import { type HttpHandler, handlerOf, unknownPath } from './dispatch.ts';
+import { openApi } from './openapi.ts';
+import type { Method, Route } from './route.ts';
+
+const OPTIONS = Symbol('ApiModuleOptions');
+
+export interface ApiModuleOptions {
+  readonly routes: readonly Route[];
+  readonly database: Database;
+  readonly clock: Clock;
+}
+
+/** What this module needs of the HTTP adapter: the four verbs, and one handler for the rest. */
+interface Router {
+  get(path: string, handler: HttpHandler): void;
+  post(path: string, handler: HttpHandler): void;
+  put(path: string, handler: HttpHandler): void;
+  delete(path: string, handler: HttpHandler): void;
+  use(handler: HttpHandler): void;
+}
+
+/** Registers every row of the route table. Create the application with `bodyParser: false`: rows read their own bodies. */
+@Module({})
+export class ApiModule implements OnModuleInit {
+  constructor(
+    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+    @Inject(OPTIONS) private readonly options: ApiModuleOptions,
+  ) {}
+
+  static with(options: ApiModuleOptions): DynamicModule {
+    return { module: ApiModule, providers: [{ provide: OPTIONS, useValue: options }] };
+  }
+
+  onModuleInit(): void {
+    const router = this.host.httpAdapter as unknown as Router;
+    const { routes, database, clock } = this.options;
+    for (const row of [...routes, documentRow(routes)])
+      register(router, row.method, row.path.replaceAll(/\{(\w+)\}/g, ':$1'), handlerOf(row, database, clock));
+    router.use(unknownPath);
+  }
+}
+
+function register(router: Router, method: Method, path: string, handler: HttpHandler): void {
+  if (method === 'GET') router.get(path, handler);
+  else if (method === 'POST') router.post(path, handler);
+  else if (method === 'PUT') router.put(path, handler);
+  else router.delete(path, handler);
+}
+
+/** The document describes itself too, and is built once. */
+function documentRow(routes: readonly Route[]): Route {
+  const row: Route = {
+    id: 'getOpenApi',
+    method: 'GET',
+    path: '/api/openapi.json',
+    permission: 'public',
+    summary: 'This document.',
+    status: 200,
+    params: null,
+    query: null,
+    body: null,
+    reply: z.record(z.string(), z.unknown()),
+    handle: () => document,
+  };
+  const document = openApi([...routes, row]);
+  return row;
+}

@@ -1,0 +1,105 @@
+/** The one place where the API's services are put together; the process wiring calls it once. */
+import type { DynamicModule } from '@nestjs/common';
+import { auditRoutes } from '../audit/routes.ts';
+import type { ControllerBus } from '../bus/bus.ts';
+import type { Clock } from '../common/clock.ts';
+import type { ControllerConfig } from '../config/config.ts';
+import type { Database } from '../db/database.ts';
+import { Evaluator } from '../evaluator/evaluator.ts';
+import { EvaluatorLoop } from '../evaluator/evaluator-loop.ts';
+import { Exceptions } from '../exceptions/exceptions.ts';
+import type { GrantSigner } from '../exceptions/grant-signer.ts';
+import { exceptionRoutes } from '../exceptions/routes.ts';
+import { type EnrolTokens, hostRoutes } from '../hosts/routes.ts';
+import { KdkFolder } from '../kdks/kdk-folder.ts';
+import { KdkInbox } from '../kdks/kdk-inbox.ts';
+import { Kdks } from '../kdks/kdks.ts';
+import { kdkRoutes } from '../kdks/routes.ts';
+import { type PlanJobs, PlanWriter } from '../plans/plan-writer.ts';
+import { Policies } from '../policies/policies.ts';
+import { policyRoutes } from '../policies/routes.ts';
+import type { JobQueue } from '../queue/queue.ts';
+import { readinessRoutes } from '../readiness/routes.ts';
+import { RolloutEngine } from '../rollouts/rollout-engine.ts';
+import { rolloutRoutes } from '../rollouts/routes.ts';
+import { visitRoutes } from '../visits/routes.ts';
+import { VisitWriter } from '../visits/visit-writer.ts';
+import { Visits } from '../visits/visits.ts';
+import { ApiModule } from './api.module.ts';
+import { operationRoutes } from './operations.ts';
+import type { Route } from './route.ts';
+
+export interface ApiDeps {
+  readonly config: Pick<ControllerConfig, 'stateDir' | 'checkInMs' | 'simulation'>;
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly bus: ControllerBus;
+  readonly queue: JobQueue;
+  /** `KeyStore.grantKey`. */
+  readonly grantKey: GrantSigner;
+  /** The job store. */
+  readonly jobs: PlanJobs;
+  /** The token service. */
+  readonly enrolTokens: EnrolTokens;
+}
+
+export interface Api {
+  /** Import it in a Nest application made with `bodyParser: false`. */
+  readonly module: DynamicModule;
+  readonly routes: readonly Route[];
+  /** The agents' listener sends images from here. */
+  readonly kdkFiles: KdkFolder;
+  readonly kdkInbox: KdkInbox;
+  readonly evaluatorLoop: EvaluatorLoop;
+  /** Makes folders and takes the queue's work; call it before the listener opens. */
+  start(): Promise<void>;
+  /** For the plain timer: everything that a lost wake-up could have left behind. */
+  sweepOnce(now: Date): Promise<void>;
+  stop(): void;
+}
+
+export function createApi(deps: ApiDeps): Api {
+  const { config, database, clock, bus, queue, grantKey, jobs, enrolTokens } = deps;
+  const rollouts = new RolloutEngine(database, bus);
+  const exceptions = new Exceptions(database, bus, clock, grantKey, config.simulation);
+  const policies = new Policies(database, exceptions, rollouts);
+  const plans = new PlanWriter(database, jobs);
+  const visitWriter = new VisitWriter(database);
+  const { checkInMs } = config;
+  const evaluator = new Evaluator({ database, bus, plans, visits: visitWriter, rollouts, key: grantKey, checkInMs });
+  const evaluatorLoop = new EvaluatorLoop(evaluator, rollouts, clock, queue, bus);
+  const kdkFiles = new KdkFolder(config.stateDir);
+  const kdks = new Kdks(database, bus, clock, kdkFiles);
+  const kdkInbox = new KdkInbox(config.stateDir, kdks);
+  const routes = [
+    ...operationRoutes(database),
+    ...hostRoutes(database, enrolTokens),
+    ...readinessRoutes(database),
+    ...policyRoutes(database, policies),
+    ...exceptionRoutes(database, exceptions),
+    ...rolloutRoutes(database),
+    ...visitRoutes(database, new Visits(database, bus)),
+    ...kdkRoutes(database, kdks),
+    ...auditRoutes(database),
+  ];
+  return {
+    module: ApiModule.with({ routes, database, clock }),
+    routes,
+    kdkFiles,
+    kdkInbox,
+    evaluatorLoop,
+    async start() {
+      await kdkFiles.prepare();
+      await kdkInbox.prepare();
+      await queue.process('kdk-inbox', async () => {
+        await kdkInbox.scanOnce();
+      });
+      await evaluatorLoop.start();
+    },
+    async sweepOnce(now) {
+      await evaluatorLoop.sweepOnce(now);
+      await queue.add('kdk-inbox', 'inbox');
+    },
+    stop: () => evaluatorLoop.stop(),
+  };
+}

@@ -1,0 +1,101 @@
+/** Routes for whoever runs the controller: is it alive, is it ready, and a few numbers for Prometheus. */
+import { z } from 'zod';
+import { Problem } from '../common/problem.ts';
+import type { Database } from '../db/database.ts';
+import { PERMISSIONS, ROLES } from './permissions.ts';
+import { type Route, route } from './route.ts';
+
+const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8';
+const OK = z.object({ status: z.literal('ok') });
+
+export function operationRoutes(database: Database): readonly Route[] {
+  return [
+    route({
+      id: 'getHealth',
+      method: 'GET',
+      path: '/healthz',
+      permission: 'public',
+      summary: 'The process answers.',
+      status: 200,
+      reply: OK,
+      handle: () => ({ status: 'ok' as const }),
+    }),
+    route({
+      id: 'getReady',
+      method: 'GET',
+      path: '/readyz',
+      permission: 'public',
+      summary: 'The database answers too.',
+      status: 200,
+      reply: OK,
+      handle: async () => {
+        try {
+          await database.prisma.$queryRaw`SELECT 1`;
+        } catch {
+          throw new Problem('NOT_READY', 'The database does not answer.');
+        }
+        return { status: 'ok' as const };
+      },
+    }),
+    route({
+      id: 'getMetrics',
+      method: 'GET',
+      path: '/metrics',
+      permission: 'metrics.read',
+      summary:
+        'Hosts and jobs by state, and figures of the process, for Prometheus. Give the scraper a token of role `tool`.',
+      status: 200,
+      text: PROMETHEUS,
+      reply: z.string(),
+      handle: () => metrics(database),
+    }),
+    route({
+      id: 'getMe',
+      method: 'GET',
+      path: '/api/v1/me',
+      permission: 'me.read',
+      summary: 'Who the token is, and what it may do.',
+      status: 200,
+      reply: z.object({ name: z.string(), role: z.enum(ROLES), permissions: z.array(z.enum(PERMISSIONS)) }),
+      handle: ({ actor: { name, role, permissions } }) => ({ name, role, permissions: [...permissions] }),
+    }),
+  ];
+}
+
+async function metrics({ prisma }: Database): Promise<string> {
+  const [hosts, jobs] = await Promise.all([
+    prisma.hostState.groupBy({ by: ['state'], where: { host: { retiredAt: null } }, _count: { _all: true } }),
+    prisma.job.groupBy({ by: ['state'], _count: { _all: true } }),
+  ]);
+  const { rss, heapUsed } = process.memoryUsage();
+  const { user, system } = process.cpuUsage();
+  return [
+    ...gauge(
+      'headroom_hosts',
+      'Macs by state.',
+      hosts.map(({ state, _count }) => [`{state="${state}"}`, _count._all]),
+    ),
+    ...gauge(
+      'headroom_jobs',
+      'Jobs by state.',
+      jobs.map(({ state, _count }) => [`{state="${state}"}`, _count._all]),
+    ),
+    ...gauge('process_resident_memory_bytes', 'Resident memory.', [['', rss]]),
+    ...gauge('nodejs_heap_used_bytes', 'Heap in use.', [['', heapUsed]]),
+    ...gauge('process_uptime_seconds', 'Time since the start.', [['', process.uptime()]]),
+    ...counter('process_cpu_seconds_total', 'CPU time, user and system.', (user + system) / 1e6),
+    '',
+  ].join('\n');
+}
+
+function gauge(name: string, help: string, samples: readonly (readonly [string, number])[]): readonly string[] {
+  return [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} gauge`,
+    ...samples.map(([labels, value]) => `${name}${labels} ${value}`),
+  ];
+}
+
+function counter(name: string, help: string, value: number): readonly string[] {
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} counter`, `${name} ${value}`];
+}

@@ -1,0 +1,54 @@
+/** Who may do what. Every route names one permission; a role is a set of them. `public` is for what tells nothing. */
+export const PERMISSIONS = [
+  'me.read',
+  'host.read',
+  'host.label',
+  'readiness.read',
+  'enrol_token.create',
+  'policy.read',
+  'policy.write',
+  'policy.apply',
+  'exception.read',
+  'exception.approve',
+  'exception.revoke',
+  'rollout.read',
+  'visit.read',
+  'visit.open',
+  'visit.note',
+  'kdk.read',
+  'kdk.write',
+  'audit.read',
+  'metrics.read',
+] as const;
+export type Permission = (typeof PERMISSIONS)[number];
+
+export const ROLES = ['admin', 'technician', 'approver', 'reader', 'tool'] as const;
+export type Role = (typeof ROLES)[number];
+
+const READING: readonly Permission[] = [
+  'me.read',
+  'host.read',
+  'readiness.read',
+  'policy.read',
+  'exception.read',
+  'rollout.read',
+  'visit.read',
+  'kdk.read',
+];
+
+/** `tool` = another program: it reads, brings KDK images and enrols Macs, and can't give a quota or open a visit. */
+const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
+  admin: PERMISSIONS,
+  technician: [...READING, 'visit.open', 'visit.note'],
+  approver: [...READING, 'exception.approve', 'exception.revoke', 'audit.read'],
+  reader: READING,
+  tool: [...READING, 'metrics.read', 'kdk.write', 'enrol_token.create', 'host.label'],
+};
+
+export function isRole(text: string): text is Role {
+  return (ROLES as readonly string[]).includes(text);
+}
+
+export function permissionsOf(role: Role): readonly Permission[] {
+  return ROLE_PERMISSIONS[role];
+}

@@ -1,0 +1,64 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { describeError } from '@headroom/core';
+import { uuidv7 } from '../common/ids.ts';
+import { logger } from '../common/log.ts';
+import { Problem } from '../common/problem.ts';
+
+const log = logger('api');
+
+export function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  send(response, status, 'application/json; charset=utf-8', JSON.stringify(value));
+}
+
+export function sendText(response: ServerResponse, status: number, type: string, text: string): void {
+  send(response, status, type, text);
+}
+
+/** Answers with problem+json from the error catalogue. What is not a `Problem` is logged under an id and told as INTERNAL. */
+export function sendProblem(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const problem = error instanceof Problem ? error : internal(request, error);
+  const { title, remedy, httpStatus } = describeError(problem.code, templateArgs(problem.extra));
+  if (httpStatus === 401) response.setHeader('WWW-Authenticate', 'Bearer');
+  // A body that was not read to its end can't be followed by another request on this connection.
+  if (!request.complete) response.setHeader('Connection', 'close');
+  const body = {
+    type: `urn:headroom:error:${problem.code}`,
+    title,
+    status: httpStatus,
+    detail: problem.detail,
+    code: problem.code,
+    remedy,
+    ...problem.extra,
+  };
+  send(response, httpStatus, 'application/problem+json; charset=utf-8', JSON.stringify(body));
+}
+
+function internal(request: IncomingMessage, error: unknown): Problem {
+  const requestId = uuidv7();
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  log(`request ${requestId} (${request.method} ${request.url?.split('?', 1)[0]}) failed: ${text}`);
+  return new Problem('INTERNAL', `Request ${requestId} failed; the log of the controller has the cause.`, {
+    requestId,
+  });
+}
+
+function templateArgs(extra: Readonly<Record<string, unknown>>): Record<string, string | number> {
+  return Object.fromEntries(
+    Object.entries(extra).map(([key, value]) => [
+      key,
+      typeof value === 'number' ? value : Array.isArray(value) ? value.join(' ') : String(value),
+    ]),
+  );
+}
+
+function send(response: ServerResponse, status: number, type: string, text: string): void {
+  response.statusCode = status;
+  response.setHeader('Content-Type', type);
+  response.setHeader('Cache-Control', 'no-store');
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  response.end(status === 204 ? undefined : text);
+}

@@ -1,0 +1,127 @@
+import {
+  type Evaluation,
+  evaluate,
+  type HostRecord,
+  type KdkSource,
+  type OpenWork,
+  QUOTA_STOCK,
+  retryAfterFailure,
+} from '@headroom/core';
+import { uuidv7 } from '../common/ids.ts';
+import { coverOf } from '../exceptions/grant-check.ts';
+import type { GrantSigner } from '../exceptions/grant-signer.ts';
+import type { HostInput, Remembered, StoredFinding } from './host-batch.ts';
+import { type PresenceView, presenceOf } from './presence.ts';
+
+/** Never look again sooner than this: a rule that asks for the past must not spin. */
+const REVIEW_MS_MIN = 1_000;
+
+export interface AnswerContext {
+  readonly fleetId: string;
+  readonly checkInMs: number;
+  readonly key: GrantSigner;
+  readonly kdks: readonly KdkSource[];
+  readonly now: Date;
+}
+
+/** What evaluation says about one host, with what has to be stored beside it. */
+export interface Answer {
+  readonly input: HostInput;
+  readonly evaluation: Evaluation;
+  readonly presence: PresenceView['presence'];
+  readonly record: HostRecord & Remembered;
+  readonly findings: readonly StoredFinding[];
+  readonly reviewAt: Date | null;
+  /** The open plan and visit were made for another intent, or rest on a consent that is gone. */
+  readonly workIsObsolete: boolean;
+}
+
+/** Asks `evaluate` about one host. Pure but for the id of a possible new visit. */
+export function answer(input: HostInput, { fleetId, checkInMs, key, kdks, now }: AnswerContext): Answer {
+  const { intent, visit, plan } = input;
+  const { presence, changesAt } = presenceOf({
+    lastSeenAt: input.lastSeenAt,
+    visitOpenedAt: visit?.openedAt ?? null,
+    checkInMs,
+    now,
+  });
+  const { hardwareUuid: hostUuid, simulated } = input;
+  const { number, quota, extraArgs } = intent;
+  const grant =
+    quota === QUOTA_STOCK
+      ? { covers: false, expiresAt: null, reason: null }
+      : coverOf(intent.grant, { fleetId, hostUuid, simulated, quota, extraArgs, now }, key);
+  const workIsObsolete =
+    (plan !== null && plan.intentNumber !== number) ||
+    (visit !== null && visit.quota !== null && visit.quota !== quota) ||
+    (quota !== QUOTA_STOCK && !grant.covers);
+  const record = recordOf(input);
+  const evaluation = evaluate({
+    facts: input.facts,
+    intent: { number, quota, extraArgs, grant },
+    record,
+    work: workOf(input, workIsObsolete),
+    presence,
+    catalogue: { kdks, dropBundles: {} },
+    newVisitId: uuidv7(now.getTime()),
+    now,
+  });
+  return {
+    input,
+    evaluation,
+    presence,
+    record: { ...record, everRaised: record.everRaised || evaluation.state === 'raised' },
+    findings: evaluation.findings.map((finding) => ({ ...finding, since: sinceOf(finding, input, now) })),
+    reviewAt: reviewAt([evaluation.reviewAt, changesAt], now),
+    workIsObsolete,
+  };
+}
+
+/** `everRaised` starts anew when a host that was to be stock is to be raised again. */
+function recordOf({ kcs, kit, bootFirstSeenAt, visitOpenedAt, before, intent }: HostInput): HostRecord & Remembered {
+  const [kc = null, ...olderKcs] = kcs;
+  const { everRaised = false, intentQuota = QUOTA_STOCK } = before.remembered;
+  const anew = intentQuota === QUOTA_STOCK && intent.quota !== QUOTA_STOCK;
+  return {
+    kc,
+    olderKcs,
+    kit,
+    bootFirstSeenAt: bootFirstSeenAt?.toISOString() ?? null,
+    visitOpenedAt: visitOpenedAt?.toISOString() ?? null,
+    everRaised: everRaised && !anew,
+    intentQuota: intent.quota,
+  };
+}
+
+function workOf({ plan, visit, failure }: HostInput, obsolete: boolean): OpenWork {
+  return {
+    plan:
+      plan === null || obsolete
+        ? null
+        : { generation: Number(plan.generation), steps: plan.steps, nextStep: plan.nextStep },
+    visit:
+      visit === null || obsolete
+        ? null
+        : { visitId: visit.id, kind: visit.kind, openedAt: visit.openedAt?.toISOString() ?? null },
+    failure:
+      failure === null
+        ? null
+        : {
+            kind: failure.kind,
+            code: failure.code,
+            detail: failure.detail,
+            at: failure.at.toISOString(),
+            retryAt: retryAfterFailure(failure.code, failure.at, failure.failuresInRow)?.toISOString() ?? null,
+          },
+  };
+}
+
+function sinceOf({ code, path }: { code: string; path: string | null }, { before }: HostInput, now: Date): string {
+  const known = before.findings.find((finding) => finding.code === code && finding.path === path);
+  return known?.since ?? now.toISOString();
+}
+
+function reviewAt(times: readonly (Date | null)[], now: Date): Date | null {
+  const known = times.filter((time) => time !== null).map((time) => time.getTime());
+  return known.length === 0 ? null : new Date(Math.max(Math.min(...known), now.getTime() + REVIEW_MS_MIN));
+}

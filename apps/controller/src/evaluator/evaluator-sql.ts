@@ -1,0 +1,68 @@
+/** SQL of the evaluator. Time always comes as a parameter. Batches hold at most 200 hosts, in host order. */
+
+/** $1 now, $2 how many. Takes hosts that are due and that nobody else works on; they stay locked until the transaction ends. */
+export const CLAIM_DUE = `
+  SELECT host_id::text AS "hostId" FROM host_state
+  WHERE due_at <= $1::timestamptz OR review_at <= $1::timestamptz
+  ORDER BY host_id LIMIT $2::int FOR UPDATE SKIP LOCKED`;
+
+/** $1 now. Hosts that were heard again after a silence: nothing else marks them due when their facts did not change. */
+export const MARK_RETURNED = `
+  UPDATE host_state s SET due_at = $1::timestamptz FROM host_report r
+  WHERE r.host_id = s.host_id AND s.presence <> 'online' AND s.due_at IS NULL AND r.last_seen_at > s.evaluated_at`;
+
+/** $1 hosts. The newest plan of each. */
+export const NEWEST_PLANS = `
+  SELECT DISTINCT ON (host_id) id::text AS id, host_id::text AS "hostId", generation, intent_number AS "intentNumber",
+    bytes, state
+  FROM plan WHERE host_id = ANY($1::uuid[]) ORDER BY host_id, generation DESC`;
+
+/** $1 hosts. Failed plans since the last one that was done, of the newest plan's intent. */
+export const FAILURES_IN_ROW = `
+  SELECT p.host_id::text AS "hostId", count(*)::int AS failures FROM plan p
+  WHERE p.host_id = ANY($1::uuid[]) AND p.state = 'failed'
+    AND p.generation > COALESCE((SELECT max(d.generation) FROM plan d WHERE d.host_id = p.host_id AND d.state = 'done'), 0)
+    AND p.intent_number = (SELECT n.intent_number FROM plan n WHERE n.host_id = p.host_id ORDER BY n.generation DESC LIMIT 1)
+  GROUP BY p.host_id`;
+
+/** $1 plans. */
+export const JOBS_OF_PLANS = `
+  SELECT host_id::text AS "hostId", plan_id::text AS "planId", step_index AS "stepIndex", kind, state,
+    error_code AS "errorCode", error_detail AS "errorDetail", finished_at AS "finishedAt"
+  FROM job WHERE plan_id = ANY($1::uuid[]) ORDER BY id`;
+
+/** $1 hosts. The last four kernel collections that each built, newest first. */
+export const BUILT_COLLECTIONS = `
+  SELECT "hostId", result FROM (
+    SELECT host_id::text AS "hostId", result, row_number() OVER (PARTITION BY host_id ORDER BY finished_at DESC, id DESC) AS nth
+    FROM job WHERE host_id = ANY($1::uuid[]) AND kind = 'build_kc' AND state = 'succeeded' AND result IS NOT NULL) built
+  WHERE nth <= 4 ORDER BY "hostId", nth`;
+
+/** $1 hosts. The visit kit placed last on each, with the plan that asked for it. */
+export const PLACED_KITS = `
+  SELECT DISTINCT ON (j.host_id) j.host_id::text AS "hostId", j.result, j.step_index AS "stepIndex", p.bytes
+  FROM job j JOIN plan p ON p.id = j.plan_id
+  WHERE j.host_id = ANY($1::uuid[]) AND j.kind = 'place_kit' AND j.state = 'succeeded'
+  ORDER BY j.host_id, j.finished_at DESC, j.id DESC`;
+
+/** $1 hosts. When the newest visit to recoveryOS was opened. A withdrawn one counts only if the Mac shows its receipt. */
+export const OPENED_VISITS = `
+  SELECT DISTINCT ON (v.host_id) v.host_id::text AS "hostId", v.opened_at AS "openedAt"
+  FROM visit v JOIN host_report r ON r.host_id = v.host_id
+  WHERE v.host_id = ANY($1::uuid[]) AND v.kind = 'raise' AND v.opened_at IS NOT NULL
+    AND (v.state <> 'withdrawn' OR r.facts #>> '{receipt,visitId}' = v.id::text)
+  ORDER BY v.host_id, v.opened_at DESC`;
+
+/** $1 JSON of rows, $2 rules version, $3 now. */
+export const STORE_STATES = `
+  UPDATE host_state s SET
+    state = v.state, state_since = CASE WHEN s.state = v.state THEN s.state_since ELSE $3::timestamptz END,
+    presence = v.presence, waits_for = v.waits_for, findings = v.findings, evidence = v.evidence, record = v.record,
+    rules_version = $2::int, evaluated_at = $3::timestamptz, due_at = NULL, review_at = v.review_at
+  FROM jsonb_to_recordset($1::jsonb) AS v(host_id uuid, state text, presence text, waits_for text, findings jsonb,
+    evidence jsonb, record jsonb, review_at timestamptz)
+  WHERE s.host_id = v.host_id`;
+
+/** $1 hosts, $2 when to look again: for a host whose evaluation failed, so that it does not hold up the others. */
+export const POSTPONE = `
+  UPDATE host_state SET due_at = NULL, review_at = $2::timestamptz WHERE host_id = ANY($1::uuid[])`;

@@ -1,0 +1,180 @@
+import { RULES_VERSION } from '@headroom/core';
+import { writeAudits, writeHostEvents } from '../audit/write-many.ts';
+import type { ControllerBus, Wake } from '../bus/bus.ts';
+import { logger } from '../common/log.ts';
+import type { Database, Tx } from '../db/database.ts';
+import type { GrantSigner } from '../exceptions/grant-signer.ts';
+import type { PlanWriter } from '../plans/plan-writer.ts';
+import type { RolloutEngine } from '../rollouts/rollout-engine.ts';
+import type { VisitWriter } from '../visits/visit-writer.ts';
+import { type Answer, type AnswerContext, answer } from './answer.ts';
+import { CLAIM_DUE, MARK_RETURNED, POSTPONE, STORE_STATES } from './evaluator-sql.ts';
+import { type HostInput, loadBatch, loadKdks } from './host-batch.ts';
+
+const log = logger('evaluator');
+const BATCH = 200;
+/** Hosts evaluated before other work gets its turn. */
+const HOSTS_PER_TURN = 20;
+const POSTPONE_MS = 10 * 60_000;
+
+export interface EvaluatorDeps {
+  readonly database: Database;
+  readonly bus: ControllerBus;
+  readonly plans: PlanWriter;
+  readonly visits: VisitWriter;
+  readonly rollouts: RolloutEngine;
+  readonly key: GrantSigner;
+  readonly checkInMs: number;
+}
+
+/**
+ * The one writer of states and plans. It works on what is due in batches, each in one transaction; running twice, or in two
+ * controllers at once, ends the same.
+ */
+export class Evaluator {
+  constructor(private readonly deps: EvaluatorDeps) {}
+
+  /** Evaluates one batch; returns how many hosts it took. 0 = nothing is due. */
+  async runBatch(now: Date): Promise<number> {
+    const { database, bus } = this.deps;
+    const { taken, wakes } = await database.transaction(async (tx) => {
+      const due = await tx.$queryRawUnsafe<{ hostId: string }[]>(CLAIM_DUE, now, BATCH);
+      const ids = due.map(({ hostId }) => hostId);
+      return { taken: ids.length, wakes: ids.length === 0 ? [] : await this.evaluateHosts(tx, ids, now) };
+    });
+    for (const wake of wakes) bus.publish(wake);
+    return taken;
+  }
+
+  async markReturned(now: Date): Promise<void> {
+    await this.deps.database.prisma.$executeRawUnsafe(MARK_RETURNED, now);
+  }
+
+  private async evaluateHosts(tx: Tx, ids: readonly string[], now: Date): Promise<readonly Wake[]> {
+    const { database, key, checkInMs } = this.deps;
+    const inputs = await loadBatch(tx, ids);
+    const kdks = await loadKdks(tx);
+    const context = { fleetId: database.fleetId, checkInMs, key, kdks, now };
+    const answers: Answer[] = [];
+    for (const [index, input] of inputs.entries()) {
+      if (index % HOSTS_PER_TURN === HOSTS_PER_TURN - 1) await new Promise((resolve) => setImmediate(resolve));
+      const one = tryAnswer(input, context);
+      if (one !== null) answers.push(one);
+    }
+    await this.store(tx, answers, now);
+    const answered = new Set(answers.map(({ input }) => input.hostId));
+    const left = ids.filter((id) => !answered.has(id));
+    await tx.$executeRawUnsafe(POSTPONE, left, new Date(now.getTime() + POSTPONE_MS));
+    return this.act(tx, answers, now);
+  }
+
+  private async store(tx: Tx, answers: readonly Answer[], now: Date): Promise<void> {
+    const { siteId } = this.deps.database;
+    const rows = answers.map(({ input, evaluation, presence, findings, record, reviewAt }) => ({
+      host_id: input.hostId,
+      state: evaluation.state,
+      presence,
+      waits_for: evaluation.waitsFor,
+      findings,
+      evidence: evaluation.evidence,
+      record,
+      review_at: reviewAt,
+    }));
+    await tx.$executeRawUnsafe(STORE_STATES, JSON.stringify(rows), RULES_VERSION, now);
+    const changed = answers.filter(changesState);
+    const change = ({ input, evaluation }: Answer) => ({
+      from: input.before.state,
+      to: evaluation.state,
+      waitsFor: evaluation.waitsFor,
+    });
+    await writeHostEvents(
+      tx,
+      changed.map((one) => ({ siteId, hostId: one.input.hostId, at: now, kind: 'state', detail: change(one) })),
+    );
+    await writeAudits(
+      tx,
+      changed.map((one) => ({
+        actor: 'system:evaluator',
+        action: 'host.state',
+        entity: 'host',
+        entityId: one.input.hostId,
+        before: { state: one.input.before.state },
+        after: change(one),
+        at: now,
+        siteId,
+      })),
+    );
+  }
+
+  /** Plans, visits and rollout targets that follow from the answers; returns whom to wake after commit. */
+  private async act(tx: Tx, answers: readonly Answer[], now: Date): Promise<readonly Wake[]> {
+    const { plans, visits, rollouts } = this.deps;
+    const replanned = answers.filter(wantsNewPlan);
+    const ended = answers.filter((one) => one.workIsObsolete || replanned.includes(one));
+    await plans.supersede(
+      tx,
+      ended.flatMap(({ input }) => (input.plan === null ? [] : [{ id: input.plan.id, hostId: input.hostId }])),
+      now,
+    );
+    await plans.create(
+      tx,
+      replanned.map(({ input, evaluation: { steps } }) => ({
+        hostId: input.hostId,
+        hardwareUuid: input.hardwareUuid,
+        generation: input.generation,
+        intentNumber: input.intent.number,
+        quota: input.intent.quota,
+        grant: input.intent.grant,
+        steps: steps ?? [],
+      })),
+      now,
+    );
+    for (const { input, evaluation, presence, workIsObsolete } of answers) {
+      const { state, evidence, visit: wanted } = evaluation;
+      const { hostId, visit: open, kit } = input;
+      if (open === null && wanted === null) continue;
+      await visits.reconcile(
+        tx,
+        { hostId, open, wanted, kit, obsolete: workIsObsolete, state, presence, evidence },
+        now,
+      );
+    }
+    await rollouts.note(
+      tx,
+      answers.map(({ input: { hostId, intent }, evaluation: { state, waitsFor, findings } }) => ({
+        hostId,
+        rolloutId: intent.rolloutId,
+        quota: intent.quota,
+        state,
+        waitsFor,
+        findings,
+      })),
+      now,
+    );
+    return [
+      ...replanned.map(({ input }): Wake => ({ kind: 'work', hostId: input.hostId })),
+      ...answers.filter(changesState).map(({ input }): Wake => ({ kind: 'changed', hostId: input.hostId })),
+    ];
+  }
+}
+
+function changesState({ input, evaluation }: Answer): boolean {
+  return input.before.state !== evaluation.state;
+}
+
+/** The same steps under way already are not planned again. */
+function wantsNewPlan({ input: { plan }, evaluation: { steps }, workIsObsolete }: Answer): boolean {
+  if (steps === null || steps.length === 0) return false;
+  if (plan === null || workIsObsolete) return true;
+  return JSON.stringify(plan.steps.slice(plan.nextStep)) !== JSON.stringify(steps);
+}
+
+/** One host that can't be evaluated must not hold up the others. */
+function tryAnswer(input: HostInput, context: AnswerContext): Answer | null {
+  try {
+    return answer(input, context);
+  } catch (error) {
+    log(`host ${input.hostId} can't be evaluated, next try in 10 min: ${(error as Error).stack ?? String(error)}`);
+    return null;
+  }
+}

@@ -1,0 +1,58 @@
+import { verify } from 'node:crypto';
+import { checkGrant, type EvaluateIntent, type SignedGrant } from '@headroom/core';
+import type { GrantSigner } from './grant-signer.ts';
+
+export interface GrantRow {
+  readonly id: string;
+  readonly payload: string;
+  readonly signature: string;
+  readonly keyId: string;
+  readonly expiresAt: Date;
+  readonly revokedAt: Date | null;
+}
+
+export interface CoverUse {
+  readonly fleetId: string;
+  readonly hostUuid: string;
+  readonly simulated: boolean;
+  readonly quota: number;
+  readonly extraArgs: readonly string[];
+  readonly now: Date;
+}
+
+export function signedGrant({ payload, signature, keyId }: GrantRow): SignedGrant {
+  return { payload, signature, keyId };
+}
+
+/** Does this grant cover this host, quota and arguments now? The agent asks the same again, with its own pinned key. */
+export function coverOf(grant: GrantRow | null, use: CoverUse, key: GrantSigner): EvaluateIntent['grant'] {
+  if (grant === null) return { covers: false, expiresAt: null, reason: 'There is no grant for this Mac.' };
+  const expiresAt = grant.expiresAt.toISOString();
+  if (grant.revokedAt !== null)
+    return { covers: false, expiresAt, reason: `The exception was revoked at ${grant.revokedAt.toISOString()}.` };
+  const check = checkGrant(signedGrant(grant), use, (payload, signature, keyId) =>
+    isGenuine(key, payload, signature, keyId),
+  );
+  if (check.ok) return { covers: true, expiresAt, reason: null, extraArgs: check.grant.extraArgs };
+  return { covers: false, expiresAt, reason: `${check.code}: expected ${check.expected}, seen ${check.seen}.` };
+}
+
+function isGenuine(
+  { keyId, publicKeyPem }: GrantSigner,
+  payload: string,
+  signature: string,
+  signedBy: string,
+): boolean {
+  if (keyId !== signedBy) return false;
+  return verify(null, Buffer.from(payload, 'utf8'), publicKeyPem, Buffer.from(signature, 'base64'));
+}
+
+/** Hardware UUIDs that a grant names, frozen at approval; none when the payload can't be read. */
+export function hostUuidsOf(payload: string): ReadonlySet<string> {
+  try {
+    const { hostUuids } = JSON.parse(payload) as { hostUuids?: unknown };
+    return new Set(Array.isArray(hostUuids) ? hostUuids.map(String) : []);
+  } catch {
+    return new Set();
+  }
+}

@@ -1,0 +1,7 @@
+/** The key that signs grants. Its private half is a file, never a row. */
+export interface GrantSigner {
+  readonly keyId: string;
+  readonly publicKeyPem: string;
+  /** Base64 Ed25519 signature over the UTF-8 bytes of `payload`. */
+  sign(payload: string): string;
+}

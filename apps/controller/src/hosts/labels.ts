@@ -1,0 +1,46 @@
+import { toJson } from '../audit/json.ts';
+import { Problem } from '../common/problem.ts';
+import type { Database } from '../db/database.ts';
+import { writeAudit } from '../db/database.ts';
+
+export const LABELS_PER_HOST_MAX = 32;
+
+export interface LabelChange {
+  readonly hostId: string;
+  readonly label: string;
+  readonly present: boolean;
+  readonly actor: string;
+  readonly now: Date;
+}
+
+/** Adds or removes a label. Intents stay as they are: what a selector means is asked again only when its policy is applied. */
+export async function setLabel(database: Database, { hostId, label, present, actor, now }: LabelChange) {
+  const { siteId } = database;
+  return database.transaction(async (tx) => {
+    const locked = await tx.$queryRaw<unknown[]>`SELECT 1 FROM host WHERE id = ${hostId}::uuid FOR UPDATE`;
+    if (locked.length === 0) throw new Problem('NOT_FOUND', `There is no host ${hostId}.`);
+    const before = await labelsOf();
+    if (before.includes(label) === present) return before;
+    if (present && before.length >= LABELS_PER_HOST_MAX)
+      throw new Problem('CONFLICT', `The Mac has ${before.length} labels already; at most ${LABELS_PER_HOST_MAX}.`);
+    if (present) await tx.hostLabel.create({ data: { hostId, siteId, label } });
+    else await tx.hostLabel.delete({ where: { hostId_label: { hostId, label } } });
+    const after = await labelsOf();
+    await writeAudit(tx, {
+      actor,
+      action: present ? 'host.label' : 'host.unlabel',
+      entity: 'host',
+      entityId: hostId,
+      before: toJson({ labels: before }),
+      after: toJson({ labels: after }),
+      at: now,
+      siteId,
+    });
+    return after;
+
+    async function labelsOf(): Promise<readonly string[]> {
+      const rows = await tx.hostLabel.findMany({ where: { hostId }, orderBy: { label: 'asc' } });
+      return rows.map((row) => row.label);
+    }
+  });
+}

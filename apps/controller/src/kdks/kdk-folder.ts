@@ -1,0 +1,86 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type KdkFile, KdkFiles } from '../agents/kdk-files.ts';
+import { Problem } from '../common/problem.ts';
+
+export const KDK_BYTES_MAX = 4 * 1024 ** 3;
+const SHA256 = /^[0-9a-f]{64}$/;
+
+/** KDK images as files named by their sha256 under `stateDir/kdks`. A file with that name is whole and has that sum. */
+export class KdkFolder extends KdkFiles {
+  private readonly folder: string;
+
+  constructor(stateDir: string) {
+    super();
+    this.folder = join(stateDir, 'kdks');
+  }
+
+  /** Makes the folder and removes what an upload left half done. Call it once, before anything is written. */
+  async prepare(): Promise<void> {
+    await mkdir(this.folder, { recursive: true, mode: 0o700 });
+    const parts = (await readdir(this.folder)).filter((name) => name.endsWith('.part'));
+    for (const part of parts) await rm(join(this.folder, part), { force: true });
+  }
+
+  async open(sha256: string): Promise<KdkFile | null> {
+    if (!SHA256.test(sha256)) return null;
+    const path = join(this.folder, sha256);
+    try {
+      const { size } = await stat(path);
+      return { path, sizeBytes: size };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      throw error;
+    }
+  }
+
+  /** Writes the bytes beside, compares their sum, and only then gives them their name. */
+  async save(bytes: AsyncIterable<Uint8Array>, sha256: string): Promise<KdkFile> {
+    const path = join(this.folder, sha256);
+    const part = `${path}.${randomBytes(6).toString('hex')}.part`;
+    try {
+      const { size, sum } = await writePart(part, bytes);
+      if (sum !== sha256)
+        throw new Problem(
+          'VALIDATION_FAILED',
+          `The bytes are not what was announced: expected sha256 ${sha256}, seen ${sum}.`,
+        );
+      await rename(part, path);
+      await syncFolder(this.folder);
+      return { path, sizeBytes: size };
+    } finally {
+      await rm(part, { force: true });
+    }
+  }
+}
+
+async function writePart(part: string, bytes: AsyncIterable<Uint8Array>): Promise<{ size: number; sum: string }> {
+  const hash = createHash('sha256');
+  const file = await open(part, 'wx', 0o600);
+  let size = 0;
+  try {
+    for await (const chunk of bytes) {
+      size += chunk.length;
+      if (size > KDK_BYTES_MAX)
+        throw new Problem('PAYLOAD_TOO_LARGE', `A KDK image has at most ${KDK_BYTES_MAX} bytes.`, {
+          bytesMax: KDK_BYTES_MAX,
+        });
+      hash.update(chunk);
+      await file.writeFile(chunk);
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return { size, sum: hash.digest('hex') };
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import { decodeCursor, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
+import { type Route, route } from '../api/route.ts';
+import { invalid } from '../api/validate.ts';
+import { Problem } from '../common/problem.ts';
+import type { Database } from '../db/database.ts';
+import { KDK_BYTES_MAX } from './kdk-folder.ts';
+import type { KdkRow, Kdks } from './kdks.ts';
+
+const kdkView = z.object({
+  id: z.uuid(),
+  version: z.string(),
+  build: z.string(),
+  sha256: z.string(),
+  sizeBytes: z.number().int(),
+  fileName: z.string(),
+  addedBy: z.string(),
+  addedAt: isoDate,
+});
+
+export function kdkRoutes(database: Database, kdks: Kdks): readonly Route[] {
+  return [
+    route({
+      id: 'putKdk',
+      method: 'PUT',
+      path: '/api/v1/kdks',
+      permission: 'kdk.write',
+      summary:
+        'Takes a KDK image. Its sha256, as Apple or the catalogue says it, comes in the header x-checksum-sha256.',
+      status: 200,
+      bytes: 'application/octet-stream',
+      query: z.object({ fileName: z.string().max(200).describe('Kernel_Debug_Kit_<version>_build_<build>.dmg') }),
+      reply: kdkView,
+      handle: async ({ query: { fileName }, actor, request }) => {
+        const sha256 = String(request.headers['x-checksum-sha256'] ?? '').toLowerCase();
+        if (!/^[0-9a-f]{64}$/.test(sha256))
+          throw invalid([{ path: 'header.x-checksum-sha256', message: 'expected 64 hex digits' }]);
+        if (Number(request.headers['content-length'] ?? 0) > KDK_BYTES_MAX)
+          throw new Problem('PAYLOAD_TOO_LARGE', `A KDK image has at most ${KDK_BYTES_MAX} bytes.`, {
+            bytesMax: KDK_BYTES_MAX,
+          });
+        return showKdk(await kdks.add({ fileName, sha256, bytes: request, actor: actor.name }));
+      },
+    }),
+    route({
+      id: 'listKdks',
+      method: 'GET',
+      path: '/api/v1/kdks',
+      permission: 'kdk.read',
+      summary: 'KDK images that agents can fetch, newest first.',
+      status: 200,
+      query: z.object({ ...pageQuery, build: z.string().max(20).optional() }),
+      reply: pageOf(kdkView),
+      handle: async ({ query: { limit, cursor, build } }) => {
+        const before = decodeCursor(cursor);
+        const rows = await database.prisma.kdk.findMany({
+          where: { ...(before !== null && { id: { lt: before } }), ...(build !== undefined && { build }) },
+          orderBy: { id: 'desc' },
+          take: limit + 1,
+        });
+        return toPage(rows, limit, ({ id }) => id, showKdk);
+      },
+    }),
+  ];
+}
+
+function showKdk({ id, version, build, sha256, sizeBytes, fileName, addedBy, addedAt }: KdkRow) {
+  return {
+    id,
+    version,
+    build,
+    sha256,
+    sizeBytes: Number(sizeBytes),
+    fileName,
+    addedBy,
+    addedAt: addedAt.toISOString(),
+  };
+}

@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
+import { type Route, route } from '../api/route.ts';
+import { Problem } from '../common/problem.ts';
+import type { Database } from '../db/database.ts';
+import type { Policies } from './policies.ts';
+import { applyInput, policyInput, revisionInput } from './policy-input.ts';
+import type { Selector } from './selector.ts';
+
+const outcome = z.object({
+  policyId: z.uuid(),
+  revisionId: z.uuid(),
+  exceptionId: z.uuid().nullable(),
+  rolloutId: z.uuid().nullable(),
+  hosts: z.number().int().describe('Macs that the selector means now.'),
+});
+const revisionView = z.object({
+  id: z.uuid(),
+  number: z.number().int(),
+  quota: z.number().int(),
+  extraArgs: z.array(z.string()),
+  selector: z.object({ labels: z.array(z.string()), hosts: z.array(z.uuid()) }),
+  createdBy: z.string(),
+  createdAt: isoDate,
+});
+const policyView = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  createdAt: isoDate,
+  newest: revisionView,
+  hosts: z.number().int().describe('Macs whose intent is a revision of this policy.'),
+});
+
+export function policyRoutes(database: Database, policies: Policies): readonly Route[] {
+  return [
+    route({
+      id: 'createPolicy',
+      method: 'POST',
+      path: '/api/v1/policies',
+      permission: 'policy.write',
+      summary: 'Makes a policy; with `apply`, one call gives its quota to a label or a list of Macs.',
+      status: 201,
+      body: policyInput,
+      reply: outcome,
+      handle: ({ body: { name, ...input }, actor, now }) => policies.create(name, input, actor, now),
+    }),
+    route({
+      id: 'listPolicies',
+      method: 'GET',
+      path: '/api/v1/policies',
+      permission: 'policy.read',
+      summary: 'Policies, newest first.',
+      status: 200,
+      query: z.object(pageQuery),
+      reply: pageOf(policyView),
+      handle: async ({ query: { limit, cursor } }) => {
+        const before = decodeCursor(cursor);
+        const rows = await readPolicies(database, before === null ? {} : { id: { lt: before } }, limit + 1);
+        return toPage(
+          rows,
+          limit,
+          ({ id }) => id,
+          ({ revisions: _all, ...row }) => row,
+        );
+      },
+    }),
+    route({
+      id: 'getPolicy',
+      method: 'GET',
+      path: '/api/v1/policies/{id}',
+      permission: 'policy.read',
+      summary: 'One policy with its revisions, newest first.',
+      status: 200,
+      params: idParams,
+      reply: policyView.extend({ revisions: z.array(revisionView) }),
+      handle: async ({ params: { id } }) => {
+        const [policy] = await readPolicies(database, { id }, 1);
+        if (policy === undefined) throw new Problem('NOT_FOUND', `There is no policy ${id}.`);
+        return policy;
+      },
+    }),
+    route({
+      id: 'createRevision',
+      method: 'POST',
+      path: '/api/v1/policies/{id}/revisions',
+      permission: 'policy.write',
+      summary: 'Adds a revision. What earlier revisions said stays as it was.',
+      status: 201,
+      params: idParams,
+      body: revisionInput,
+      reply: outcome,
+      handle: ({ params, body, actor, now }) => policies.revise(params.id, body, actor, now),
+    }),
+    route({
+      id: 'applyPolicy',
+      method: 'POST',
+      path: '/api/v1/policies/{id}/apply',
+      permission: 'policy.apply',
+      summary: 'Applies the newest revision: a rollout sets the intent of each Mac that its selector means now.',
+      status: 200,
+      params: idParams,
+      body: applyInput,
+      reply: outcome,
+      handle: ({ params, body, actor, now }) => policies.apply(params.id, body.exception, actor, now),
+    }),
+  ];
+}
+
+async function readPolicies(database: Database, where: { id?: string | { lt: string } }, take: number) {
+  const policies = await database.prisma.policy.findMany({
+    where,
+    orderBy: { id: 'desc' },
+    take,
+    include: { revisions: { orderBy: { number: 'desc' } } },
+  });
+  const revisionIds = policies.flatMap(({ revisions }) => revisions.map(({ id }) => id));
+  const intents = await database.prisma.intent.groupBy({
+    by: ['revisionId'],
+    where: { revisionId: { in: revisionIds } },
+    _count: { _all: true },
+  });
+  return policies.flatMap(({ id, name, createdAt, revisions: all }) => {
+    const revisions = all.map(({ siteId: _site, policyId: _policy, selector, ...revision }) => ({
+      ...revision,
+      selector: shownSelector(selector as unknown as Partial<Selector>),
+      createdAt: revision.createdAt.toISOString(),
+    }));
+    const [newest] = revisions;
+    if (newest === undefined) return [];
+    const ids = new Set<string | null>(all.map((revision) => revision.id));
+    const hosts = intents
+      .filter(({ revisionId }) => ids.has(revisionId))
+      .reduce((sum, { _count }) => sum + _count._all, 0);
+    return [{ id, name, createdAt: createdAt.toISOString(), newest, revisions, hosts }];
+  });
+}
+
+function shownSelector({ labels = [], hosts = [] }: Partial<Selector>) {
+  return { labels: [...labels], hosts: [...hosts] };
+}

@@ -1,0 +1,150 @@
+import { z } from 'zod';
+import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
+import { type Route, route } from '../api/route.ts';
+import { Problem } from '../common/problem.ts';
+import type { Database } from '../db/database.ts';
+
+const counts = z.record(z.string(), z.number().int()).describe('Targets by state.');
+const rolloutRow = z.object({
+  id: z.uuid(),
+  state: z.string(),
+  policy: z.string(),
+  policyId: z.uuid(),
+  revision: z.number().int(),
+  quota: z.number().int(),
+  createdBy: z.string(),
+  createdAt: isoDate,
+  finishedAt: isoDate.nullable(),
+  targets: counts,
+});
+const target = z.object({
+  hostId: z.uuid(),
+  host: z.string(),
+  state: z.string(),
+  hostState: z.string(),
+  reason: z.string().nullable().describe('Why it failed, or what it waits for.'),
+  openedAt: isoDate.nullable(),
+  endedAt: isoDate.nullable(),
+});
+/** Targets shown with one rollout: those still open first. */
+const TARGETS_SHOWN = 200;
+
+export function rolloutRoutes(database: Database): readonly Route[] {
+  return [
+    route({
+      id: 'listRollouts',
+      method: 'GET',
+      path: '/api/v1/rollouts',
+      permission: 'rollout.read',
+      summary: 'Rollouts, newest first.',
+      status: 200,
+      query: z.object(pageQuery),
+      reply: pageOf(rolloutRow),
+      handle: async ({ query: { limit, cursor } }) => {
+        const before = decodeCursor(cursor);
+        const rows = await database.prisma.rollout.findMany({
+          where: before === null ? {} : { id: { lt: before } },
+          orderBy: { id: 'desc' },
+          take: limit + 1,
+        });
+        const shown = await rolloutRows(database, rows);
+        return toPage(
+          shown,
+          limit,
+          ({ id }) => id,
+          (row) => row,
+        );
+      },
+    }),
+    route({
+      id: 'getRollout',
+      method: 'GET',
+      path: '/api/v1/rollouts/{id}',
+      permission: 'rollout.read',
+      summary: 'Where a rollout is, and what each of its Macs waits for.',
+      status: 200,
+      params: idParams,
+      reply: rolloutRow.extend({
+        waitsFor: z.array(z.object({ reason: z.string(), hosts: z.number().int() })),
+        targetList: z.array(target).describe(`At most ${TARGETS_SHOWN}, those still open first.`),
+      }),
+      handle: async ({ params: { id } }) => {
+        const rollout = await database.prisma.rollout.findUnique({ where: { id } });
+        if (rollout === null) throw new Problem('NOT_FOUND', `There is no rollout ${id}.`);
+        const [row] = await rolloutRows(database, [rollout]);
+        if (row === undefined) throw new Problem('NOT_FOUND', `There is no rollout ${id}.`);
+        return { ...row, waitsFor: await waitsFor(database, id), targetList: await targetList(database, id) };
+      },
+    }),
+  ];
+}
+
+type RolloutRecord = Awaited<ReturnType<Database['prisma']['rollout']['findMany']>>[number];
+
+async function rolloutRows(database: Database, rollouts: readonly RolloutRecord[]) {
+  const ids = rollouts.map(({ id }) => id);
+  const [revisions, groups] = await Promise.all([
+    database.prisma.policyRevision.findMany({
+      where: { id: { in: rollouts.map(({ revisionId }) => revisionId) } },
+      include: { policy: true },
+    }),
+    database.prisma.rolloutTarget.groupBy({
+      by: ['rolloutId', 'state'],
+      where: { rolloutId: { in: ids } },
+      _count: { _all: true },
+    }),
+  ]);
+  const byId = new Map(revisions.map((revision) => [revision.id, revision]));
+  return rollouts.flatMap((rollout) => {
+    const revision = byId.get(rollout.revisionId);
+    if (revision === undefined) return [];
+    const mine = groups.filter(({ rolloutId }) => rolloutId === rollout.id);
+    return [
+      {
+        id: rollout.id,
+        state: rollout.state,
+        policy: revision.policy.name,
+        policyId: revision.policyId,
+        revision: revision.number,
+        quota: revision.quota,
+        createdBy: rollout.createdBy,
+        createdAt: rollout.createdAt.toISOString(),
+        finishedAt: rollout.finishedAt?.toISOString() ?? null,
+        targets: Object.fromEntries(mine.map(({ state, _count }) => [state, _count._all])),
+      },
+    ];
+  });
+}
+
+async function waitsFor(database: Database, rolloutId: string) {
+  const groups = await database.prisma.rolloutTarget.groupBy({
+    by: ['reason'],
+    where: { rolloutId, state: { in: ['pending', 'opened'] }, reason: { not: null } },
+    _count: { _all: true },
+    orderBy: { _count: { hostId: 'desc' } },
+    take: 20,
+  });
+  return groups.map(({ reason, _count }) => ({ reason: reason ?? '', hosts: _count._all }));
+}
+
+async function targetList(database: Database, rolloutId: string) {
+  const targets = await database.prisma.rolloutTarget.findMany({
+    where: { rolloutId },
+    orderBy: [{ endedAt: { sort: 'desc', nulls: 'first' } }, { hostId: 'asc' }],
+    take: TARGETS_SHOWN,
+  });
+  const hosts = await database.prisma.host.findMany({
+    where: { id: { in: targets.map(({ hostId }) => hostId) } },
+    include: { state: { select: { state: true } } },
+  });
+  const byId = new Map(hosts.map((host) => [host.id, host]));
+  return targets.map(({ hostId, state, reason, openedAt, endedAt }) => ({
+    hostId,
+    host: byId.get(hostId)?.name ?? hostId,
+    state,
+    hostState: byId.get(hostId)?.state?.state ?? 'no_facts',
+    reason,
+    openedAt: openedAt?.toISOString() ?? null,
+    endedAt: endedAt?.toISOString() ?? null,
+  }));
+}
