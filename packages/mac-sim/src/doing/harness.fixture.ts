@@ -7,8 +7,7 @@ import { bootMac } from '../power.ts';
 import { recordingIo } from './io.ts';
 import { type KdkOptions, writeKdkImage } from './kdk-image.ts';
 import { writePace } from './pace.ts';
-import { runProgram } from './programs.ts';
-import type { DoingTool } from './tools.ts';
+import { type DoingTool, runProgram } from './programs.ts';
 
 const CAPTURES = new URL('../../../../test/fixtures/macos/', import.meta.url);
 

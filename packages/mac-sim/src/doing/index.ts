@@ -4,7 +4,6 @@ export { recordingIo } from './io.ts';
 export { buildKdkImage, defaultVariants, type KdkOptions, type Signature, writeKdkImage } from './kdk-image.ts';
 export { forgetMounts, readMounts } from './mounts.ts';
 export { type Pace, writePace } from './pace.ts';
-export { runProgram } from './programs.ts';
+export { type DoingTool, runProgram } from './programs.ts';
 export { DOING_PROVENANCE } from './provenance.ts';
 export { placeSystemExtensions } from './system-extensions.ts';
-export { DOING_TOOLS, type DoingTool } from './tools.ts';

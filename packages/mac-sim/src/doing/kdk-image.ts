@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { type KernelTextConfig, kernelVersionText, systemFor } from '../catalogue/systems.ts';
+import { kernelVersionText, systemFor } from '../catalogue/systems.ts';
 import { writeFileAtomic } from '../files.ts';
 import { buildKernelFile, uuidOf } from '../kernel/index.ts';
 import { dict, plist } from '../render/plist.ts';
@@ -25,8 +25,6 @@ export interface KdkOptions {
   readonly quotaSupport?: boolean;
   /** Default `apple`. */
   readonly signature?: Signature;
-  /** Version text per kernel file, where it should differ from the catalogue's. */
-  readonly versionText?: (variant: string, config: KernelTextConfig) => string;
 }
 
 export interface PackageMeta {
@@ -101,11 +99,10 @@ export function defaultVariants(os: string): string[] {
 function kdkFiles(options: KdkOptions): ContainerFile[] {
   const { os, build, variants = defaultVariants(os), quotaSupport = true } = options;
   const system = systemFor(os, build);
-  const textOf = options.versionText ?? ((variant, config) => kernelVersionText(system, variant, config));
   const kernel = (variant: string, config: 'release' | 'development', name: string): ContainerFile => ({
     path: `System/Library/Kernels/${name}`,
     data: buildKernelFile({
-      versionText: textOf(variant, config),
+      versionText: kernelVersionText(system, variant, config),
       osVersion: os,
       build,
       hasQuotaSupport: quotaSupport,

@@ -3,6 +3,8 @@ import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readKernelCollection } from '../kernel/index.ts';
+import { restartMac } from '../power.ts';
+import { installCustomObject } from '../recovery/custom-object.ts';
 import { updateState } from '../state.ts';
 import { capture, TestMac } from './harness.fixture.ts';
 
@@ -155,6 +157,27 @@ describe('kmutil create', () => {
     });
     expect((await create({ more: ['--build'] })).stderr).toContain("Missing value for '--build'");
     expect((await mac.run('kmutil', 'create', '--arch', 'arm64e')).status).toBe(64);
+  });
+});
+
+describe('what kmutil builds', () => {
+  it('boots once it is the custom kernel object, and is then what the system calls its collection', async () => {
+    await create();
+    const { uuid, kernelUuid } = readKernelCollection(join(mac.root, OUT));
+    installCustomObject(mac.root, join(mac.root, OUT));
+    expect(restartMac(mac.root).boot).toMatchObject({
+      kernel: 'development',
+      filesetUuid: uuid,
+      kernelUuid,
+      honoursQuota: true,
+    });
+  });
+
+  it('does not honour the quota when the KDK dropped the argument', async () => {
+    await mac.installKdk({ quotaSupport: false });
+    await create();
+    installCustomObject(mac.root, join(mac.root, OUT));
+    expect(restartMac(mac.root).boot).toMatchObject({ kernel: 'development', honoursQuota: false });
   });
 });
 

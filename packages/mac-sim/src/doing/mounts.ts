@@ -1,13 +1,12 @@
 /**
- * Mounted images of one simulated Mac. What is mounted is unpacked at its mount point and removed again. No mount outlives
- * the boot it was made in: what an earlier boot left is cleared away before the next mount.
+ * Mounted images of one simulated Mac. What is mounted is unpacked at its mount point and removed again, at the latest when
+ * the Mac stops.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../files.ts';
 import { withLock } from '../lock.ts';
 import { simPaths } from '../paths.ts';
-import { loadState } from '../state.ts';
 import { type ContainerFile, placeFile } from './container.ts';
 import { asMacPath } from './mac-path.ts';
 
@@ -20,8 +19,6 @@ export interface Mount {
   readonly names: readonly string[];
   /** N of /dev/diskN. */
   readonly disk: number;
-  /** Boot session it was made in; null when macOS was not running, as in tests. */
-  readonly session: string | null;
   /** The mount point was made by the mount and goes with it. */
   readonly madeFolder: boolean;
 }
@@ -33,27 +30,14 @@ function mountsPath(root: string): string {
   return join(simPaths(root).sim, 'mounts.json');
 }
 
-/** What is mounted now. */
 export function readMounts(root: string): Mount[] {
-  const session = currentSession(root);
-  return readAll(root).filter((mount) => mount.session === session);
-}
-
-function readAll(root: string): Mount[] {
   const path = mountsPath(root);
   return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Mount[]) : [];
 }
 
-function currentSession(root: string): string | null {
-  return loadState(root).boot?.sessionId ?? null;
-}
-
 function changeMounts<Result>(root: string, change: (mounts: Mount[]) => { mounts: Mount[]; result: Result }): Result {
   return withLock(`${mountsPath(root)}.lock`, () => {
-    const session = currentSession(root);
-    const [current, stale] = partition(readAll(root), (mount) => mount.session === session);
-    for (const mount of stale) emptyMountPoint(root, mount);
-    const { mounts, result } = change(current);
+    const { mounts, result } = change(readMounts(root));
     writeFileAtomic(mountsPath(root), `${JSON.stringify(mounts, null, 2)}\n`);
     return result;
   });
@@ -79,7 +63,6 @@ export function addMount(root: string, { image, folder, files }: MountRequest): 
       mountPoint: asMacPath(root, folder),
       names: [...new Set(files.map(({ path }) => path.split('/')[0] ?? path))],
       disk,
-      session: currentSession(root),
       madeFolder,
     };
     return { mounts: [...mounts, mount], result: mount };
@@ -89,14 +72,15 @@ export function addMount(root: string, { image, folder, files }: MountRequest): 
 /** Unmounts what `match` picks and returns it; the folder is emptied, and removed if the mount had made it. */
 export function removeMounts(root: string, match: (mount: Mount) => boolean): Mount[] {
   return changeMounts(root, (mounts) => {
-    const [gone, kept] = partition(mounts, match);
+    const gone = mounts.filter(match);
     for (const mount of gone) emptyMountPoint(root, mount);
-    return { mounts: kept, result: gone };
+    return { mounts: mounts.filter((mount) => !gone.includes(mount)), result: gone };
   });
 }
 
-/** Clears all mounts away: for a shutdown or a power cut. */
+/** Clears all mounts away, for the end of a boot. A Mac without any is left alone. */
 export function forgetMounts(root: string): void {
+  if (readMounts(root).length === 0) return;
   removeMounts(root, () => true);
 }
 
@@ -104,8 +88,4 @@ function emptyMountPoint(root: string, { mountPoint, names, madeFolder }: Mount)
   const folder = join(root, mountPoint);
   for (const name of names) rmSync(join(folder, name), { recursive: true, force: true });
   if (madeFolder && existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
-}
-
-function partition<Item>(items: readonly Item[], match: (item: Item) => boolean): [Item[], Item[]] {
-  return [items.filter(match), items.filter((item) => !match(item))];
 }

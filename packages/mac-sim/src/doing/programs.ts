@@ -4,9 +4,9 @@ import { installer } from './installer.ts';
 import { type Call, type Program, Refusal } from './io.ts';
 import { kmutil } from './kmutil.ts';
 import { pkgutil } from './pkgutil.ts';
-import type { DoingTool } from './tools.ts';
 
-const PROGRAMS: Readonly<Record<DoingTool, Program>> = { hdiutil, installer, kmutil, pkgutil };
+const PROGRAMS = { hdiutil, installer, kmutil, pkgutil } satisfies Record<string, Program>;
+export type DoingTool = keyof typeof PROGRAMS;
 
 /** Exit status; a refusal's text goes to stderr. */
 export async function runProgram(name: DoingTool, call: Call): Promise<number> {
