@@ -46,10 +46,10 @@ export const LEASE = `
   SELECT id AS "jobId", kind, lease_number AS "leaseNumber", step_index AS "stepIndex",
     generation::text AS generation, bytes, signature FROM leased`;
 
-/** $1 host, $2 session, $3 now, $4 lease end, $5 job, $6 lease number, $7 progress. */
+/** $1 host, $2 session, $3 lease end, $4 job, $5 lease number, $6 progress. */
 export const RENEW = `
-  UPDATE job SET state = 'leased', lease_expires_at = $4, progress = coalesce(nullif($7, ''), progress)
-  WHERE id = $5 AND host_id = $1 AND state IN (${RENEWABLE}) AND lease_number = $6 AND lease_session = $2::bigint
+  UPDATE job SET state = 'leased', lease_expires_at = $3, progress = coalesce(nullif($6, ''), progress)
+  WHERE id = $4 AND host_id = $1 AND state IN (${RENEWABLE}) AND lease_number = $5 AND lease_session = $2::bigint
     AND EXISTS (SELECT 1 FROM host_report r WHERE r.host_id = $1 AND r.session_number = $2::bigint)`;
 
 /** A host that renews is heard of. $1 host, $2 session, $3 now. */

@@ -134,7 +134,7 @@ export class JobStore {
     const now = this.clock.now();
     const { pool } = this.database;
     await pool.query(HEARD, [hostId, sessionNumber, now]);
-    const values = [hostId, sessionNumber, now, this.leaseEnd(now), jobId, leaseNumber, progress];
+    const values = [hostId, sessionNumber, this.leaseEnd(now), jobId, leaseNumber, progress];
     const { rowCount } = await pool.query(RENEW, values);
     return rowCount === 1;
   }

@@ -1,0 +1,94 @@
+/** A KDK image travels as a stream from an offset on, to the Mac whose job names it, and to no other. */
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ServiceError } from '@grpc/grpc-js';
+import type { KdkChunk } from '@headroom/proto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startController, type TestController } from './support/controller.ts';
+import { Mac, refusal, sha256Hex } from './support/mac.ts';
+import { KDK, openPlan } from './support/plans.ts';
+
+const image = randomBytes(3 * 1024 * 1024 + 17);
+const sha256 = sha256Hex(image);
+let controller: TestController;
+let mac: Mac;
+
+beforeAll(async () => {
+  controller = await startController();
+  const path = join(controller.config.stateDir, 'image.dmg');
+  await writeFile(path, image);
+  controller.kdkFiles.files.set(sha256, { path, sizeBytes: image.length });
+  mac = await Mac.enrol(controller);
+  await openPlan(controller, mac, [
+    { kind: 'install_kdk', kdk: { ...KDK, sha256, sizeBytes: image.length }, variant: 'T6020' },
+    { kind: 'collect_facts' },
+  ]);
+});
+afterAll(() => controller?.stop());
+
+interface Fetched {
+  readonly bytes: Buffer;
+  readonly chunks: readonly KdkChunk[];
+}
+
+function fetchKdk(from: Mac, offset: number, wanted = sha256): Promise<Fetched> {
+  return new Promise((resolve, reject) => {
+    const chunks: KdkChunk[] = [];
+    const stream = from.client.fetchKdk({ sha256: wanted, offset: BigInt(offset) });
+    stream.on('data', (chunk: KdkChunk) => chunks.push(chunk));
+    stream.on('error', (error: ServiceError) => reject(error));
+    stream.on('end', () => resolve({ bytes: Buffer.concat(chunks.map(({ data }) => data)), chunks }));
+  });
+}
+
+describe('FetchKdk', () => {
+  it('sends the whole image in bounded chunks that say where they belong', async () => {
+    const { bytes, chunks } = await fetchKdk(mac, 0);
+    expect(bytes.equals(image)).toBe(true);
+    expect(Math.max(...chunks.map(({ data }) => data.length))).toBe(256 * 1024);
+    let expected = 0n;
+    for (const { offset, data, totalBytes } of chunks) {
+      expect([offset, totalBytes]).toEqual([expected, BigInt(image.length)]);
+      expected += BigInt(data.length);
+    }
+  });
+
+  it('goes on from an offset, up to the very end', async () => {
+    const from = 1_000_003;
+    expect((await fetchKdk(mac, from)).bytes.equals(image.subarray(from))).toBe(true);
+    expect((await fetchKdk(mac, image.length)).chunks).toEqual([]);
+    expect(await refusal(fetchKdk(mac, image.length + 1))).toBe('VALIDATION_FAILED');
+  });
+
+  it('waits for a slow reader, and stops when it leaves', async () => {
+    const stream = mac.client.fetchKdk({ sha256, offset: 0n });
+    await new Promise((resolve) => stream.once('data', resolve));
+    stream.pause();
+    stream.cancel();
+    await new Promise((resolve) => stream.once('error', resolve));
+    expect((await fetchKdk(mac, 0)).bytes.equals(image)).toBe(true);
+  });
+
+  it('gives nothing to a Mac whose open job does not name the image', async () => {
+    const other = await Mac.enrol(controller);
+    expect(await refusal(fetchKdk(other, 0))).toBe('FORBIDDEN');
+    await openPlan(controller, other, [{ kind: 'install_kdk', kdk: KDK, variant: 'T6020' }]);
+    expect(await refusal(fetchKdk(other, 0))).toBe('FORBIDDEN');
+    expect(await refusal(fetchKdk(other, 0, KDK.sha256))).toBe('NOT_FOUND');
+    expect(await refusal(fetchKdk(other, 0, '../../keys'))).toBe('VALIDATION_FAILED');
+  });
+
+  it('gives nothing any more once the step is over', async () => {
+    const own = await Mac.enrol(controller);
+    await own.openSession();
+    await openPlan(controller, own, [
+      { kind: 'install_kdk', kdk: { ...KDK, sha256 }, variant: 'T6020' },
+      { kind: 'collect_facts' },
+    ]);
+    expect((await fetchKdk(own, image.length - 1)).bytes).toHaveLength(1);
+    const { job } = await own.lease();
+    expect(await own.finish({ ...job })).toMatchObject({ accepted: true });
+    expect(await refusal(fetchKdk(own, 0))).toBe('FORBIDDEN');
+  });
+});
