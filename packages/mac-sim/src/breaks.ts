@@ -20,6 +20,8 @@ export interface Break {
   apply(dir: string, draft: SimState): void;
 }
 
+/** System volume and volume group of the other system. */
+const OTHER_SYSTEM = ['0A1B2C3D-0000-4000-A000-000000000001', '0A1B2C3D-0000-4000-A000-000000000002'] as const;
 const QUOTA = 'hv_apple_isa_vm_quota';
 
 export const BREAKS: Readonly<Record<string, Break>> = {
@@ -97,6 +99,23 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     apply: (_, draft) => {
       const { version, build } = draft.os;
       draft.os = { ...osState(systemFor(version, nextBuild(build))), darwin: draft.os.darwin, xnu: draft.os.xnu };
+    },
+  },
+  'startup-disk-changed': {
+    what: 'Another system is the default startup volume: its recoveryOS is not paired with this one.',
+    reboot: false,
+    apply: (_, draft) => {
+      draft.volumes.startupDefault = false;
+      const volume = draft.nvram.stored['boot-volume'] ?? '';
+      const [prefix = ''] = volume.split(':');
+      draft.nvram.stored['boot-volume'] = [prefix, ...OTHER_SYSTEM].join(':');
+    },
+  },
+  'owner-gone': {
+    what: 'No account owns the volume any more: nobody can lower the policy in recoveryOS.',
+    reboot: false,
+    apply: (_, draft) => {
+      for (const account of draft.accounts) account.volumeOwner = false;
     },
   },
   'kc-purged': {

@@ -78,11 +78,13 @@ describe('SimulatedMac', () => {
     await vi.waitFor(() => expect([isAlive(pid), isAlive(child)]).toEqual([false, false]), 3000);
   });
 
-  it('starts a daemon again when it ends by itself', async () => {
-    const { supervisor, events } = supervise(newMac(), ['1']);
+  it('starts a daemon again when it ends by itself, and leaves none of its children', async () => {
+    const { supervisor, events, lines } = supervise(newMac(), ['1']);
     await supervisor.start();
     await vi.waitFor(() => expect(started(events)).toBeGreaterThan(2), 3000);
     expect(events.find(({ what }) => what === 'ended')).toMatchObject({ code: 3 });
+    const [, child] = lines()[0] ?? [];
+    await vi.waitFor(() => expect(isAlive(child)).toBe(false), 3000);
   });
 
   it('follows power that another process changes', async () => {
