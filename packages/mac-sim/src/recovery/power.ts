@@ -1,19 +1,13 @@
 /** Into recoveryOS and out of it. */
-import { bootMac, cutPower, shutDownMac } from '../power.ts';
-import { loadState, type SimState, updateState } from '../state.ts';
+import { bootMac, cutPower, shutDownMac, startRecovery } from '../power.ts';
+import { loadState, type SimState } from '../state.ts';
 import type { SessionEnd } from './terminal-session.ts';
 
-/**
- * A running macOS is shut down cleanly; from anywhere else the power is cut. Holding the button then leads to the paired
- * recoveryOS of the default startup volume; `paired` false = double-pressed into the fallback.
- */
+/** A running macOS is shut down cleanly; from anywhere else the power is cut. Then the power button is held. */
 export function enterRecovery(dir: string, paired: boolean): SimState {
   if (loadState(dir).power === 'macos') shutDownMac(dir);
   else cutPower(dir);
-  return updateState(dir, (draft) => {
-    draft.power = 'recovery';
-    draft.recovery = { paired: paired && draft.volumes.startupDefault, sipChanged: false };
-  });
+  return startRecovery(dir, paired);
 }
 
 /** Without restart, shutdown or power cut the Mac stays where it is. */
