@@ -1,12 +1,25 @@
 /** Goal: hdiutil, pkgutil and installer print what was captured, and a KDK lies where a Mac puts it. */
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readKernelFile } from '../kernel/index.ts';
 import { bootMac, cutPower } from '../power.ts';
 import { capture, TestMac } from './harness.fixture.ts';
 import { buildKdkImage, defaultVariants } from './kdk-image.ts';
+
+// Each test makes a Mac of real files; a busy disk must not fail it.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let mac: TestMac;
 beforeEach(() => {
@@ -161,6 +174,22 @@ describe('installer', () => {
     expect(keys(text)).toEqual(keys(capture('kdk/systemversion-14.0-23A5301h.plist')));
     expect(text).toContain('<string>23F79</string>');
     expect(statSync(join(mac.root, KDK)).isDirectory()).toBe(true);
+  });
+
+  it('is undone by the uninstall.tool of the image, which works on a simulated Mac only', async () => {
+    await mac.installKdk();
+    await attach(mac.image());
+    const tool = join(mac.root, 'Volumes/Kernel Debug Kit/uninstall.tool');
+    const stray = join(mac.root, '../uninstall.tool');
+    copyFileSync(tool, stray);
+    expect(spawnSync('/bin/sh', [stray], { encoding: 'utf8' })).toMatchObject({
+      status: 1,
+      stderr: 'uninstall.tool: not on a simulated Mac\n',
+    });
+    expect(existsSync(join(mac.root, KDK))).toBe(true);
+    expect(spawnSync('/bin/sh', [tool]).status).toBe(0);
+    expect(existsSync(join(mac.root, KDK))).toBe(false);
+    expect((await mac.run('pkgutil', '--pkgs')).stdout).toBe('');
   });
 
   it('refuses what is no package', async () => {

@@ -1,12 +1,15 @@
 /** Goal: kmutil lists, builds and refuses as captured, from what really lies on the simulated Mac. */
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readKernelCollection } from '../kernel/index.ts';
 import { restartMac } from '../power.ts';
 import { installCustomObject } from '../recovery/custom-object.ts';
 import { updateState } from '../state.ts';
 import { capture, TestMac } from './harness.fixture.ts';
+
+// Each test makes a Mac of real files; a busy disk must not fail it.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let mac: TestMac;
 beforeEach(async () => {

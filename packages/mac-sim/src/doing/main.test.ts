@@ -7,9 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { capture, TestMac } from './harness.fixture.ts';
 import { writePace } from './pace.ts';
+
+// Each test makes a Mac of real files; a busy disk must not fail it.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let mac: TestMac;
 let entry: string;

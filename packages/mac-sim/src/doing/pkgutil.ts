@@ -9,7 +9,10 @@ import { SIGNATURE_FORMS } from './signatures.ts';
 
 export const PKGUTIL_FORMS = {
   ...Object.fromEntries(Object.entries(SIGNATURE_FORMS).map(([kind, form]) => [`signature-${kind}`, form])),
-  noReceipt: captured('pkgutil/receipt-missing.stderr.txt', (id: string) => `No receipt for '${id}' found at '/'.\n`),
+  noReceipt: documented(
+    'message format, pkgutil/receipt-missing.stderr.txt',
+    (id: string) => `No receipt for '${id}' found at '/'.\n`,
+  ),
   ids: captured('pkgutil/receipts-kdk.txt', (...ids: string[]) => ids.map((id) => `${id}\n`).join('')),
   info: documented(
     'pkgutil(1), --pkg-info',
