@@ -1,0 +1,220 @@
+/** What no capture shows: forms that real Macs may print, and forms that must stay unknown. Captured forms: test/captures. */
+import { describe, expect, it } from 'vitest';
+import { parseBputil } from './bputil.ts';
+import { parseCsrutil } from './csrutil.ts';
+import { parseDf } from './df.ts';
+import { parseListUsers } from './diskutil.ts';
+import { parseFdesetup } from './fdesetup.ts';
+import { parseShowLoaded } from './kmutil.ts';
+import { kmutilCreateArgs, kmutilCreateFailure } from './kmutil-create.ts';
+import { parseNvram } from './nvram.ts';
+import { appleSigned, type PackageSignature } from './pkgutil.ts';
+import { parseGuestProcesses } from './ps.ts';
+import { parseSysctl, sysctlValue } from './sysctl.ts';
+import { parseShownPolicy } from './system-profiler.ts';
+import { parseKernelVersion, parseUname } from './uname.ts';
+
+const out = (stdout: string, stderr = '', exitCode = 0) => ({ exitCode, stdout, stderr });
+
+describe('uname', () => {
+  const text = (word: string, train = 'xnu-10063.121.3~5') =>
+    `Darwin Kernel Version 23.5.0: Wed May  1 20:12:39 PDT 2024; root:${train}/${word}`;
+
+  it.each([
+    ['MY_PATCH_ARM64_T6020', 'other', 'T6020'],
+    ['BETTER_ARM64_T8132', 'other', 'T8132'],
+    ['release_ARM64_t6000', 'release', 'T6000'],
+  ])('reads a patched kernel: %s', (word, config, variant) => {
+    expect(parseUname(out(text(word)))).toMatchObject({ ok: true, value: { config, variant, appleSilicon: true } });
+  });
+
+  it('reads a kernel built by hand, with a longer path', () => {
+    const version = parseKernelVersion(
+      text('DEVELOPMENT_ARM64_T6000', 'xnu-8796.141.3/BUILD/obj').replace('root:', 'me:'),
+    );
+    expect(version).toMatchObject({ config: 'development', variant: 'T6000', xnu: '8796.141.3' });
+  });
+
+  it('does not guess a variant from another form', () => {
+    expect(parseUname(out(text('RELEASE_RISCV_X1')))).toMatchObject({ ok: false });
+    expect(parseUname(out('Linux host 6.1.0 #1 SMP x86_64 GNU/Linux'))).toMatchObject({ ok: false });
+  });
+});
+
+describe('sysctl', () => {
+  it('keeps what is known when one name is not', () => {
+    const values = parseSysctl(out('kern.uuid: A\r\nkern.bootargs:', "sysctl: unknown oid 'kern.filesetuuid'", 1), [
+      'kern.uuid',
+      'kern.bootargs',
+      'kern.filesetuuid',
+    ]);
+    expect(sysctlValue(values, 'kern.uuid')).toEqual({ ok: true, value: 'A' });
+    expect(sysctlValue(values, 'kern.bootargs')).toEqual({ ok: true, value: '' });
+    expect(sysctlValue(values, 'kern.filesetuuid')).toMatchObject({ ok: false });
+  });
+});
+
+describe('nvram', () => {
+  it('tells empty from unset, and either from a failure', () => {
+    expect(parseNvram(out('boot-args\t\n'), 'boot-args')).toEqual({ ok: true, value: { present: true, value: '' } });
+    expect(parseNvram(out('boot-args-x\tno'), 'boot-args')).toMatchObject({ ok: false });
+    expect(parseNvram(out('', 'nvram: not running as root', 1), 'boot-args')).toMatchObject({ ok: false });
+  });
+
+  it('reads escaped bytes', () => {
+    expect(parseNvram(out('boot-args\ta%25b%09c'), 'boot-args')).toEqual({
+      ok: true,
+      value: { present: true, value: 'a%b\tc' },
+    });
+  });
+});
+
+describe('localised or damaged text is unknown, not wrong', () => {
+  it.each([
+    ['csrutil', parseCsrutil(out('Status des Systemintegritätsschutzes: aktiviert.'))],
+    ['csrutil without detail', parseCsrutil(out('System Integrity Protection status: unknown.'))],
+    ['fdesetup', parseFdesetup(out('FileVault ist aktiviert.'))],
+    ['system_profiler', parseShownPolicy(out('{"SPiBridgeDataType":[{"ibridge_secure_boot":"Volle Sicherheit"}]}'))],
+    ['kmutil showloaded', parseShowLoaded(out('', 'Error Domain=KMErrorDomain Code=27', 1))],
+    ['ps', parseGuestProcesses(out(''))],
+    ['df', parseDf(out('Filesystem 1024-blocks Used Available Capacity Mounted on'))],
+  ])('%s', (_tool, reading) => {
+    expect(reading).toMatchObject({ ok: false, reason: expect.stringMatching(/./) });
+  });
+
+  it('does not take translated labels in a policy for missing values', () => {
+    const text = 'Sicherheitsmodus:   Reduziert  (smb0): 1\nUnbekannt: (coih): kaputt\n';
+    expect(parseBputil(out(text), null)).toMatchObject({
+      ok: true,
+      value: { securityMode: 'reduced', customKernel: null },
+    });
+  });
+});
+
+describe('diskutil apfs listUsers', () => {
+  const text = [
+    'Cryptographic users for disk3s1s1 (2 found)',
+    '|',
+    '+-- 2457711a-523c-4604-b75a-f48a571d5036',
+    '|   Type: Local Open Directory User',
+    '|   Volume Owner: Yes',
+    '|',
+    '+-- EBC6C064-0000-11AA-AA11-00306543ECAC',
+    '    Type: Personal Recovery User',
+    '    Volume Owner: Yes',
+  ].join('\n');
+
+  it('reads users with their type', () => {
+    expect(parseListUsers(out(text))).toEqual({
+      ok: true,
+      value: [
+        { uuid: '2457711A-523C-4604-B75A-F48A571D5036', type: 'Local Open Directory User', volumeOwner: true },
+        { uuid: 'EBC6C064-0000-11AA-AA11-00306543ECAC', type: 'Personal Recovery User', volumeOwner: true },
+      ],
+    });
+    expect(parseListUsers(out('No cryptographic users for disk3s1s1'))).toEqual({ ok: true, value: [] });
+    expect(parseListUsers(out('', 'Error', 1))).toMatchObject({ ok: false });
+  });
+});
+
+describe('ps', () => {
+  it('counts guest processes only', () => {
+    const guest =
+      '/System/Library/Frameworks/Virtualization.framework/Versions/A/XPCServices/com.apple.Virtualization.VirtualMachine.xpc/Contents/MacOS/com.apple.Virtualization.VirtualMachine';
+    const text = [
+      '/sbin/launchd',
+      guest,
+      guest,
+      '/tmp/com.apple.Virtualization.VirtualMachine.helper',
+      'grep com.apple.Virtualization.VirtualMachine',
+    ];
+    expect(parseGuestProcesses(out(text.join('\n')))).toEqual({ ok: true, value: 2 });
+  });
+});
+
+describe('appleSigned', () => {
+  const apple: PackageSignature = {
+    status: 'signed Apple Software',
+    chain: [
+      { name: 'Software Update', fingerprint: null },
+      { name: 'Apple Software Update Certification Authority', fingerprint: null },
+      { name: 'Apple Root CA', fingerprint: '611E5B662C593A08FF58D14AE22452D198DF6C60' },
+    ],
+  };
+  const [leaf, issuer, root] = apple.chain;
+
+  it('takes Apple, and Apple with an expired leaf', () => {
+    expect(appleSigned(apple)).toEqual({ appleSigned: true });
+    expect(appleSigned({ ...apple, status: 'signed by a certificate that has since expired' })).toEqual({
+      appleSigned: true,
+    });
+  });
+
+  it.each([
+    ['another status', { ...apple, status: 'signed by a certificate trusted by macOS' }],
+    [
+      'a root of the same name',
+      { ...apple, chain: [leaf, issuer, { name: 'Apple Root CA', fingerprint: '00'.repeat(20) }] },
+    ],
+    ['a root without fingerprint', { ...apple, chain: [leaf, issuer, { name: 'Apple Root CA', fingerprint: null }] }],
+    [
+      'a Developer ID issuer',
+      { ...apple, chain: [leaf, { name: 'Developer ID Certification Authority', fingerprint: null }, root] },
+    ],
+    [
+      'an expired Developer ID',
+      {
+        status: 'signed by a certificate that has since expired',
+        chain: [{ name: 'Developer ID Installer: X', fingerprint: null }, issuer, root],
+      },
+    ],
+    ['a longer chain', { ...apple, chain: [leaf, leaf, issuer, root] }],
+    ['no chain', { ...apple, chain: [] }],
+  ])('refuses %s', (_what, signature) => {
+    expect(appleSigned(signature as PackageSignature)).toMatchObject({
+      appleSigned: false,
+      reason: expect.stringMatching(/expected/),
+    });
+  });
+});
+
+describe('kmutil create', () => {
+  const ended = {
+    command: 'kmutil',
+    signal: null,
+    missing: false,
+    timedOut: false,
+    aborted: false,
+    outputCut: false,
+    startError: null,
+  };
+
+  it('asks for the exact kernel and every bundle once', () => {
+    const args = kmutilCreateArgs({
+      bootPath: '/o.kc',
+      kdk: '/K.kdk',
+      variant: 'T6020',
+      bundles: ['com.apple.a', 'com.apple.b'],
+    });
+    expect(args.slice(args.indexOf('--kernel'))).toEqual([
+      ...['--kernel', '/K.kdk/System/Library/Kernels/kernel.development.t6020'],
+      ...['--repository', '/K.kdk/System/Library/Extensions'],
+      ...['--repository', '/System/Library/Extensions', '--repository', '/System/Library/DriverExtensions'],
+      ...['--explicit-only', '-b', 'com.apple.a', '-b', 'com.apple.b'],
+    ]);
+  });
+
+  it.each([
+    ['Error Domain=NSPOSIXErrorDomain Code=28 "No space left on device"', 1, 'KC_DISK_FULL'],
+    ['something new', 1, 'KC_CREATE_FAILED'],
+    ['Error Domain=KMErrorDomain Code=99 "new"', 0, 'KC_CREATE_FAILED'],
+  ])('maps %s', (stderr, exitCode, code) => {
+    expect(kmutilCreateFailure({ ...ended, exitCode, stdout: '', stderr })).toBe(code);
+  });
+
+  it('tells the time limit', () => {
+    expect(kmutilCreateFailure({ ...ended, exitCode: null, stdout: '', stderr: '', timedOut: true })).toBe(
+      'KC_TIMED_OUT',
+    );
+  });
+});
