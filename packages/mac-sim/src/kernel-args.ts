@@ -2,7 +2,7 @@
  * How the simulated kernel reads its boot arguments, and the guest quota that follows. Written apart from the code that Headroom
  * decides with, so that an error there is not repeated here.
  */
-import type { Boot } from './state.ts';
+import type { Boot } from './state-model.ts';
 
 const STOCK_QUOTA = 2;
 

@@ -7,7 +7,7 @@ import { writeFileAtomic } from './files.ts';
 import { withLock } from './lock.ts';
 import { simPaths } from './paths.ts';
 import { renderOutputs } from './render/render.ts';
-import type { SimState } from './state.ts';
+import type { SimState } from './state-model.ts';
 
 const MARKER_KEY = 'headroom-mac-sim';
 

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { macFor } from '../catalogue/macs.ts';
 import { systemFor } from '../catalogue/systems.ts';
 import { composeState, osState } from '../create.ts';
-import type { BootPolicy, SimState } from '../state.ts';
+import type { BootPolicy, SimState } from '../state-model.ts';
 import { type ApfsContainer, apfsList, diskNotFound, diskutilOutputs, volumeInfo } from './disk-tools.ts';
 import { sysctlOutputs, unameOutputs } from './kernel-tools.ts';
 import { nvramOutputs, nvramVariableOutputs } from './nvram-tool.ts';

@@ -1,6 +1,6 @@
 /** diskutil and df: volumes, their group, and who owns them. */
 import { seededUuid } from '../catalogue/seeded.ts';
-import type { SimState } from '../state.ts';
+import type { SimState } from '../state-model.ts';
 import { lines, type Output } from './output.ts';
 import { dict, integer, type PlistValue, plist } from './plist.ts';
 

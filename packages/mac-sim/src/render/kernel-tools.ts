@@ -1,7 +1,7 @@
 /** uname and sysctl: what the running kernel says about itself. */
 import { isAppleSilicon, isGuest } from '../catalogue/macs.ts';
 import { kernelTextProvenance, systemFor } from '../catalogue/systems.ts';
-import type { Boot, SimState } from '../state.ts';
+import type { Boot, SimState } from '../state-model.ts';
 import { lines, type Output } from './output.ts';
 
 const UNAME = 'usr/bin/uname';

@@ -1,5 +1,5 @@
 /** nvram, reading: forms that show more than one variable; one variable alone is read straight from its own file. */
-import { nvramAll, type SimState } from '../state.ts';
+import { nvramAll, type SimState } from '../state-model.ts';
 import { lines, type Output } from './output.ts';
 import { dict, plist } from './plist.ts';
 

@@ -1,6 +1,6 @@
 /** csrutil and bputil: what the boot policy says. */
 import { isAppleSilicon } from '../catalogue/macs.ts';
-import { type BootPolicy, type SimState, securityMode } from '../state.ts';
+import { type BootPolicy, type SimState, securityMode } from '../state-model.ts';
 import { lines, type Output } from './output.ts';
 
 const CSRUTIL = 'usr/bin/csrutil';

@@ -1,5 +1,5 @@
 /** ps and kmutil showloaded: what runs and what is loaded. */
-import type { Boot, SimState } from '../state.ts';
+import type { Boot, SimState } from '../state-model.ts';
 import { lines, type Output } from './output.ts';
 
 /** One process per guest, macOS and Linux alike: nothing in `ps` tells them apart. */

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { simPaths } from '../paths.ts';
-import { type Boot, nvramAll, type SimState } from '../state.ts';
+import { type Boot, nvramAll, type SimState } from '../state-model.ts';
 import { DF } from './disk-tools.ts';
 import { sysctlValues } from './kernel-tools.ts';
 import type { Output } from './output.ts';

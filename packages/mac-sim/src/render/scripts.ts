@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { BOOT_NAMESPACE_GUID } from '../state.ts';
+import { BOOT_NAMESPACE_GUID } from '../state-model.ts';
 import { DATA_MOUNT, DF } from './disk-tools.ts';
 import type { Output } from './output.ts';
 

@@ -1,7 +1,7 @@
 /** sw_vers, system_profiler, ioreg, fdesetup, profiles, softwareupdate: what the installed system says. */
 import { isAppleSilicon, isGuest, macFor } from '../catalogue/macs.ts';
 import { seededHex, seededUuid } from '../catalogue/seeded.ts';
-import { type SimState, securityMode } from '../state.ts';
+import { type SimState, securityMode } from '../state-model.ts';
 import { lines, type Output } from './output.ts';
 import { dict, plist } from './plist.ts';
 

@@ -1,5 +1,5 @@
 /** Every output of the reading tools for one state, in one list: rendering, provenance and tests all start here. */
-import type { Boot, SimState } from '../state.ts';
+import type { Boot, SimState } from '../state-model.ts';
 import { dfOutputs, diskutilOutputs } from './disk-tools.ts';
 import { sysctlOutputs, unameOutputs } from './kernel-tools.ts';
 import { nvramOutputs, nvramVariableOutputs } from './nvram-tool.ts';
