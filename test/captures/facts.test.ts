@@ -1,0 +1,247 @@
+/** Facts as a whole, on a Mac made of captures: values, unknowns, and that one broken tool costs only its own facts. */
+import { createHash } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { FACT_PATHS, type Facts, factAt, factsFromUnknown } from '@headroom/core';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { collectFacts, factsSha256 } from '../../apps/agent/src/facts/index.ts';
+import { buildBundleFile, buildKernelCollection, buildKernelFile } from '../../packages/mac-sim/src/kernel/index.ts';
+import { GROUP, raisedMac, SESSION, StubMac } from './stub/stub-mac.ts';
+
+const SYSTEM = { build: '24B82', osVersion: '15.1' };
+const KERNEL_TEXT =
+  'Darwin Kernel Version 24.1.0: Thu Oct 10 21:26:49 PDT 2024; root:xnu_development-11215.41.3~2/DEVELOPMENT_ARM64_T6020';
+const KC = buildKernelCollection({
+  kernelFile: buildKernelFile({ versionText: KERNEL_TEXT, codeSizeBytes: 4096, ...SYSTEM }),
+  bundles: ['com.apple.a', 'com.apple.b'].map((id) => ({
+    id,
+    version: '1',
+    binary: buildBundleFile({ id, version: '1', ...SYSTEM }),
+  })),
+  build: SYSTEM.build,
+});
+const SHA256 = createHash('sha256').update(KC.bytes).digest('hex');
+const MD5 = createHash('md5').update(KC.bytes).digest('hex');
+
+/** Null without a reason is right for these alone: nothing stored, SIP not custom, no kit, no receipt. */
+const MAY_BE_NULL = ['bootArgs.stored', 'sip.flags', 'visitKit', 'receipt'];
+
+let macs: StubMac[] = [];
+afterEach(() => {
+  for (const { sysroot } of macs) rmSync(sysroot, { recursive: true });
+  macs = [];
+});
+
+function mac(made: StubMac = raisedMac(KC.uuid)): StubMac {
+  macs.push(made);
+  return made;
+}
+
+async function factsOf({ sysroot }: StubMac): Promise<Facts> {
+  const facts = await collectFacts({ sysroot, ordinal: () => 7 });
+  expect(factsFromUnknown(JSON.parse(JSON.stringify(facts)))).toMatchObject({ ok: true });
+  const nulls = FACT_PATHS.filter((path) => factAt(facts, path) === null);
+  expect(nulls.filter((path) => !(path in facts.unknown) && !MAY_BE_NULL.includes(path))).toEqual([]);
+  expect(Object.keys(facts.unknown).filter((path) => factAt(facts, path) !== null)).toEqual([]);
+  return facts;
+}
+
+describe('facts of a raised Mac', () => {
+  it('hold what its tools print', async () => {
+    expect(await factsOf(mac())).toMatchObject({
+      os: { version: '15.1', build: '24B82', extra: '', baseBuild: '24B82' },
+      kernel: { config: 'development', variant: 'T6020', darwin: '23.0.0', filesetUuid: KC.uuid },
+      hardware: {
+        model: 'Mac14,9',
+        chip: 'Apple M2',
+        appleSilicon: true,
+        virtualMachine: false,
+        serial: 'C02XK0FAKE1',
+      },
+      bootArgs: { storedPresent: true, stored: 'kcsuffix=development hypervisor=0x1 hv_apple_isa_vm_quota=0xFF' },
+      sip: { status: 'disabled', flags: null },
+      bootPolicy: { securityMode: 'permissive', bootArgsFiltering: false, sip0: '7f', paired: false },
+      volumes: {
+        group: GROUP,
+        startupDefault: true,
+        owners: [{ user: null, uuid: '2457711A-523C-4604-B75A-F48A571D5036' }],
+      },
+      fileVault: 'on',
+      mdm: { enrolled: true, userApproved: true },
+      disk: { freeBytes: 1897427308544 },
+      auxiliaryKexts: [],
+      update: { pending: [{ version: '13.3.1', build: '22E261' }] },
+      guests: { processesAtMost: 1, derivedQuota: 255 },
+      boot: { sessionId: SESSION, ordinal: 7, time: '2024-05-29T10:53:20.000Z' },
+      visitKit: null,
+      receipt: null,
+    });
+  });
+
+  it('hold the collections, the kit and the receipt that lie on it', async () => {
+    const stub = mac();
+    stub.file('/var/db/headroom/kc/24B82-T6020.kc', KC.bytes);
+    stub.file('/var/db/headroom/kc/24B82-T6020.kc.json', '{"build":"24B82","variant":"t6020"}');
+    stub.file('/Library/Headroom/KernelCollection.kc', KC.bytes);
+    for (const script of ['raise', 'check']) stub.file(`/Library/Headroom/${script}`, '#!/bin/sh\n');
+    const manifest = [
+      'headroom-manifest=1',
+      'visit=V1',
+      'quota=255',
+      'kc-file=KernelCollection.kc',
+      `kc-md5=${MD5}`,
+      'build=24B82',
+      'variant=T6020',
+    ];
+    stub.file('/Library/Headroom/manifest', `${manifest.join('\n')}\n`);
+    const receipt = [
+      'headroom-receipt=1',
+      'visit=V1',
+      'nonce=abc',
+      'at=2026-01-02T03:04:05Z',
+      'step-csrutil=skipped',
+      'step-configure-boot=0',
+      'step-nvram=1',
+      'coih=absent',
+      'sip=7f',
+      'boot-args-filtering=off',
+      'outcome=done',
+    ];
+    stub.file('/Library/Headroom/receipt', `${receipt.join('\n')}\n`);
+    const collection = { build: '24B82', variant: 'T6020', sha256: SHA256, md5: MD5, uuid: KC.uuid, bundles: 2 };
+    const facts = await factsOf(stub);
+    expect(facts.kernelCollections).toEqual([
+      { path: '/var/db/headroom/kc/24B82-T6020.kc', ...collection },
+      { path: '/Library/Headroom/KernelCollection.kc', ...collection },
+    ]);
+    expect(facts.visitKit).toEqual({ visitId: 'V1', quota: 255, kcSha256: SHA256, complete: true });
+    expect(facts.receipt).toEqual({
+      visitId: 'V1',
+      nonce: 'abc',
+      writtenAt: '2026-01-02T03:04:05Z',
+      steps: { 'configure-boot': 0, nvram: 1 },
+      customKernel: 'absent',
+      outcome: 'done',
+    });
+    stub.remove('/Library/Headroom/check');
+    expect((await factsOf(stub)).visitKit?.complete).toBe(false);
+    stub.file('/Library/Headroom/KernelCollection.kc', Buffer.concat([KC.bytes, Buffer.from('x')]));
+    expect((await factsOf(stub)).kernelCollections?.[1]?.md5).not.toBe(MD5);
+    stub.file('/Library/Headroom/manifest', 'visit=V1');
+    expect((await factsOf(stub)).unknown['visitKit']).toContain('manifest');
+  });
+
+  it('give no identity to a collection that is damaged', async () => {
+    const stub = mac();
+    stub.file('/var/db/headroom/kc/cut.kc', KC.bytes.subarray(0, 4000));
+    expect((await factsOf(stub)).kernelCollections).toMatchObject([
+      { build: null, variant: null, uuid: null, bundles: null },
+    ]);
+  });
+});
+
+describe('one broken tool', () => {
+  const TOOLS: Readonly<Record<string, readonly string[]>> = {
+    '/usr/bin/sw_vers': ['os.version', 'os.build', 'os.extra', 'os.baseBuild'],
+    '/usr/bin/uname': ['kernel.variant', 'kernel.darwin', 'kernel.xnu', 'kernel.versionText', 'hardware.appleSilicon'],
+    '/usr/sbin/sysctl': [
+      ...['kernel.uuid', 'kernel.filesetUuid', 'hardware.virtualMachine', 'bootArgs.inForce', 'guests.derivedQuota'],
+      ...['boot.sessionId', 'boot.ordinal', 'boot.time'],
+    ],
+    '/usr/sbin/nvram': ['bootArgs.stored', 'bootArgs.storedPresent', 'volumes.startupDefault'],
+    '/usr/bin/csrutil': ['sip.status', 'sip.flags'],
+    '/usr/bin/bputil': ['bootPolicy.customKernel', 'bootPolicy.sip0', 'bootPolicy.paired'],
+    '/usr/sbin/system_profiler': ['hardware.chip'],
+    '/usr/sbin/ioreg': [],
+    '/usr/sbin/diskutil': [
+      ...['volumes.systemUuid', 'volumes.dataUuid', 'volumes.group', 'volumes.systemName', 'volumes.owners'],
+      ...[
+        'volumes.startupDefault',
+        'disk.freeBytes',
+        'bootPolicy.customKernel',
+        'bootPolicy.sip0',
+        'bootPolicy.paired',
+      ],
+    ],
+    '/usr/bin/fdesetup': ['fileVault'],
+    '/usr/bin/profiles': ['mdm.enrolled', 'mdm.userApproved'],
+    '/usr/sbin/softwareupdate': ['update.pending'],
+    '/usr/bin/kmutil': ['auxiliaryKexts'],
+    '/bin/ps': ['guests.processesAtMost'],
+  };
+  const BREAKS: Readonly<Record<string, (stub: StubMac, tool: string) => void>> = {
+    'is gone': (stub, tool) => stub.remove(tool),
+    'prints nothing': (stub, tool) => void stub.tool(tool, { '*': '=' }),
+  };
+  let usual: readonly string[] = [];
+  beforeAll(async () => {
+    usual = Object.keys((await factsOf(mac())).unknown);
+  });
+
+  it.each(Object.keys(TOOLS).flatMap((tool) => Object.keys(BREAKS).map((how) => [tool, how] as const)))(
+    '%s that %s costs only its own facts',
+    async (tool, how) => {
+      const stub = mac();
+      BREAKS[how]?.(stub, tool);
+      const lost = Object.keys((await factsOf(stub)).unknown).filter((path) => !usual.includes(path));
+      expect(lost.sort()).toEqual([...(TOOLS[tool] ?? [])].sort());
+    },
+  );
+});
+
+describe('facts without root', () => {
+  it('take what system_profiler shows, and no custom kernel', async () => {
+    const stub = mac();
+    stub.tool('/usr/bin/bputil', { '*': 'bputil/not-root.stderr.txt' });
+    const facts = await factsOf(stub);
+    expect(facts.bootPolicy).toEqual({
+      securityMode: 'permissive',
+      bootArgsFiltering: false,
+      customKernel: null,
+      sip0: null,
+      paired: null,
+    });
+    expect(facts.unknown['bootPolicy.customKernel']).toBe('bputil needs root');
+  });
+});
+
+describe('base build', () => {
+  const withSystem = async (swVers: string, kernelBuild: string) => {
+    const stub = mac();
+    stub
+      .tool('/usr/bin/sw_vers', { '*': swVers })
+      .tool('/usr/sbin/sysctl', { '*': `=kern.osversion: ${kernelBuild}\n` });
+    return (await factsOf(stub)).os.baseBuild;
+  };
+
+  it('of a rapid response is the build that the kernel names, if it is another of the same train', async () => {
+    expect(await withSystem('sw_vers/13.4.1-c.txt', '22F82')).toBe('22F82');
+    expect(await withSystem('sw_vers/13.4.1-c.txt', '22F770820d')).toBeNull();
+    expect(await withSystem('sw_vers/13.4.1-c.txt', '22E252')).toBeNull();
+  });
+
+  it('is unknown when system and kernel contradict each other', async () => {
+    expect(await withSystem('sw_vers/15.1.txt', '24B82')).toBe('24B82');
+    expect(await withSystem('sw_vers/15.1.txt', '24A335')).toBeNull();
+  });
+});
+
+describe('an empty Mac', () => {
+  it('gives facts that are all unknown, each with its reason', async () => {
+    const facts = await factsOf(mac(new StubMac()));
+    expect(facts.kdks).toEqual([]);
+    expect(Object.keys(facts.unknown).length).toBeGreaterThan(40);
+  });
+});
+
+describe('factsSha256', () => {
+  it('stays while nothing that counts changes', async () => {
+    const facts = await factsOf(mac());
+    const hash = factsSha256(facts);
+    expect(factsSha256(JSON.parse(JSON.stringify({ ...facts, os: { ...facts.os } })))).toBe(hash);
+    expect(factsSha256({ ...facts, disk: { freeBytes: (facts.disk.freeBytes ?? 0) + 1 } })).toBe(hash);
+    expect(factsSha256({ ...facts, boot: { ...facts.boot, time: null } })).toBe(hash);
+    expect(factsSha256({ ...facts, disk: { freeBytes: 1 } })).not.toBe(hash);
+    expect(factsSha256({ ...facts, boot: { ...facts.boot, sessionId: null } })).not.toBe(hash);
+    expect(factsSha256({ ...facts, fileVault: 'off' })).not.toBe(hash);
+  });
+});
