@@ -96,7 +96,8 @@ export function composeState(
     },
     policy: stockPolicy(id, system),
     behaviour: {
-      nvramGuidFormInRecovery: true,
+      // Seen to work on 14.0; nobody has shown it on newer systems, so those take the longer way over macOS.
+      nvramGuidFormInRecovery: Number.parseInt(system.version, 10) < 15,
       nvramBareFormInRecovery: false,
       filesetUuidReadable: isAppleSilicon(mac.variant),
       recoveryUsersStale: false,

@@ -66,7 +66,9 @@ export class DaemonProcess {
     const { label, command, args, env, log } = this.#spec;
     const startedAt = Date.now();
     const output = log === undefined ? 'ignore' : openSync(log, 'a', 0o600);
-    const child = spawn(command, [...args], { cwd: '/', env, detached: true, stdio: ['ignore', output, output] });
+    const child = spawn(command, [...args], { cwd: '/', env, detached: true, stdio: ['pipe', output, output] });
+    // The pipe closes with this process, however it ends: a daemon that watches its standard input ends too.
+    child.stdin?.on('error', () => {});
     if (typeof output === 'number') closeSync(output);
     this.#child = child;
     if (child.pid !== undefined) {

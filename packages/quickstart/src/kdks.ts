@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { kdkCommand } from '@headroom/mac-sim';
+import { writeKdkImage } from '@headroom/mac-sim';
 import type { ApiClient } from './api-client.ts';
 import type { MacChoice } from './choices.ts';
 
@@ -12,7 +12,7 @@ export async function provideKdks(api: ApiClient, folder: string, choices: reado
   const systems = new Map(choices.map((choice) => [choice.build, choice]));
   for (const { os, build } of systems.values()) {
     const name = `Kernel_Debug_Kit_${os}_build_${build}.dmg`;
-    if (!existsSync(join(folder, name))) kdkCommand(['--os', os, '--build', build, '--out', folder], () => {});
+    if (!existsSync(join(folder, name))) writeKdkImage(folder, { os, build });
   }
   const { items } = await api.get<{ items: { fileName: string }[] }>('/api/v1/kdks');
   const known = new Set(items.map(({ fileName }) => fileName));

@@ -51,7 +51,7 @@ export class FleetMac implements MacAtTheRack {
   /** As an admin would: the agent's own command with a token, which never stands in the arguments. */
   async enrol(enrolUrl: string, token: string): Promise<void> {
     if (loadState(this.dir).power === 'off') bootMac(this.dir);
-    const args = [this.agentMain, 'enroll', '--sysroot', this.dir, '--url', enrolUrl, '--name', this.name];
+    const args = [this.agentMain, 'enroll', '--sysroot', this.dir, '--url', enrolUrl];
     await run(process.execPath, args, { env: { HEADROOM_TOKEN: token }, timeout: 60_000 });
   }
 

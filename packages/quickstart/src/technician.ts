@@ -26,8 +26,12 @@ export class Technician {
 
   /** Makes every visit that waits now; returns how many. */
   async round(): Promise<number> {
-    const { items } = await this.api.get<Page<VisitRow>>('/api/v1/visits?state=due,open');
-    const mine = items.filter((visit) => this.macs.has(visit.hostId) && this.mayTry(visit.id));
+    const waiting = await Promise.all(
+      ['due', 'open'].map((state) => this.api.get<Page<VisitRow>>(`/api/v1/visits?state=${state}&limit=200`)),
+    );
+    const mine = waiting
+      .flatMap(({ items }) => items)
+      .filter((visit) => this.macs.has(visit.hostId) && this.mayTry(visit.id));
     for (const visit of mine) await this.make(visit);
     return mine.length;
   }

@@ -1,0 +1,52 @@
+/** headroom-controller: the command line of the controller. Exit status: 0 done, 1 failed, 2 wrong command line. */
+import { logger } from './common/log.ts';
+import { Problem } from './common/problem.ts';
+import { parseServeOptions, USAGE } from './config/parse.ts';
+import { startController } from './process/controller.ts';
+
+const log = logger('controller');
+
+async function serve(args: readonly string[]): Promise<void> {
+  const { config, exitWithParent } = parseServeOptions(args, process.env);
+  process.umask(0o077);
+  const controller = await startController(config);
+  const { apiUrl, enrolUrl, agentUrl } = controller;
+  process.stdout.write(`${JSON.stringify({ apiUrl, enrolUrl, agentUrl })}\n`);
+  log(`ready: API ${apiUrl}, enrolment ${enrolUrl}, agents ${agentUrl}, state in ${config.stateDir}`);
+  log(`stopping: ${await endOf(exitWithParent)}`);
+  await controller.stop();
+}
+
+/** Resolves with the reason when this process shall end. */
+function endOf(exitWithParent: boolean): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve(signal));
+    if (!exitWithParent) return;
+    const gone = () => resolve('the parent process ended');
+    process.stdin.once('end', gone).once('close', gone).once('error', gone).resume();
+  });
+}
+
+async function main([command, ...args]: readonly string[]): Promise<number> {
+  if (command === '--help' || command === '-h') {
+    process.stdout.write(`${USAGE}\n`);
+    return 0;
+  }
+  if (command !== 'serve') {
+    process.stderr.write(`${USAGE}\n`);
+    return 2;
+  }
+  try {
+    await serve(args);
+    return 0;
+  } catch (error) {
+    process.stderr.write(
+      `headroom-controller: ${error instanceof Problem ? error.detail : ((error as Error).stack ?? error)}\n`,
+    );
+    return error instanceof Problem && error.code === 'VALIDATION_FAILED' ? 2 : 1;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));
+// Libraries keep timers and pools for a while; everything of ours has stopped.
+process.exit();
