@@ -48,15 +48,15 @@ function notANumberReason(text: string): string {
 }
 
 function checkRange(value: number, shown: string): QuotaParse {
-  if (!Number.isInteger(value)) return { ok: false, reason: `${shown} is not a whole number.` };
-  if (value === QUOTA_STOCK) return { ok: true, quota: QUOTA_STOCK };
-  if (value < QUOTA_RAISED_MIN)
-    return { ok: false, reason: `${shown} is below what every Mac allows by itself (2). Use "stock" or 3 and above.` };
   if (value > QUOTA_MAX)
     return {
       ok: false,
       reason: `${shown} is above 0x7FFFFFFF; the kernel would read it as negative and allow no guest.`,
     };
+  if (!Number.isInteger(value)) return { ok: false, reason: `${shown} is not a whole number.` };
+  if (value === QUOTA_STOCK) return { ok: true, quota: QUOTA_STOCK };
+  if (value < QUOTA_RAISED_MIN)
+    return { ok: false, reason: `${shown} is below what every Mac allows by itself (2). Use "stock" or 3 and above.` };
   return { ok: true, quota: value };
 }
 

@@ -31,7 +31,7 @@ export const PREPARATION_FINDINGS = {
   },
   GRANT_EXPIRES_SOON: {
     severity: 'warning',
-    title: 'The grant ends in {days} day(s)',
+    title: 'The grant ends within {days} day(s)',
     nextStep: 'Renew the exception before {expiresAt}, or plan the way back to stock.',
   },
   BOOT_ARGS_FORBIDDEN: {

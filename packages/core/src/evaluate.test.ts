@@ -1,0 +1,727 @@
+/** Goal: every state of a host is reached from the facts that mean it, with the finding, steps and visit that follow. */
+import { describe, expect, it } from 'vitest';
+import {
+  ARGS,
+  BUILD,
+  CATALOGUE,
+  COIH,
+  GRANT_ENDS_AT,
+  KC,
+  KDK,
+  KIT,
+  kcStagedFacts,
+  kdkReadyFacts,
+  kitPlacedFacts,
+  NEW_RECORD,
+  NEW_VISIT_ID,
+  NO_WORK,
+  NOW,
+  QUOTA,
+  RAISE_INTENT,
+  RAISED_RECORD,
+  raisedFacts,
+  raisedInput,
+  STOCK_INTENT,
+  sampleInput,
+  stockFacts,
+  VISIT_OPENED_AT,
+} from '../testing/sample-host.ts';
+import { evaluate } from './evaluate.ts';
+import { type EvaluateInput, type EvidenceId, HOST_STATES, type HostRecord, type HostState } from './evaluate-types.ts';
+import type { Facts } from './facts.ts';
+import type { FindingCode } from './findings.ts';
+
+/** Facts with whole groups changed. */
+function change(facts: Facts, changes: { readonly [Group in keyof Facts]?: Partial<Facts[Group]> }): Facts {
+  const groups = Object.entries(changes).map(([group, values]) => {
+    const old = facts[group as keyof Facts];
+    const isGroup = typeof old === 'object' && old !== null && !Array.isArray(values) && typeof values === 'object';
+    return [group, isGroup && values !== null ? { ...old, ...values } : values];
+  });
+  return { ...facts, ...Object.fromEntries(groups) };
+}
+
+const KIT_RECORD: HostRecord = { ...NEW_RECORD, kc: KC, kit: KIT };
+const KC_RECORD: HostRecord = { ...NEW_RECORD, kc: KC };
+const HALF_DONE = change(kitPlacedFacts(), {
+  sip: { status: 'disabled' },
+  bootPolicy: { securityMode: 'permissive', sip0: '7f', bootArgsFiltering: false },
+});
+const INSTALLED = change(HALF_DONE, { bootPolicy: { customKernel: COIH } });
+const RECEIPT = {
+  visitId: KIT.visitId,
+  nonce: 'n',
+  writtenAt: '2026-03-01T10:10:00Z',
+  steps: { csrutil: 0, 'configure-boot': 0 },
+  customKernel: COIH,
+  outcome: 'done',
+};
+const OPEN_VISIT = { ...NO_WORK, visit: { visitId: KIT.visitId, kind: 'raise' as const, openedAt: VISIT_OPENED_AT } };
+const BOOTED_BEFORE: HostRecord = { ...KIT_RECORD, visitOpenedAt: VISIT_OPENED_AT };
+
+interface Row {
+  readonly name: string;
+  readonly input: EvaluateInput;
+  readonly state: HostState;
+  readonly findings?: readonly FindingCode[];
+  readonly steps?: readonly string[];
+  readonly visit?: 'raise' | 'restart';
+}
+
+const ROWS: readonly Row[] = [
+  { name: 'no report yet', input: sampleInput({ facts: null }), state: 'no_facts', findings: ['NO_FACTS'] },
+  {
+    name: 'an Intel Mac',
+    input: sampleInput({
+      facts: change(stockFacts(), { hardware: { appleSilicon: false }, kernel: { variant: 'X86_64' } }),
+    }),
+    state: 'unsupported',
+    findings: ['HOST_INTEL'],
+  },
+  {
+    name: 'a guest, by its variant alone',
+    input: sampleInput({ facts: change(stockFacts(), { kernel: { variant: 'VMAPPLE' } }) }),
+    state: 'unsupported',
+    findings: ['HOST_IS_GUEST'],
+  },
+  {
+    name: 'a guest, by its model alone',
+    input: sampleInput({ facts: change(stockFacts(), { hardware: { model: 'VirtualMac2,1' } }) }),
+    state: 'unsupported',
+    findings: ['HOST_IS_GUEST'],
+  },
+  {
+    name: 'a guest, by hv_vmm_present alone, with raised facts',
+    input: raisedInput({ facts: change(raisedFacts(), { hardware: { virtualMachine: true } }) }),
+    state: 'unsupported',
+    findings: ['HOST_IS_GUEST'],
+  },
+  {
+    name: 'macOS 12',
+    input: sampleInput({ facts: change(stockFacts(), { os: { version: '12.7.6' } }) }),
+    state: 'unsupported',
+    findings: ['OS_TOO_OLD'],
+  },
+  {
+    name: 'kernel config unknown',
+    input: sampleInput({
+      facts: change(stockFacts(), { kernel: { config: null }, unknown: { 'kernel.config': 'sysctl timed out' } }),
+    }),
+    state: 'unknown',
+    findings: ['FACT_UNKNOWN'],
+  },
+  {
+    name: 'a stock Mac, its KDK in the catalogue: all steps up to the visit',
+    input: sampleInput(),
+    state: 'not_started',
+    findings: [],
+    steps: ['install_kdk', 'build_kc', 'place_kit'],
+  },
+  {
+    name: 'no KDK for this build in the catalogue',
+    input: sampleInput({ catalogue: { kdks: [{ ...KDK, build: '23G80' }], dropBundles: {} } }),
+    state: 'kdk_missing',
+    findings: ['KDK_NOT_IN_CATALOGUE'],
+  },
+  {
+    name: 'a husk is installed again',
+    input: sampleInput({
+      facts: {
+        ...stockFacts(),
+        kdks: [{ version: '14.5', build: BUILD, complete: false, variants: [], reason: 'kernel file gone' }],
+      },
+    }),
+    state: 'kdk_missing',
+    findings: ['KDK_HUSK'],
+    steps: ['install_kdk', 'build_kc', 'place_kit'],
+  },
+  {
+    name: 'a whole KDK without this variant',
+    input: sampleInput({
+      facts: {
+        ...stockFacts(),
+        kdks: [{ version: '14.5', build: BUILD, complete: true, variants: ['T8122'], reason: null }],
+      },
+    }),
+    state: 'kdk_missing',
+    findings: ['KDK_VARIANT_MISSING'],
+  },
+  {
+    name: 'an unknown variant is a question to a person, not a guess',
+    input: sampleInput({ facts: change(stockFacts(), { kernel: { variant: 'T9999' } }) }),
+    state: 'not_started',
+    findings: ['VARIANT_UNKNOWN'],
+  },
+  {
+    name: 'KDK installed',
+    input: sampleInput({ facts: kdkReadyFacts() }),
+    state: 'kdk_ready',
+    findings: [],
+    steps: ['build_kc', 'place_kit'],
+  },
+  {
+    name: 'kernel collection built',
+    input: sampleInput({ facts: kcStagedFacts(), record: KC_RECORD }),
+    state: 'kc_staged',
+    findings: [],
+    steps: ['place_kit'],
+  },
+  {
+    name: 'a kernel collection file that is not the recorded one does not count',
+    input: sampleInput({ facts: kcStagedFacts(), record: { ...KC_RECORD, kc: { ...KC, sha256: '00'.repeat(32) } } }),
+    state: 'kdk_ready',
+    findings: [],
+    steps: ['build_kc', 'place_kit'],
+  },
+  {
+    name: 'no grant: what needs none is still prepared',
+    input: sampleInput({
+      intent: { ...RAISE_INTENT, grant: { covers: false, expiresAt: null, reason: 'GRANT_OTHER_HOST' } },
+    }),
+    state: 'not_started',
+    findings: ['GRANT_MISSING'],
+    steps: ['install_kdk', 'build_kc'],
+  },
+  {
+    name: 'a grant that ended between two evaluations',
+    input: sampleInput({
+      facts: kitPlacedFacts(),
+      record: KIT_RECORD,
+      intent: { ...RAISE_INTENT, grant: { covers: true, expiresAt: '2026-02-28T00:00:00.000Z', reason: null } },
+    }),
+    state: 'ready_for_visit',
+    findings: ['GRANT_EXPIRED'],
+  },
+  {
+    name: 'kit placed: a person is needed',
+    input: sampleInput({ facts: kitPlacedFacts(), record: KIT_RECORD }),
+    state: 'ready_for_visit',
+    findings: [],
+    visit: 'raise',
+  },
+  {
+    name: 'the kit of another quota is replaced',
+    input: sampleInput({
+      facts: change(kitPlacedFacts(), { visitKit: { ...KIT, quota: 8, complete: true } }),
+      record: KIT_RECORD,
+    }),
+    state: 'kc_staged',
+    findings: [],
+    steps: ['place_kit'],
+  },
+  {
+    name: 'a visit was broken off after csrutil',
+    input: sampleInput({ facts: HALF_DONE, record: KIT_RECORD }),
+    state: 'half_done',
+    findings: ['HALF_DONE'],
+    visit: 'raise',
+  },
+  {
+    name: 'lowered by somebody else before any work',
+    input: sampleInput({ facts: change(HALF_DONE, { kernelCollections: [], kdks: [], visitKit: null }) }),
+    state: 'not_started',
+    findings: ['POLICY_ALREADY_LOWERED'],
+    steps: ['install_kdk', 'build_kc', 'place_kit'],
+  },
+  {
+    name: 'our object installed, stock kernel runs',
+    input: sampleInput({ facts: { ...INSTALLED, receipt: RECEIPT }, record: BOOTED_BEFORE }),
+    state: 'object_not_booted',
+    findings: ['OBJECT_NOT_BOOTED'],
+    visit: 'restart',
+  },
+  {
+    name: 'an object that nobody can name is replaced by a visit',
+    input: sampleInput({ facts: INSTALLED, record: KIT_RECORD }),
+    state: 'object_not_booted',
+    findings: ['OTHER_OBJECT_IN_POLICY'],
+    visit: 'raise',
+  },
+  {
+    name: 'booted in development, arguments missing',
+    input: raisedInput({
+      facts: change(raisedFacts(), { bootArgs: { inForce: '', storedPresent: false, stored: null } }),
+      record: { ...RAISED_RECORD, everRaised: false },
+    }),
+    state: 'args_missing',
+    findings: ['QUOTA_NOT_IN_FORCE', 'HYPERVISOR_NOT_IN_FORCE'],
+    steps: ['set_boot_args'],
+  },
+  {
+    name: 'arguments missing and no grant',
+    input: raisedInput({
+      facts: change(raisedFacts(), { bootArgs: { inForce: '', storedPresent: false, stored: null } }),
+      intent: { ...RAISE_INTENT, grant: { covers: false, expiresAt: null, reason: null } },
+    }),
+    state: 'args_missing',
+    findings: ['GRANT_MISSING', 'QUOTA_NOT_IN_FORCE', 'HYPERVISOR_NOT_IN_FORCE'],
+  },
+  {
+    name: 'arguments stored, restart due',
+    input: raisedInput({ facts: change(raisedFacts(), { bootArgs: { inForce: '' } }) }),
+    state: 'reboot_due',
+    findings: ['QUOTA_NOT_IN_FORCE', 'HYPERVISOR_NOT_IN_FORCE'],
+    visit: 'restart',
+  },
+  { name: 'raised', input: raisedInput(), state: 'raised', findings: [] },
+  {
+    name: 'raised without a receipt, for a lost receipt prevents nothing',
+    input: raisedInput({ facts: { ...raisedFacts(), receipt: null } }),
+    state: 'raised',
+    findings: [],
+  },
+  {
+    name: 'raised without kcsuffix, for it is no evidence',
+    input: raisedInput({
+      facts: change(raisedFacts(), { bootArgs: { inForce: 'hypervisor=0x1 hv_apple_isa_vm_quota=255' } }),
+    }),
+    state: 'raised',
+    findings: [],
+  },
+  {
+    name: 'raised, KDK and kernel collection purged: notes, not drift',
+    input: raisedInput({ facts: { ...raisedFacts(), kdks: [], kernelCollections: [] } }),
+    state: 'raised',
+    findings: ['KC_PURGED', 'KDK_PURGED'],
+  },
+  {
+    name: 'raised, stored arguments lost: stored again before the next restart',
+    input: raisedInput({ facts: change(raisedFacts(), { bootArgs: { storedPresent: false, stored: null } }) }),
+    state: 'raised',
+    findings: ['ARGS_NOT_STORED'],
+    steps: ['set_boot_args'],
+  },
+  {
+    name: 'raised, grant expired: still raised until evidence says otherwise',
+    input: raisedInput({
+      intent: {
+        ...RAISE_INTENT,
+        grant: { covers: false, expiresAt: '2026-02-28T00:00:00.000Z', reason: 'GRANT_EXPIRED' },
+      },
+    }),
+    state: 'raised',
+    findings: ['GRANT_EXPIRED'],
+  },
+  {
+    name: 'raised, other quota planned',
+    input: raisedInput({ intent: { ...RAISE_INTENT, quota: 8 } }),
+    state: 'raised_other_value',
+    findings: ['QUOTA_OTHER_VALUE'],
+    steps: ['set_boot_args'],
+  },
+  {
+    name: 'raised, other quota planned and stored',
+    input: raisedInput({
+      intent: { ...RAISE_INTENT, quota: 8 },
+      facts: change(raisedFacts(), { bootArgs: { stored: ARGS.replace('0xFF', '0x8') } }),
+    }),
+    state: 'raised_other_value',
+    findings: ['QUOTA_OTHER_VALUE'],
+    visit: 'restart',
+  },
+  {
+    name: 'kasan kernel',
+    input: raisedInput({ facts: change(raisedFacts(), { kernel: { config: 'kasan' } }) }),
+    state: 'foreign_kernel',
+    findings: ['FOREIGN_KERNEL'],
+    visit: 'raise',
+  },
+  {
+    name: 'a development kernel, and nothing was ever built here',
+    input: raisedInput({ record: { ...NEW_RECORD, visitOpenedAt: null } }),
+    state: 'foreign_kernel',
+    findings: ['FOREIGN_KERNEL'],
+    steps: ['build_kc', 'place_kit'],
+  },
+  {
+    name: 'updated, new collection built, the old kernel of ours still runs',
+    input: raisedInput({
+      facts: change(raisedFacts(), { os: { build: '23G80', baseBuild: '23G80' } }),
+      record: {
+        ...RAISED_RECORD,
+        kc: { ...KC, build: '23G80', uuid: 'FFFFFFFF-0000-4000-8000-000000000000' },
+        olderKcs: [KC],
+      },
+    }),
+    state: 'old_kernel_new_system',
+    findings: ['OLD_KERNEL_NEW_SYSTEM'],
+    visit: 'raise',
+  },
+  {
+    name: 'silent since the visit, FileVault on',
+    input: sampleInput({
+      facts: { ...kitPlacedFacts(), fileVault: 'on' },
+      record: BOOTED_BEFORE,
+      work: OPEN_VISIT,
+      presence: 'silent',
+    }),
+    state: 'waiting_for_unlock',
+    findings: ['MAYBE_WAITING_FOR_UNLOCK'],
+    visit: 'raise',
+  },
+  {
+    name: 'lost since the visit',
+    input: sampleInput({ facts: kitPlacedFacts(), record: BOOTED_BEFORE, work: OPEN_VISIT, presence: 'lost' }),
+    state: 'failed_boot',
+    findings: ['MAYBE_FAILED_BOOT'],
+    visit: 'raise',
+  },
+  {
+    name: 'in a visit: silence is expected',
+    input: sampleInput({ facts: kitPlacedFacts(), record: BOOTED_BEFORE, work: OPEN_VISIT, presence: 'in_visit' }),
+    state: 'ready_for_visit',
+    findings: [],
+    visit: 'raise',
+  },
+  {
+    name: 'raised and silent keeps its state',
+    input: raisedInput({ presence: 'lost' }),
+    state: 'raised',
+    findings: ['HOST_LOST'],
+  },
+  {
+    name: 'stock wanted, never raised',
+    input: sampleInput({ intent: STOCK_INTENT }),
+    state: 'not_started',
+    findings: [],
+  },
+  {
+    name: 'stock wanted, still raised: said, not planned',
+    input: raisedInput({ intent: STOCK_INTENT }),
+    state: 'raised',
+    findings: ['STILL_RAISED'],
+  },
+  {
+    name: 'stock wanted, back to stock',
+    input: raisedInput({ intent: STOCK_INTENT, facts: kitPlacedFacts() }),
+    state: 'reverted',
+    findings: [],
+  },
+  {
+    name: 'stock wanted, kernel is stock and policy still lowered',
+    input: raisedInput({ intent: STOCK_INTENT, facts: HALF_DONE }),
+    state: 'half_done',
+    findings: ['STILL_LOWERED'],
+  },
+];
+
+describe('evaluate: states', () => {
+  it.each(ROWS)('$name -> $state', ({ input, state, findings = [], steps, visit }) => {
+    const evaluation = evaluate(input);
+    expect({
+      state: evaluation.state,
+      findings: evaluation.findings.map(({ code }) => code).sort(),
+      steps: evaluation.steps?.map(({ kind }) => kind) ?? null,
+      visit: evaluation.visit?.kind ?? null,
+    }).toEqual({ state, findings: [...findings].sort(), steps: steps ?? null, visit: visit ?? null });
+  });
+
+  it('reaches every state that the type names', () => {
+    const reached = new Set([...ROWS, ...BROKEN].map(({ state }) => state));
+    expect(HOST_STATES.filter((state) => !reached.has(state))).toEqual([]);
+  });
+});
+
+interface Broken {
+  readonly piece: EvidenceId;
+  readonly name: string;
+  readonly facts?: Facts;
+  readonly record?: Partial<HostRecord>;
+  readonly state: HostState;
+  readonly finding: FindingCode;
+  /** What the next step must say. */
+  readonly says: RegExp;
+}
+
+const OTHER_UUID = '99999999-0000-4000-8000-000000000000';
+const raisedBut = (changes: Parameters<typeof change>[1]) => change(raisedFacts(), changes);
+
+/** Each piece of evidence, wrong and unknown, one at a time on a Mac that is otherwise raised. */
+const BROKEN: readonly Broken[] = [
+  {
+    piece: 'fileset_uuid',
+    name: 'another',
+    facts: raisedBut({ kernel: { filesetUuid: OTHER_UUID } }),
+    state: 'foreign_kernel',
+    finding: 'FOREIGN_KERNEL',
+    says: /raise visit/,
+  },
+  {
+    piece: 'fileset_uuid',
+    name: 'unknown',
+    facts: raisedBut({ kernel: { filesetUuid: null } }),
+    state: 'not_provable',
+    finding: 'NOT_PROVABLE',
+    says: /sysctl kern\.filesetuuid/,
+  },
+  {
+    piece: 'development_kernel',
+    name: 'release',
+    facts: raisedBut({ kernel: { config: 'release' } }),
+    state: 'drifted',
+    finding: 'DRIFTED',
+    says: /raise visit/,
+  },
+  {
+    piece: 'development_kernel',
+    name: 'unknown',
+    facts: raisedBut({ kernel: { config: null } }),
+    state: 'unknown',
+    finding: 'FACT_UNKNOWN',
+    says: /kernel\.config/,
+  },
+  {
+    piece: 'quota_in_force',
+    name: 'missing, stored',
+    facts: raisedBut({ bootArgs: { inForce: 'hypervisor=0x1' } }),
+    state: 'reboot_due',
+    finding: 'QUOTA_NOT_IN_FORCE',
+    says: /Restart .*hv_apple_isa_vm_quota=0xFF/,
+  },
+  {
+    piece: 'quota_in_force',
+    name: 'missing, not stored',
+    facts: raisedBut({ bootArgs: { inForce: 'hypervisor=0x1', stored: '' } }),
+    state: 'args_missing',
+    finding: 'QUOTA_NOT_IN_FORCE',
+    says: /hv_apple_isa_vm_quota=0xFF/,
+  },
+  {
+    piece: 'quota_in_force',
+    name: 'other value',
+    facts: raisedBut({ bootArgs: { inForce: 'hypervisor=0x1 hv_apple_isa_vm_quota=0x8' } }),
+    state: 'raised_other_value',
+    finding: 'QUOTA_OTHER_VALUE',
+    says: /hv_apple_isa_vm_quota=0xFF/,
+  },
+  {
+    piece: 'quota_in_force',
+    name: 'unknown',
+    facts: raisedBut({ bootArgs: { inForce: null } }),
+    state: 'unknown',
+    finding: 'FACT_UNKNOWN',
+    says: /bootArgs\.inForce/,
+  },
+  {
+    piece: 'hypervisor_in_force',
+    name: 'missing, stored',
+    facts: raisedBut({ bootArgs: { inForce: 'hv_apple_isa_vm_quota=0xFF' } }),
+    state: 'reboot_due',
+    finding: 'HYPERVISOR_NOT_IN_FORCE',
+    says: /hypervisor=0x1/,
+  },
+  {
+    piece: 'custom_kernel_in_policy',
+    name: 'absent',
+    facts: raisedBut({ bootPolicy: { customKernel: 'absent' } }),
+    state: 'drifted',
+    finding: 'CUSTOM_KERNEL_GONE',
+    says: /raise visit/,
+  },
+  {
+    piece: 'custom_kernel_in_policy',
+    name: 'unknown',
+    facts: raisedBut({ bootPolicy: { customKernel: null } }),
+    state: 'unknown',
+    finding: 'FACT_UNKNOWN',
+    says: /bootPolicy\.customKernel/,
+  },
+  {
+    piece: 'filtering_off',
+    name: 'on',
+    facts: raisedBut({ bootPolicy: { bootArgsFiltering: true } }),
+    state: 'args_filtered',
+    finding: 'ARGS_FILTERED',
+    says: /SIP/,
+  },
+  {
+    piece: 'filtering_off',
+    name: 'unknown',
+    facts: raisedBut({ bootPolicy: { bootArgsFiltering: null } }),
+    state: 'unknown',
+    finding: 'FACT_UNKNOWN',
+    says: /bootArgsFiltering/,
+  },
+  {
+    piece: 'build_agrees',
+    name: 'newer system',
+    facts: raisedBut({ os: { baseBuild: '23G80' } }),
+    state: 'old_kernel_new_system',
+    finding: 'OLD_KERNEL_NEW_SYSTEM',
+    says: /23G80/,
+  },
+  {
+    piece: 'build_agrees',
+    name: 'unknown',
+    facts: raisedBut({ os: { baseBuild: null } }),
+    state: 'unknown',
+    finding: 'FACT_UNKNOWN',
+    says: /os\.baseBuild/,
+  },
+  {
+    piece: 'boot_after_visit',
+    name: 'boot before the visit',
+    record: { bootFirstSeenAt: '2026-03-01T09:00:00.000Z' },
+    state: 'reboot_due',
+    finding: 'BOOT_BEFORE_VISIT',
+    says: /Restart/,
+  },
+  {
+    piece: 'boot_after_visit',
+    name: 'no visit was ever opened',
+    record: { visitOpenedAt: null },
+    state: 'reboot_due',
+    finding: 'BOOT_BEFORE_VISIT',
+    says: /Restart/,
+  },
+  {
+    piece: 'boot_after_visit',
+    name: 'unknown boot',
+    record: { bootFirstSeenAt: null },
+    state: 'unknown',
+    finding: 'FACT_UNKNOWN',
+    says: /boot\.sessionId/,
+  },
+];
+
+describe('evaluate: one piece of evidence broken at a time on a raised Mac', () => {
+  it.each(BROKEN)('$piece: $name -> $state, $finding', ({ piece, facts, record, state, finding, says }) => {
+    const input = raisedInput({ facts: facts ?? raisedFacts(), record: { ...RAISED_RECORD, ...record } });
+    const evaluation = evaluate(input);
+    expect(evaluation.state).toBe(state);
+    expect(evaluation.evidence.find(({ id }) => id === piece)?.holds).not.toBe(true);
+    const found = evaluation.findings.find(({ code }) => code === finding);
+    expect(found?.nextStep).toMatch(says);
+    expect(evaluation.findings.filter(({ severity }) => severity !== 'note').map(({ code }) => code)).toContain(
+      finding,
+    );
+  });
+
+  it('breaks every piece at least once', () => {
+    expect(new Set(BROKEN.map(({ piece }) => piece))).toEqual(
+      new Set(evaluate(raisedInput()).evidence.map(({ id }) => id)),
+    );
+  });
+});
+
+describe('evaluate: steps', () => {
+  it('names KDK, bundles to drop, quota, arguments and the id of the visit exactly', () => {
+    expect(evaluate(sampleInput()).steps).toEqual([
+      { kind: 'install_kdk', kdk: KDK, variant: 'T6020' },
+      { kind: 'build_kc', build: BUILD, variant: 'T6020', dropBundles: CATALOGUE.dropBundles[BUILD] },
+      { kind: 'place_kit', visitId: NEW_VISIT_ID, quota: QUOTA, bootArgs: ARGS, build: BUILD, variant: 'T6020' },
+    ]);
+  });
+
+  it('keeps stored words that the exception names', () => {
+    const facts = change(kcStagedFacts(), { bootArgs: { storedPresent: true, stored: 'serverperfmode=1' } });
+    const intent = { ...RAISE_INTENT, grant: { ...RAISE_INTENT.grant, extraArgs: ['serverperfmode=1'] } };
+    expect(evaluate(sampleInput({ facts, record: KC_RECORD, intent })).steps).toMatchObject([
+      { kind: 'place_kit', bootArgs: `${ARGS} serverperfmode=1` },
+    ]);
+  });
+
+  it.each([
+    ['serverperfmode=1', 'BOOT_ARGS_FOREIGN'],
+    ['debug=0x144', 'BOOT_ARGS_FORBIDDEN'],
+  ])('does not place a kit over %s', (stored, code) => {
+    const facts = change(kcStagedFacts(), { bootArgs: { storedPresent: true, stored } });
+    const { steps, findings } = evaluate(sampleInput({ facts, record: KC_RECORD }));
+    expect(steps).toBeNull();
+    expect(findings[0]).toMatchObject({ code, severity: 'blocker', nextStep: expect.stringContaining(stored) });
+  });
+
+  it('waits while a plan is open, and says for what', () => {
+    const steps = evaluate(sampleInput()).steps ?? [];
+    const work = { ...NO_WORK, plan: { generation: 1, steps, nextStep: 1 } };
+    expect(evaluate(sampleInput({ work }))).toMatchObject({
+      steps: null,
+      waitsFor: 'The agent: build the kernel collection, place the visit kit.',
+    });
+  });
+});
+
+describe('evaluate: a failed step', () => {
+  const failure = {
+    kind: 'build_kc',
+    code: 'KC_LINKING',
+    detail: 'com.apple.driver.X exports nothing',
+    at: NOW.toISOString(),
+    retryAt: '2026-03-01T12:01:00.000Z',
+  };
+  const evaluateAt = (at: string, retryAt: string | null) =>
+    evaluate(sampleInput({ now: new Date(at), work: { ...NO_WORK, failure: { ...failure, retryAt } } }));
+
+  it('holds the plan back until its next try, and is looked at again then', () => {
+    const held = evaluateAt('2026-03-01T12:00:30.000Z', failure.retryAt);
+    expect(held.steps).toBeNull();
+    expect(held.reviewAt?.toISOString()).toBe(failure.retryAt);
+    expect(held.findings).toMatchObject([{ code: 'STEP_FAILED', nextStep: expect.stringContaining('drop list') }]);
+    expect(evaluateAt(failure.retryAt, failure.retryAt).steps).not.toBeNull();
+  });
+
+  it('is a blocker when it is not tried again by itself', () => {
+    const held = evaluateAt('2027-01-01T00:00:00.000Z', null);
+    expect(held.steps).toBeNull();
+    expect(held.findings.map(({ code }) => code)).toContain('STEP_FAILED_FOR_GOOD');
+  });
+
+  it('is forgotten once the step is not due any more', () => {
+    const work = { ...NO_WORK, failure };
+    const { findings, visit } = evaluate(sampleInput({ facts: kitPlacedFacts(), record: KIT_RECORD, work }));
+    expect({ findings, visit: visit?.kind }).toEqual({ findings: [], visit: 'raise' });
+  });
+});
+
+describe('evaluate: before a visit', () => {
+  const visitWith = (changes: Parameters<typeof change>[1]) =>
+    evaluate(sampleInput({ facts: change(kitPlacedFacts(), changes), record: KIT_RECORD }));
+
+  it.each<[FindingCode, Parameters<typeof change>[1]]>([
+    ['NOT_STARTUP_DEFAULT', { volumes: { startupDefault: false } }],
+    ['NO_VOLUME_OWNER', { volumes: { owners: [] } }],
+    ['AUXILIARY_KEXTS', { auxiliaryKexts: ['com.example.kext'] }],
+    ['BOOT_ARGS_FORBIDDEN', { bootArgs: { storedPresent: true, stored: 'amfi_get_out_of_my_way=1' } }],
+  ])('%s keeps the visit back', (code, changes) => {
+    const { visit, findings } = visitWith(changes);
+    expect(visit).toBeNull();
+    expect(findings[0]).toMatchObject({ code, severity: 'blocker' });
+  });
+
+  it.each<[FindingCode, Parameters<typeof change>[1]]>([
+    ['DISK_TOO_SMALL', { disk: { freeBytes: 1_000_000_000 } }],
+    ['UPDATE_PREPARED', { update: { prepared: true } }],
+    ['UPDATE_PENDING', { update: { pending: [{ version: '14.6', build: '23G80' }] } }],
+    ['UPDATES_INSTALL_THEMSELVES', { update: { autoInstall: true } }],
+    ['READINESS_UNKNOWN', { volumes: { startupDefault: null } }],
+    ['FILEVAULT_ON', { fileVault: 'on' }],
+    ['GUESTS_RUNNING', { guests: { processesAtMost: 2 } }],
+  ])('%s is said and keeps nothing back', (code, changes) => {
+    const { visit, findings } = visitWith(changes);
+    expect(visit?.kind).toBe('raise');
+    expect(findings.map((finding) => finding.code)).toEqual([code]);
+  });
+
+  it('says that 14.x development kernels on T6000 need an argument', () => {
+    const facts = change(stockFacts(), { kernel: { variant: 'T6000' } });
+    const codesWith = (extraArgs: readonly string[]) =>
+      evaluate(sampleInput({ facts, intent: { ...RAISE_INTENT, extraArgs } })).findings.map(({ code }) => code);
+    expect(codesWith([])).toEqual(['KERNEL_NEEDS_ARGUMENT']);
+    expect(codesWith(['-unsafe_kernel_text'])).toEqual([]);
+  });
+});
+
+describe('evaluate: time', () => {
+  it.each([
+    ['2026-04-01T00:00:00.000Z', '2026-05-02T00:00:00.000Z', null],
+    ['2026-05-03T00:00:00.000Z', '2026-05-25T00:00:00.000Z', '30'],
+    ['2026-05-26T00:00:00.000Z', '2026-05-31T00:00:00.000Z', '7'],
+    ['2026-05-31T12:00:00.000Z', GRANT_ENDS_AT, '1'],
+    ['2026-06-02T00:00:00.000Z', null, null],
+  ])('at %s it is looked at again at %s', (now, reviewAt, days) => {
+    const evaluation = evaluate(raisedInput({ now: new Date(now) }));
+    expect(evaluation.reviewAt?.toISOString() ?? null).toBe(reviewAt);
+    const soon = evaluation.findings.find(({ code }) => code === 'GRANT_EXPIRES_SOON');
+    expect(soon === undefined ? null : /within (\d+) day/.exec(soon.title)?.[1]).toBe(days);
+  });
+});
