@@ -2,16 +2,21 @@
 export type Limit = <T>(task: () => Promise<T>) => Promise<T>;
 
 export function createLimit(most: number): Limit {
-  let running = 0;
+  let free = most;
   const waiting: (() => void)[] = [];
+  /** A finished task hands its place to the one that waits longest. */
+  const leave = () => {
+    const next = waiting.shift();
+    if (next === undefined) free++;
+    else next();
+  };
   return async (task) => {
-    if (running >= most) await new Promise<void>((start) => waiting.push(start));
-    running++;
+    if (free > 0) free--;
+    else await new Promise<void>((start) => waiting.push(start));
     try {
       return await task();
     } finally {
-      running--;
-      waiting.shift()?.();
+      leave();
     }
   };
 }
