@@ -54,6 +54,7 @@ export interface VisitRow {
   readonly quota: number | null;
   readonly bootArgs: string | null;
   readonly kcMd5: string | null;
+  readonly expiresAt: Date | null;
   readonly openedAt: Date | null;
 }
 

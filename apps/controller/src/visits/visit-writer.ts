@@ -30,27 +30,21 @@ export class VisitWriter {
       if (wanted !== null) await this.create(tx, need, wanted, now);
       return;
     }
-    if (wanted?.kind === open.kind && !need.obsolete) return this.keep(tx, need, wanted, now);
+    if (wanted?.kind === open.kind && !need.obsolete) return this.keep(tx, need, open, now);
     // Silence is no evidence: a Mac that is in recoveryOS right now must find its visit as it left it.
     if (!need.obsolete && need.presence !== 'online') return;
     await this.end(tx, need, now);
     if (wanted !== null) await this.create(tx, need, wanted, now);
   }
 
-  private async keep(tx: Tx, need: VisitNeed, wanted: NonNullable<VisitNeed['wanted']>, now: Date): Promise<void> {
-    const { open, kit } = need;
-    if (open === null || open.kind !== 'raise' || kit === null) return;
-    if (kit.visitId !== open.id) {
-      await this.end(tx, { ...need, obsolete: true }, now);
-      await this.create(tx, need, wanted, now);
-    } else if (kit.kcMd5 !== open.kcMd5 || kit.quota !== open.quota || kit.bootArgs !== open.bootArgs) {
-      // The kit was placed anew: a code made for the one before would be refused on the Mac.
-      await tx.visit.update({
-        where: { id: open.id },
-        data: { ...kitFields(kit), state: 'due', code: null, openedAt: null },
-      });
-      await this.note(tx, need.hostId, open.id, 'visit.renewed', { reason: 'the visit kit was placed anew' }, now);
-    }
+  /** The visit stays; a kit that was placed anew needs a new code, as the one before would be refused on the Mac. */
+  private async keep(tx: Tx, { hostId, kit }: VisitNeed, open: VisitRow, now: Date): Promise<void> {
+    if (open.kind !== 'raise' || kit === null || isFor(open, kit)) return;
+    await tx.visit.update({
+      where: { id: open.id },
+      data: { ...kitFields(kit), state: 'due', code: null, openedAt: null },
+    });
+    await this.note(tx, hostId, open.id, 'visit.renewed', { reason: 'the visit kit was placed anew' }, now);
   }
 
   private async create(tx: Tx, need: VisitNeed, wanted: NonNullable<VisitNeed['wanted']>, now: Date): Promise<void> {
@@ -96,6 +90,15 @@ export class VisitWriter {
       siteId,
     });
   }
+}
+
+function isFor(visit: VisitRow, { quota, bootArgs, kcMd5, expiresAt }: PlacedKit): boolean {
+  return (
+    visit.quota === quota &&
+    visit.bootArgs === bootArgs &&
+    visit.kcMd5 === kcMd5 &&
+    visit.expiresAt?.getTime() === Date.parse(expiresAt)
+  );
 }
 
 function kitFields({ quota, bootArgs, kcMd5, expiresAt }: PlacedKit) {
