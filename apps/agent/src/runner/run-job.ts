@@ -51,9 +51,13 @@ export async function runJob(job: LeasedJob, ports: RunnerPorts, watch: RunWatch
 
 async function endOf(job: LeasedJob, phase: Phase, ports: RunnerPorts, watch: RunWatch): Promise<Report | null> {
   try {
-    const { step, grant } = await passGate(job, ports);
-    const context = { ...ports, ...watch, grant } satisfies StepContext;
-    const note = (next: Phase) => ports.journal.write({ job, phase: next, report: null } satisfies JournalRecord);
+    const facts = factsUntilChange(ports.facts);
+    const { step, grant } = await passGate(job, ports, facts.read);
+    const context = { ...ports, ...watch, grant, facts: facts.read } satisfies StepContext;
+    const note = (next: Phase) => {
+      facts.forget();
+      return ports.journal.write({ job, phase: next, report: null } satisfies JournalRecord);
+    };
     const result = await work(step, phase, context, note);
     return { outcome: 'succeeded', code: null, detail: '', result };
   } catch (error) {
@@ -101,7 +105,21 @@ async function actOn(
   context.progress('reading back');
 }
 
-async function passGate(job: LeasedJob, ports: RunnerPorts): Promise<Authorized> {
+/** Reading facts starts some twenty tools: one reading serves until the step has changed something. */
+function factsUntilChange(readNow: () => Promise<Facts>) {
+  let kept: Promise<Facts> | null = null;
+  return {
+    read() {
+      kept ??= readNow();
+      return kept;
+    },
+    forget() {
+      kept = null;
+    },
+  };
+}
+
+async function passGate(job: LeasedJob, ports: RunnerPorts, facts: () => Promise<Facts>): Promise<Authorized> {
   if (!CAPABILITIES.some((kind) => kind === job.kind))
     throw new Refusal('JOB_KIND_UNKNOWN', `This agent does not know ${JSON.stringify(job.kind.slice(0, 80))}.`);
   if (job.planText === '') return careStep(job);
@@ -110,7 +128,7 @@ async function passGate(job: LeasedJob, ports: RunnerPorts): Promise<Authorized>
     throw new Refusal('PLAN_UNREADABLE', `The job names generation ${job.generation}, its plan ${plan.generation}.`);
   const { highestGeneration } = await readBootState(ports.mac);
   const authorized = authorize(plan, job.stepIndex, job.kind, {
-    hostUuid: (await ports.facts()).hardware.uuid,
+    hostUuid: (await facts()).hardware.uuid,
     hostId: ports.identity?.hostId ?? null,
     fleetId: ports.identity?.fleetId ?? null,
     simulated: ports.mac.simulated,

@@ -3,7 +3,8 @@
  * Guarantee: it is built under a temporary name and takes its place only after it was read back; afterwards one collection is
  * on disk. All that kmutil said is kept in the log folder.
  */
-import { rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type { KcResult, PlanStep } from '@headroom/core';
 import { AgentError } from '../agent-error.ts';
 import { ensureFolder, isMissing, syncFolder, writeFileAtomic, writeJsonAtomic } from '../files.ts';
@@ -35,7 +36,6 @@ type Step = Extract<PlanStep, { readonly kind: 'build_kc' }>;
 const INSPECT_TIMEOUT_MS = 5 * 60_000;
 /** kmutil lists several hundred bundles, with an option each. */
 const OUTPUT_BYTES_MAX = 32 * 1024 * 1024;
-const BUILD_FOLDER = `${KC_FOLDER}/.building`;
 const KMUTIL_LOG = `${LOG_FOLDER}/kmutil-create.log`;
 
 export const buildKcStep: StepHandler<Step, KcResult> = {
@@ -50,15 +50,16 @@ export const buildKcStep: StepHandler<Step, KcResult> = {
 
   async act(step, context) {
     const { mac, signal, progress } = context;
-    await openFolders(mac);
+    const buildFolder = await newBuildFolder(mac);
     const kdk = await usableKdk(mac, step);
+    await removeOthers(mac, step, buildFolder);
     progress('asking kmutil which bundles the release collection has');
     const bundleIds = await releaseBundles(mac, step.dropBundles, signal);
     progress(`building a kernel collection of ${bundleIds.length} bundles`);
-    const bootPath = `${BUILD_FOLDER}/KernelCollection.kc`;
+    const bootPath = `${buildFolder}/KernelCollection.kc`;
     await create(context, { bootPath, kdk, variant: step.variant, bundles: bundleIds });
     const output = await outputOf(mac, bootPath);
-    const problem = await readBack(mac.path(output), { variant: step.variant, bundleIds });
+    const problem = await readBack(mac.path(output), { variant: step.variant, bundleIds }, signal);
     if (problem instanceof AgentError) throw problem;
     await takeItsPlace(mac, output, step, bundleIds);
   },
@@ -80,9 +81,10 @@ async function takeItsPlace(mac: Mac, output: string, step: Step, bundleIds: rea
   await writeJsonAtomic(mac.path(sidecarPath(step)), { build, variant, dropBundles, bundleIds });
 }
 
-async function openFolders(mac: Mac): Promise<void> {
-  await rm(mac.path(BUILD_FOLDER), { recursive: true, force: true });
-  for (const folder of [HOME, KC_FOLDER, LOG_FOLDER, BUILD_FOLDER]) await ensureFolder(mac.path(folder));
+/** A name of its own each time: a kmutil that outlived a killed agent can't write into the file that is being built now. */
+async function newBuildFolder(mac: Mac): Promise<string> {
+  for (const folder of [HOME, KC_FOLDER, LOG_FOLDER]) await ensureFolder(mac.path(folder));
+  return `${KC_FOLDER}/${basename(await mkdtemp(`${mac.path(KC_FOLDER)}/.building-`))}`;
 }
 
 async function usableKdk(mac: Mac, { build, variant }: Step): Promise<string> {

@@ -7,7 +7,8 @@ import { lstat, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GrantPayload, KcResult, PlanStep } from '@headroom/core';
 import { AgentError, differs, Refusal } from '../agent-error.ts';
-import { copyFileAtomic, digestFile, isMissing, readTextFile, syncFolder, writeFileAtomic } from '../files.ts';
+import { identify } from '../facts/collection-identity.ts';
+import { copyFileAtomic, isMissing, readTextFile, syncFolder, writeFileAtomic } from '../files.ts';
 import { KIT_FOLDER } from '../paths.ts';
 import { builtCollection, collectionPath } from './kc/collection.ts';
 import { checkKitFolder, openKitFolder } from './kit/folder.ts';
@@ -68,7 +69,7 @@ async function kitProblem(step: Step, context: StepContext): Promise<string | nu
   }
   if (!(await isPlainFile(file(KIT_KC)))) return `${KIT_FOLDER}/${KIT_KC} is not a plain file.`;
   const kc = await collectionOf(step, context);
-  const { sha256 } = await digestFile(file(KIT_KC), context.signal);
+  const { sha256 } = await identify(file(KIT_KC), context.signal);
   return sha256 === kc.sha256 ? null : differs(`sha256 of ${KIT_FOLDER}/${KIT_KC}`, kc.sha256, sha256);
 }
 

@@ -5,7 +5,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import type { KcResult } from '@headroom/core';
 import { AgentError, differs } from '../../agent-error.ts';
-import { digestFile, isMissing, isObject, readJsonObject } from '../../files.ts';
+import { isMissing, isObject, readJsonObject } from '../../files.ts';
 import type { Mac } from '../../mac.ts';
 import { KC_FOLDER } from '../../paths.ts';
 import type { Target } from '../this-mac.ts';
@@ -34,14 +34,14 @@ export async function builtCollection(mac: Mac, target: Target, signal: AbortSig
   const sidecar = await readSidecar(mac, target);
   const path = collectionPath(target);
   if (sidecar === null) return new AgentError('KC_READ_BACK_FAILED', `${sidecarPath(target)} is not there.`);
-  const file = await readBack(mac.path(path), { variant, bundleIds: sidecar.bundleIds });
+  const file = await readBack(mac.path(path), { variant, bundleIds: sidecar.bundleIds }, signal);
   if (file instanceof AgentError) return file;
-  return { path, build, variant, ...(await digestFile(mac.path(path), signal)), ...file };
+  return { path, build, variant, ...file };
 }
 
-/** Leaves one collection and its sidecar; cut builds and collections of other builds go. */
-export async function removeOthers(mac: Mac, keep: Target): Promise<void> {
-  const kept = [collectionPath(keep), sidecarPath(keep)].map((path) => mac.path(path));
+/** Leaves one collection and its sidecar, and the folder of a build under way; cut builds and other collections go. */
+export async function removeOthers(mac: Mac, keep: Target, buildFolder = ''): Promise<void> {
+  const kept = [collectionPath(keep), sidecarPath(keep), buildFolder].map((path) => mac.path(path || KC_FOLDER));
   for (const name of await namesIn(mac.path(KC_FOLDER))) {
     const path = `${mac.path(KC_FOLDER)}/${name}`;
     if (!kept.includes(path)) await rm(path, { recursive: true, force: true });

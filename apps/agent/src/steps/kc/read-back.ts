@@ -1,6 +1,8 @@
 /** Reads a kernel collection back from its file: is it what was asked for, with this chip's development kernel and every bundle? */
 import { AgentError, differs } from '../../agent-error.ts';
-import { type Fileset, readFileset } from '../../macho/fileset.ts';
+import { identify } from '../../facts/collection-identity.ts';
+import { isMissing } from '../../files.ts';
+import type { Fileset } from '../../macho/fileset.ts';
 
 export interface Wanted {
   readonly variant: string;
@@ -11,16 +13,25 @@ export interface ReadBack {
   readonly uuid: string;
   readonly bundles: number;
   readonly kernelVersionText: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  readonly md5: string;
 }
 
 const NAMED_MAX = 10;
 
-export async function readBack(path: string, wanted: Wanted): Promise<ReadBack | AgentError> {
-  const reading = await readFileset(path);
-  if (!reading.ok) return failed(`The kernel collection: ${reading.reason}.`);
-  const { uuid, bundles, kernelVersionText } = reading.value;
-  const problem = problemOf(reading.value, wanted);
-  return problem === null ? { uuid, bundles, kernelVersionText: kernelVersionText ?? '' } : failed(problem);
+export async function readBack(path: string, wanted: Wanted, signal: AbortSignal): Promise<ReadBack | AgentError> {
+  try {
+    const { sha256, md5, fileset } = await identify(path, signal);
+    if (!fileset.ok) return failed(`The kernel collection: ${fileset.reason}.`);
+    const { uuid, bundles, sizeBytes, kernelVersionText } = fileset.value;
+    const problem = problemOf(fileset.value, wanted);
+    if (problem !== null) return failed(problem);
+    return { uuid, bundles, sizeBytes, sha256, md5, kernelVersionText: kernelVersionText ?? '' };
+  } catch (error) {
+    if (isMissing(error)) return failed(`${path} is not there.`);
+    throw error;
+  }
 }
 
 function problemOf(fileset: Fileset, { variant, bundleIds }: Wanted): string | null {

@@ -1,5 +1,6 @@
 /** Private mount points of KDK images. Guarantee: whatever way the work ends, the image is detached; a killed agent's mount goes at the next start. */
-import { readdir, rmdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rmdir } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { ensureFolder, isMissing } from '../../files.ts';
 import type { Mac } from '../../mac.ts';
 import { MOUNT_FOLDER } from '../../paths.ts';
@@ -13,15 +14,19 @@ export async function withMounted<T>(
   use: (mountPoint: string) => Promise<T>,
 ): Promise<T> {
   await detachStaleMounts(mac);
-  const mountPoint = `${MOUNT_FOLDER}/kdk`;
   await ensureFolder(mac.path(MOUNT_FOLDER));
-  await ensureFolder(mac.path(mountPoint));
+  const mountPoint = await newMountPoint(mac);
   try {
     await attach(mac, image, mountPoint, signal);
     return await use(mountPoint);
   } finally {
     await detachStaleMounts(mac);
   }
+}
+
+/** A name of its own each time: an `hdiutil attach` that outlived a killed agent can't come in its way. */
+async function newMountPoint(mac: Mac): Promise<string> {
+  return `${MOUNT_FOLDER}/${basename(await mkdtemp(`${mac.path(MOUNT_FOLDER)}/kdk-`))}`;
 }
 
 /** Every folder below is a mount point of ours: a cut run may have left its image attached there. Gives back what still is. */

@@ -1,0 +1,140 @@
+/** The agent raises a simulated Mac as far as macOS allows, from a plan in a file, with no controller; and refuses what it must. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { KcResult } from '@headroom/core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bootArgsFor, SimulatedMac } from './simulated-mac.ts';
+
+const KIT_SOURCE = fileURLToPath(new URL('../../apps/agent/kit', import.meta.url));
+
+describe('apply-plan', { timeout: 60_000 }, () => {
+  let mac: SimulatedMac;
+  beforeAll(async () => {
+    mac = await new SimulatedMac().start();
+  });
+  afterAll(() => mac.remove());
+
+  it.each([
+    ['no grant', 'GRANT_MISSING', () => null],
+    ['an expired grant', 'GRANT_EXPIRED', () => mac.grant({ expiresAt: new Date(Date.now() - 1000).toISOString() })],
+    [
+      'a grant not valid yet',
+      'GRANT_NOT_YET_VALID',
+      () => mac.grant({ notBefore: new Date(Date.now() + 60_000).toISOString() }),
+    ],
+    [
+      "another Mac's grant",
+      'GRANT_OTHER_HOST',
+      () => mac.grant({ hostUuids: ['00000000-0000-4000-8000-000000000000'] }),
+    ],
+    ["another fleet's grant", 'GRANT_OTHER_FLEET', () => mac.grant({ fleetId: 'fleet-2' })],
+    ['a lower quota in the grant', 'GRANT_QUOTA_EXCEEDED', () => mac.grant({ quotaMax: 15 })],
+    ['a grant for real Macs', 'GRANT_SIMULATION_MISMATCH', () => mac.grant({ simulation: false })],
+    ['a tampered grant', 'GRANT_SIGNATURE_WRONG', () => tampered(mac.grant({ quotaMax: 15 }))],
+  ])('refuses to place the kit with %s', async (_name, code, grant) => {
+    const [, , placeKit] = mac.raiseSteps();
+    if (placeKit === undefined) throw new Error('no step');
+    const result = await mac.apply(mac.plan([placeKit], { grant: grant() }));
+    expect(result.stdout).toMatch(new RegExp(`place_kit: refused ${code}`));
+    expect(result.code).toBe(1);
+    expect(mac.list('/Library/Headroom')).toEqual([]);
+  });
+
+  it.each([
+    ['a forbidden word', 'amfi_get_out_of_my_way=1', 'GRANT_ARGS_EXCEEDED', []],
+    [
+      'a forbidden word that the grant names',
+      'amfi_get_out_of_my_way=1',
+      'GRANT_ARGS_EXCEEDED',
+      ['amfi_get_out_of_my_way=1'],
+    ],
+    ['a higher quota in a second word', 'hv_apple_isa_vm_quota=0xFF', 'BOOT_ARGS_NOT_ALLOWED', []],
+  ])('refuses boot arguments with %s', async (_name, word, code, extraArgs) => {
+    const plan = mac.plan([{ kind: 'set_boot_args', quota: 16, bootArgs: `${bootArgsFor(16)} ${word}` }], {
+      grant: mac.grant({ extraArgs }),
+    });
+    expect((await mac.apply(plan)).stdout).toMatch(new RegExp(`set_boot_args: refused ${code}`));
+  });
+
+  it("refuses another Mac's plan and an older generation", async () => {
+    const steps = [{ kind: 'collect_facts' }] as const;
+    const other = await mac.apply(mac.plan(steps, { hostUuid: '00000000-0000-4000-8000-000000000000' }));
+    expect(other.stdout).toMatch(/refused PLAN_OTHER_HOST/);
+    expect((await mac.apply(mac.plan(steps, { generation: 7 }))).code).toBe(0);
+    expect((await mac.apply(mac.plan(steps, { generation: 6 }))).stdout).toMatch(/refused PLAN_OLD_GENERATION/);
+  });
+
+  it('says that a system with SIP on refuses boot arguments', async () => {
+    const plan = mac.plan([{ kind: 'set_boot_args', quota: 16, bootArgs: bootArgsFor(16) }]);
+    expect((await mac.apply(plan)).stdout).toMatch(/set_boot_args: failed BOOT_ARGS_NOT_WRITTEN/);
+  });
+
+  it('installs the KDK, builds the kernel collection and places the kit', async () => {
+    const { code, stdout } = await mac.apply(mac.plan(mac.raiseSteps()));
+    expect(stdout).toMatch(/step 3 of 3 place_kit: succeeded/);
+    expect(code).toBe(0);
+    expect(mac.list('/var/db/headroom/kc')).toEqual(['23F79-T6020.kc', '23F79-T6020.kc.json']);
+    expect(mac.list('/var/db/headroom/kdk')).toEqual([]);
+    expect(mac.list('/var/db/headroom/mnt')).toEqual([]);
+    expect(mac.list('/var/db/headroom/journal')).toEqual([]);
+    expect(mac.list('/Library/Headroom')).toEqual(['KernelCollection.kc', 'check', 'manifest', 'raise']);
+    const kc = readFileSync(join(mac.sysroot, 'Library/Headroom/KernelCollection.kc'));
+    const md5 = createHash('md5').update(kc).digest('hex');
+    const result = JSON.parse(/build_kc: succeeded (.*)/.exec(stdout)?.[1] ?? '') as KcResult;
+    expect(result.md5).toBe(md5);
+    expect(result.kernelVersionText).toMatch(/DEVELOPMENT_ARM64_T6020$/);
+    const manifest = mac.read('/Library/Headroom/manifest').split('\n');
+    expect(manifest).toContain(`kc-md5=${md5}`);
+    expect(manifest).toContain(`kc-uuid=${result.uuid}`);
+    expect(manifest).toContain(`host-uuid=${mac.hostUuid}`);
+    expect(manifest).toContain(`boot-args=${bootArgsFor(16)}`);
+    for (const script of ['raise', 'check'])
+      expect(mac.read(`/Library/Headroom/${script}`)).toBe(readFileSync(join(KIT_SOURCE, script), 'utf8'));
+  });
+
+  it('finds everything done the second time, and changes nothing', async () => {
+    await mac.apply(mac.plan(mac.raiseSteps()));
+    const before = mac.read('/Library/Headroom/manifest');
+    const { code, stdout } = await mac.apply({ ...mac.plan(mac.raiseSteps()), grant: null });
+    expect(stdout).toMatch(/place_kit: refused GRANT_MISSING/);
+    expect(code).toBe(1);
+    expect(stdout).not.toMatch(/acting/);
+    expect(mac.read('/Library/Headroom/manifest')).toBe(before);
+  });
+});
+
+describe('apply-plan with a KDK that must not be used', { timeout: 60_000 }, () => {
+  it.each([
+    ['signed by a developer', ['--signature', 'developer-id'], 'KDK_NOT_APPLE_SIGNED'],
+    ['not signed', ['--signature', 'none'], 'KDK_NOT_APPLE_SIGNED'],
+    ['without the quota', ['--no-quota-support'], 'KDK_WITHOUT_QUOTA_SUPPORT'],
+    ['without this chip', ['--variants', 'T8112'], 'KDK_VARIANT_MISSING'],
+  ])('refuses one %s and leaves no image attached', async (_name, options, code) => {
+    const mac = await new SimulatedMac().start(options);
+    try {
+      const { stdout } = await mac.apply(mac.plan(mac.raiseSteps()));
+      expect(stdout).toMatch(new RegExp(`install_kdk: failed ${code}`));
+      expect(mac.list('/var/db/headroom/mnt')).toEqual([]);
+    } finally {
+      mac.remove();
+    }
+  });
+
+  it('refuses an image with other bytes than the plan names', async () => {
+    const mac = await new SimulatedMac().start();
+    try {
+      mac.kdk = { ...mac.kdk, sha256: 'b'.repeat(64) };
+      const { stdout } = await mac.apply(mac.plan(mac.raiseSteps()));
+      expect(stdout).toMatch(/install_kdk: failed KDK_SHA256_MISMATCH/);
+      expect(mac.list('/Library/Developer/KDKs')).toEqual([]);
+    } finally {
+      mac.remove();
+    }
+  });
+});
+
+function tampered(grant: ReturnType<SimulatedMac['grant']>): ReturnType<SimulatedMac['grant']> {
+  return grant === null ? null : { ...grant, payload: grant.payload.replace('"quotaMax":15', '"quotaMax":64') };
+}

@@ -1,0 +1,181 @@
+/** A simulated Mac with its KDK image, a grant key, and the agent's command line on it. Each test makes its own and removes it. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import {
+  encodeGrant,
+  type GrantPayload,
+  type KdkSource,
+  mergeBootArgs,
+  type Plan,
+  type PlanStep,
+} from '@headroom/core';
+
+const BUILD = '23F79';
+const VERSION = '14.5';
+const VARIANT = 'T6020';
+const FLEET = 'fleet-1';
+const launcher = (name: string): string => fileURLToPath(new URL(`../../bin/${name}.mjs`, import.meta.url));
+
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export async function command(name: string, args: readonly string[]): Promise<CommandResult> {
+  try {
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [launcher(name), ...args]);
+    return { code: 0, stdout, stderr };
+  } catch (error) {
+    const { code, stdout, stderr } = error as Error & CommandResult;
+    return { code, stdout, stderr };
+  }
+}
+
+export class SimulatedMac {
+  readonly folder = mkdtempSync(join(tmpdir(), 'headroom-agent-'));
+  readonly sysroot = join(this.folder, 'mac');
+  readonly grantKeyFile = join(this.folder, 'grant-key.pem');
+  kdkFile = '';
+  kdk: KdkSource = { build: BUILD, version: VERSION, sha256: '', sizeBytes: 0, fileName: '' };
+  hostUuid = '';
+  private readonly grantKey: KeyObject;
+  private plans = 0;
+
+  constructor() {
+    const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+    this.grantKey = privateKey;
+    writeFileSync(this.grantKeyFile, publicKey.export({ type: 'spki', format: 'pem' }));
+  }
+
+  async start(kdkOptions: readonly string[] = []): Promise<this> {
+    await this.macSim('create', '--variant', VARIANT, '--os', VERSION, '--build', BUILD);
+    await this.macSim('boot');
+    const kdk = ['kdk', '--os', VERSION, '--build', BUILD, '--out', this.folder, '--json', ...kdkOptions];
+    const made = JSON.parse((await expectOk('mac-sim', kdk)).stdout) as { path: string; sha256: string };
+    this.kdkFile = made.path;
+    this.kdk = {
+      ...this.kdk,
+      sha256: made.sha256,
+      sizeBytes: readFileSync(made.path).length,
+      fileName: made.path.slice(made.path.lastIndexOf('/') + 1),
+    };
+    const facts = await expectOk('headroom-agent', ['facts', '--sysroot', this.sysroot, '--json']);
+    this.hostUuid = (JSON.parse(facts.stdout) as { hardware: { uuid: string } }).hardware.uuid;
+    return this;
+  }
+
+  async macSim(name: string, ...args: readonly string[]): Promise<string> {
+    return (await expectOk('mac-sim', [name, this.sysroot, ...args])).stdout;
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  raiseSteps(quota = 16): readonly PlanStep[] {
+    const bootArgs = bootArgsFor(quota);
+    return [
+      { kind: 'install_kdk', kdk: this.kdk, variant: VARIANT },
+      { kind: 'build_kc', build: BUILD, variant: VARIANT, dropBundles: [] },
+      { kind: 'place_kit', visitId: 'visit-1', quota, bootArgs, build: BUILD, variant: VARIANT },
+    ];
+  }
+
+  grant(changes: Partial<GrantPayload> = {}): Plan['grant'] {
+    const payload = encodeGrant({
+      schemaVersion: 1,
+      grantId: 'grant-1',
+      fleetId: FLEET,
+      hostUuids: [this.hostUuid],
+      quotaMax: 64,
+      extraArgs: [],
+      notBefore: new Date(Date.now() - 60_000).toISOString(),
+      expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
+      shownTextSha256: 'a'.repeat(64),
+      approver: 'anna',
+      purpose: 'CI guests',
+      simulation: true,
+      ...changes,
+    });
+    return { payload, signature: sign(null, Buffer.from(payload), this.grantKey).toString('base64'), keyId: 'key-1' };
+  }
+
+  plan(steps: readonly PlanStep[], changes: Partial<Plan> = {}): Plan {
+    this.plans += 1;
+    return {
+      schemaVersion: 1,
+      planId: `plan-${this.plans}`,
+      fleetId: FLEET,
+      hostId: 'host-1',
+      hostUuid: this.hostUuid,
+      generation: this.plans,
+      intentNumber: 1,
+      quota: 16,
+      steps,
+      grant: this.grant(),
+      ...changes,
+    };
+  }
+
+  applyArgs(plan: Plan): readonly string[] {
+    const file = join(this.folder, `${plan.planId}.json`);
+    writeFileSync(file, JSON.stringify(plan));
+    const options = ['--plan', file, '--kdk', this.kdkFile, '--grant-key', this.grantKeyFile];
+    return ['apply-plan', '--sysroot', this.sysroot, ...options];
+  }
+
+  apply(plan: Plan): Promise<CommandResult> {
+    return command('headroom-agent', this.applyArgs(plan));
+  }
+
+  /** Runs a plan and kills the agent (-9) once it has printed a line that holds `text`, and `afterMs` more. */
+  async applyAndKill(plan: Plan, text: string, afterMs: number): Promise<boolean> {
+    const args = [launcher('headroom-agent'), ...this.applyArgs(plan)];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = new Promise<boolean>((resolve) =>
+      child.once('exit', (_code, signal) => resolve(signal === 'SIGKILL')),
+    );
+    killAt(child, text, afterMs);
+    return ended;
+  }
+
+  /** Names in a folder of the Mac; none when it is not there. */
+  list(macPath: string): readonly string[] {
+    try {
+      return readdirSync(join(this.sysroot, macPath)).sort();
+    } catch {
+      return [];
+    }
+  }
+
+  read(macPath: string): string {
+    return readFileSync(join(this.sysroot, macPath), 'utf8');
+  }
+}
+
+export function bootArgsFor(quota: number): string {
+  const merged = mergeBootArgs({ stored: null, quota, extra: [], granted: [] });
+  if (!merged.ok) throw new Error(merged.code);
+  return merged.line;
+}
+
+function killAt(child: ChildProcess, text: string, afterMs: number): void {
+  let output = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    const before = output.includes(text);
+    output += chunk.toString('utf8');
+    if (!before && output.includes(text)) setTimeout(() => child.kill('SIGKILL'), afterMs);
+  });
+}
+
+async function expectOk(name: string, args: readonly string[]): Promise<CommandResult> {
+  const result = await command(name, args);
+  if (result.code !== 0) throw new Error(`${name} ${args.join(' ')}: ${result.stderr}${result.stdout}`);
+  return result;
+}
