@@ -8,6 +8,7 @@ export * from './facts-check.ts';
 export * from './facts-empty.ts';
 export * from './findings.ts';
 export * from './grant.ts';
+export { HOST_STATE_TABLE, type HostStateRow } from './host-states.ts';
 export * from './observe.ts';
 export * from './plan.ts';
 export * from './quota.ts';

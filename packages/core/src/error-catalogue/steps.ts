@@ -180,7 +180,8 @@ export const STEP_ERRORS = {
   },
   PLAN_OLD_GENERATION: {
     title: 'The plan is older than one this Mac has already followed',
-    remedy: 'Nothing to do: the controller moves past it. If it lasts, find out whether the database was restored from a backup.',
+    remedy:
+      'Nothing to do: the controller moves past it. If it lasts, find out whether the database was restored from a backup.',
     retry: 'transient',
     http: 409,
     grpc: 'ABORTED',

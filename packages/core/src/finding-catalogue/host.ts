@@ -46,7 +46,8 @@ export const HOST_FINDINGS = {
   HOST_LOST: {
     severity: 'blocker',
     title: 'The host has been silent for more than a day; the state is the last one known',
-    nextStep: 'Find the Mac, and check that it is on, unlocked, on the network, and that Headroom is switched on in Login Items.',
+    nextStep:
+      'Find the Mac, and check that it is on, unlocked, on the network, and that Headroom is switched on in Login Items.',
   },
   MAYBE_WAITING_FOR_UNLOCK: {
     severity: 'warning',
