@@ -1,12 +1,13 @@
 /** A KDK image travels as a stream from an offset on, to the Mac whose job names it, and to no other. */
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ServiceError } from '@grpc/grpc-js';
 import type { KdkChunk } from '@headroom/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../support/wait-for.ts';
 import { startController, type TestController } from './support/controller.ts';
-import { Mac, refusal, sha256Hex } from './support/mac.ts';
+import { codeOf, Mac, refusal, sha256Hex } from './support/mac.ts';
 import { KDK, openPlan } from './support/plans.ts';
 
 const image = randomBytes(3 * 1024 * 1024 + 17);
@@ -61,13 +62,40 @@ describe('FetchKdk', () => {
     expect(await refusal(fetchKdk(mac, image.length + 1))).toBe('VALIDATION_FAILED');
   });
 
-  it('waits for a slow reader, and stops when it leaves', async () => {
+  it('stops when the reader leaves', async () => {
     const stream = mac.client.fetchKdk({ sha256, offset: 0n });
     await new Promise((resolve) => stream.once('data', resolve));
     stream.pause();
     stream.cancel();
     await new Promise((resolve) => stream.once('error', resolve));
     expect((await fetchKdk(mac, 0)).bytes.equals(image)).toBe(true);
+  });
+
+  it('ends with the reason when the certificate is revoked while it is being sent', async () => {
+    // Larger than all the windows on the way can hold, so that it cannot have been sent whole before it is cut.
+    const sizeBytes = 64 * 1024 * 1024;
+    const path = join(controller.config.stateDir, 'large.dmg');
+    await writeFile(path, '');
+    await truncate(path, sizeBytes);
+    controller.kdkFiles.files.set(KDK.sha256, { path, sizeBytes });
+    const own = await Mac.enrol(controller);
+    await openPlan(controller, own, [{ kind: 'install_kdk', kdk: KDK, variant: 'T6020' }]);
+    const stream = own.client.fetchKdk({ sha256: KDK.sha256, offset: 0n });
+    let received = 0;
+    let reads = false;
+    const ended = new Promise((resolve) => stream.once('error', resolve));
+    stream.on('data', ({ data }: KdkChunk) => {
+      received += data.length;
+      if (!reads) stream.pause();
+    });
+    await waitFor(() => received > 0);
+    const { serial } = await controller.database.prisma.certificate.findFirstOrThrow({ where: { hostId: own.hostId } });
+    await controller.certificates.revoke(serial, 'token:test', 'stolen');
+    reads = true;
+    stream.resume();
+    expect(codeOf(await ended)).toBe('CERTIFICATE_REVOKED');
+    expect(received).toBeLessThan(sizeBytes);
+    controller.kdkFiles.files.delete(KDK.sha256);
   });
 
   it('gives nothing to a Mac whose open job does not name the image', async () => {

@@ -97,7 +97,7 @@ export function dial(
 }
 
 export class Mac {
-  readonly bootSessionId = randomUUID();
+  readonly bootSessionId = randomUUID().toUpperCase();
   session = 0n;
   private sequence = 0n;
 

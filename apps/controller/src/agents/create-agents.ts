@@ -45,7 +45,7 @@ export function createAgentsServer(parts: AgentsParts): AgentsServer {
   const handlers = new AgentHandlers(
     new RpcWrap(admission),
     new OpenSessionHandler(config, database, sessions, streams, bus),
-    new CheckInHandler(config, database, reports, jobs, bus),
+    new CheckInHandler(config, database, reports, jobs, bus, clock),
     new LeaseHandler(config, jobs),
     new RenewHandler(config, jobs),
     new FinishHandler(finishJob, jobs),

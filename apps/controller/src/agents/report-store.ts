@@ -81,10 +81,11 @@ export class ReportStore {
 
   /** Remembers by our clock when a boot session was first seen. true = it is a new one. */
   async noteBoot(tx: Tx, report: LockedReport, bootSessionId: string): Promise<boolean> {
-    if (bootSessionId === report.bootSessionId) return false;
+    const known = bootSessionId.toUpperCase();
+    if (known === report.bootSessionId) return false;
     await tx.hostReport.update({
       where: { hostId: report.hostId },
-      data: { bootSessionId, bootFirstSeenAt: this.clock.now() },
+      data: { bootSessionId: known, bootFirstSeenAt: this.clock.now() },
     });
     return true;
   }

@@ -32,7 +32,8 @@ export class SessionStore {
       if (report === null) throw new Problem('HOST_UNKNOWN', `host ${hostId} is not enrolled`);
       const sessionNumber = report.sessionNumber + 1n;
       await this.writeReport(tx, report, sessionNumber, request);
-      const rebooted = await this.reports.noteBoot(tx, report, request.bootSessionId);
+      // An agent that could not read it says nothing; its facts say why.
+      const rebooted = request.bootSessionId !== '' && (await this.reports.noteBoot(tx, report, request.bootSessionId));
       const replaced = await this.moveGeneration(tx, report, request.highestGeneration);
       const due = rebooted || replaced || report.presence !== 'online';
       if (due) await markDue(tx, [hostId], this.clock.now());

@@ -50,7 +50,13 @@ export class EnrolmentServer {
   async start(agentPort: number): Promise<{ readonly port: number }> {
     this.agentUrl = `https://${this.config.publicHost}:${agentPort}`;
     const { privateKeyPem, chainPem } = this.keys.tls;
-    const server = createServer({ key: privateKeyPem, cert: chainPem, minVersion: 'TLSv1.2' }, (request, response) => {
+    const options = {
+      key: privateKeyPem,
+      cert: chainPem,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: TIMEOUT_MS,
+    } as const;
+    const server = createServer(options, (request, response) => {
       void this.answer(request, response);
     });
     server.requestTimeout = TIMEOUT_MS;
@@ -84,9 +90,17 @@ export class EnrolmentServer {
         throw new Problem('NOT_READY', 'too many failed enrolments from this address; wait a minute');
       sendJson(response, 200, await this.enrol(request));
     } catch (error) {
-      this.failures.failed(source, now);
-      log(`${source}: ${error instanceof Problem ? error.message : String(error)}`);
+      this.note(source, now, error);
       sendProblem(response, error);
+    }
+  }
+
+  /** Our own failures are not held against the source. */
+  private note(source: string, now: number, error: unknown): void {
+    if (!(error instanceof Problem)) log(`${source}: ${error instanceof Error ? error.stack : String(error)}`);
+    else if (error.code !== 'NOT_READY') {
+      this.failures.failed(source, now);
+      log(`${source}: ${error.message}`);
     }
   }
 

@@ -1,9 +1,11 @@
 /** CheckIn: "I am here", with facts only when they changed. A report older than one taken is dropped, with a plain answer. */
 import type { CheckInReply, CheckInRequest } from '@headroom/proto';
 import { ControllerBus } from '../../bus/bus.ts';
+import { Clock } from '../../common/clock.ts';
 import { Problem } from '../../common/problem.ts';
 import type { ControllerConfig } from '../../config/config.ts';
 import { Database } from '../../db/database.ts';
+import { markDue } from '../../db/host-events.ts';
 import { JobStore } from '../../jobs/job-store.ts';
 import { type Caller, requireSession } from '../caller.ts';
 import { type ReceivedFacts, readFacts } from '../facts-input.ts';
@@ -18,6 +20,7 @@ export class CheckInHandler {
     private readonly reports: ReportStore,
     private readonly jobs: JobStore,
     private readonly bus: ControllerBus,
+    private readonly clock: Clock,
   ) {}
 
   async handle(caller: Caller, request: CheckInRequest): Promise<CheckInReply> {
@@ -42,8 +45,10 @@ export class CheckInHandler {
       if (report.sessionNumber !== position.sessionNumber)
         throw new Problem('SESSION_FENCED', `expected session ${report.sessionNumber}, seen ${position.sessionNumber}`);
       const isNewer = await this.reports.advance(tx, report, position);
-      const due = isNewer && (await this.reports.storeFacts(tx, report, facts));
-      return { factsSha256: due ? facts.sha256 : report.factsSha256, due };
+      const changed = isNewer && (await this.reports.storeFacts(tx, report, facts));
+      const heardAgain = isNewer && report.presence !== 'online';
+      if (heardAgain) await markDue(tx, [hostId], this.clock.now());
+      return { factsSha256: changed ? facts.sha256 : report.factsSha256, due: changed || heardAgain };
     });
   }
 }

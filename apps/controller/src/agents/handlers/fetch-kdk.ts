@@ -2,7 +2,6 @@
  * FetchKdk: a KDK image from an offset on, in chunks that wait for the reader. A host gets only the image that its own open
  * job names.
  */
-import { once } from 'node:events';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { FetchKdkRequest, KdkChunk } from '@headroom/proto';
@@ -15,6 +14,9 @@ import { LiveStreams } from '../live-streams.ts';
 const CHUNK_BYTES = 256 * 1024;
 /** Each one reads from disk and fills a socket; the rest is told to come again. */
 const STREAMS_MAX = 64;
+
+/** The agent went away: nobody is there to be told. */
+const LEFT = Symbol('left');
 
 type KdkCall = ServerWritableStream<FetchKdkRequest, KdkChunk>;
 
@@ -32,15 +34,15 @@ export class FetchKdkHandler {
     if (this.running >= STREAMS_MAX) throw new Problem('NOT_READY', `${STREAMS_MAX} KDK images are being sent already`);
     const leaving = new AbortController();
     const remove = this.streams.add({ caller, sessionNumber: null, cut: (reason) => leaving.abort(reason) });
-    call.once('cancelled', () => leaving.abort());
+    call.once('cancelled', () => leaving.abort(LEFT));
     this.running += 1;
-    const image = await open(file.path, 'r');
     try {
-      await send(call, image, file.sizeBytes, offset, leaving.signal);
+      await sendFile(call, file, offset, leaving.signal);
+    } catch (error) {
+      if (error !== LEFT) throw error;
     } finally {
       this.running -= 1;
       remove();
-      await image.close();
     }
   }
 
@@ -58,21 +60,36 @@ export class FetchKdkHandler {
   }
 }
 
-async function send(
-  call: KdkCall,
-  image: FileHandle,
-  total: number,
-  from: number,
-  leaving: AbortSignal,
-): Promise<void> {
-  let offset = from;
-  while (offset < total) {
-    leaving.throwIfAborted();
-    const data = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, total - offset));
-    const { bytesRead } = await image.read(data, 0, data.length, offset);
-    if (bytesRead === 0) throw new Error(`the KDK image ends at ${offset}, expected ${total} bytes`);
-    const chunk = { data: data.subarray(0, bytesRead), offset: BigInt(offset), totalBytes: BigInt(total) };
-    offset += bytesRead;
-    if (!call.write(chunk)) await once(call, 'drain', { signal: leaving });
+async function sendFile(call: KdkCall, file: KdkFile, from: number, leaving: AbortSignal): Promise<void> {
+  const image = await open(file.path, 'r');
+  try {
+    for (let offset = from; offset < file.sizeBytes; ) {
+      leaving.throwIfAborted();
+      const data = await readChunk(image, offset, file.sizeBytes);
+      await written(call, { data, offset: BigInt(offset), totalBytes: BigInt(file.sizeBytes) }, leaving);
+      offset += data.length;
+    }
+  } finally {
+    await image.close();
   }
+}
+
+async function readChunk(image: FileHandle, offset: number, total: number): Promise<Buffer> {
+  const data = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, total - offset));
+  const { bytesRead } = await image.read(data, 0, data.length, offset);
+  if (bytesRead === 0) throw new Error(`the KDK image ends at ${offset}, expected ${total} bytes`);
+  return data.subarray(0, bytesRead);
+}
+
+/** One chunk at a time: grpc-js itself would hold sixteen of them for a reader that does not read. */
+function written(call: KdkCall, chunk: KdkChunk, leaving: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = () => reject(leaving.reason);
+    leaving.addEventListener('abort', leave, { once: true });
+    call.write(chunk, (error: Error | null | undefined) => {
+      leaving.removeEventListener('abort', leave);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }

@@ -39,7 +39,8 @@ function checkRequest({ hardwareUuid }: Caller, request: OpenSessionRequest): vo
       'HOST_UUID_DIFFERS',
       `host_uuid: expected ${hardwareUuid}, seen ${request.hostUuid.slice(0, 64)}`,
     );
-  if (!isUuid(request.bootSessionId)) throw new Problem('VALIDATION_FAILED', 'boot_session_id: expected a UUID');
+  if (request.bootSessionId !== '' && !isUuid(request.bootSessionId))
+    throw new Problem('VALIDATION_FAILED', 'boot_session_id: expected a UUID');
   if (request.agentVersion.length > 64)
     throw new Problem('VALIDATION_FAILED', 'agent_version: expected at most 64 characters');
   if (request.capabilities.length > CAPABILITIES_MAX || request.capabilities.some((kind) => kind.length > 64))
