@@ -4,6 +4,7 @@
  */
 import { API_ERRORS } from './error-catalogue/api.ts';
 import { CONSENT_ERRORS } from './error-catalogue/consent.ts';
+import { ENROLMENT_ERRORS } from './error-catalogue/enrolment.ts';
 import type { ErrorRow, GrpcStatusName, RetryClass } from './error-catalogue/row.ts';
 import { STEP_ERRORS } from './error-catalogue/steps.ts';
 import { WIRE_ERRORS } from './error-catalogue/wire.ts';
@@ -16,10 +17,11 @@ export const ERROR_GROUPS = {
   'Consent: grants and boot arguments': CONSENT_ERRORS,
   'Steps on a Mac': STEP_ERRORS,
   'Between agent and controller': WIRE_ERRORS,
+  'Enrolment, on the Mac': ENROLMENT_ERRORS,
   'REST API and enrolment': API_ERRORS,
 } as const satisfies Record<string, Readonly<Record<string, ErrorRow>>>;
 
-export const ERRORS = { ...CONSENT_ERRORS, ...STEP_ERRORS, ...WIRE_ERRORS, ...API_ERRORS };
+export const ERRORS = { ...CONSENT_ERRORS, ...STEP_ERRORS, ...WIRE_ERRORS, ...ENROLMENT_ERRORS, ...API_ERRORS };
 export type ErrorCode = keyof typeof ERRORS;
 
 export interface ErrorDescription {
