@@ -11,6 +11,24 @@ export const MARK_RETURNED = `
   UPDATE host_state s SET due_at = $1::timestamptz FROM host_report r
   WHERE r.host_id = s.host_id AND s.presence <> 'online' AND s.due_at IS NULL AND r.last_seen_at > s.evaluated_at`;
 
+/** $1 hosts. Who each is, what it said last, what was answered last, what is wanted, and the grant that this rests on. */
+export const HOSTS = `
+  SELECT h.id::text AS "hostId", h.hardware_uuid AS "hardwareUuid", h.simulated,
+    r.facts, r.last_seen_at AS "lastSeenAt", r.boot_first_seen_at AS "bootFirstSeenAt", r.generation,
+    s.state, s.findings, s.record,
+    COALESCE(i.number, 0) AS number, COALESCE(i.quota, $2::int) AS quota, COALESCE(i.extra_args, '{}') AS "extraArgs",
+    i.rollout_id::text AS "rolloutId", g.id::text AS "grantId", g.payload, g.signature, g.key_id AS "keyId",
+    g.expires_at AS "expiresAt", g.revoked_at AS "revokedAt"
+  FROM host h JOIN host_report r ON r.host_id = h.id JOIN host_state s ON s.host_id = h.id
+    LEFT JOIN intent i ON i.host_id = h.id LEFT JOIN "grant" g ON g.id = i.grant_id
+  WHERE h.id = ANY($1::uuid[]) AND h.retired_at IS NULL ORDER BY h.id`;
+
+/** $1 hosts. The visit that waits for a person. */
+export const OPEN_VISITS = `
+  SELECT id::text AS id, host_id::text AS "hostId", kind, state, quota, boot_args AS "bootArgs", kc_md5 AS "kcMd5",
+    expires_at AS "expiresAt", opened_at AS "openedAt"
+  FROM visit WHERE host_id = ANY($1::uuid[]) AND state IN ('due', 'open')`;
+
 /** $1 hosts. The newest plan of each. */
 export const NEWEST_PLANS = `
   SELECT DISTINCT ON (host_id) id::text AS id, host_id::text AS "hostId", generation, intent_number AS "intentNumber",
@@ -27,7 +45,7 @@ export const FAILURES_IN_ROW = `
 
 /** $1 plans. */
 export const JOBS_OF_PLANS = `
-  SELECT host_id::text AS "hostId", plan_id::text AS "planId", step_index AS "stepIndex", kind, state,
+  SELECT host_id::text AS "hostId", step_index AS "stepIndex", kind, state,
     error_code AS "errorCode", error_detail AS "errorDetail", finished_at AS "finishedAt"
   FROM job WHERE plan_id = ANY($1::uuid[]) ORDER BY id`;
 

@@ -1,12 +1,23 @@
 /** Everything that evaluation needs to know of a batch of hosts, loaded with a fixed number of queries. */
-import type { Facts, Finding, HostState, KcResult, KdkSource, Plan, PlanStep, Presence } from '@headroom/core';
+import {
+  type Facts,
+  type Finding,
+  type HostState,
+  type KcResult,
+  type KdkSource,
+  type Plan,
+  type PlanStep,
+  QUOTA_STOCK,
+} from '@headroom/core';
 import type { Tx } from '../db/database.ts';
 import type { GrantRow } from '../exceptions/grant-check.ts';
 import {
   BUILT_COLLECTIONS,
   FAILURES_IN_ROW,
+  HOSTS,
   JOBS_OF_PLANS,
   NEWEST_PLANS,
+  OPEN_VISITS,
   OPENED_VISITS,
   PLACED_KITS,
 } from './evaluator-sql.ts';
@@ -68,7 +79,6 @@ export interface HostInput {
   readonly generation: bigint;
   readonly before: {
     readonly state: HostState;
-    readonly presence: Presence;
     readonly findings: readonly StoredFinding[];
     readonly remembered: Partial<Remembered>;
   };
@@ -87,9 +97,11 @@ export interface HostInput {
   readonly visitOpenedAt: Date | null;
 }
 
-interface JobRow {
+interface OfHost {
   readonly hostId: string;
-  readonly planId: string;
+}
+
+interface JobRow {
   readonly stepIndex: number;
   readonly kind: string;
   readonly state: string;
@@ -98,7 +110,7 @@ interface JobRow {
   readonly finishedAt: Date | null;
 }
 
-type NewestPlan = Omit<PlanRow, 'steps' | 'nextStep'> & { readonly hostId: string; readonly bytes: Uint8Array };
+type NewestPlan = Omit<PlanRow, 'steps' | 'nextStep'> & OfHost & { readonly bytes: Uint8Array };
 
 /** KDK images by exact build, newest first. */
 export async function loadKdks(tx: Tx): Promise<readonly KdkSource[]> {
@@ -112,73 +124,90 @@ export async function loadKdks(tx: Tx): Promise<readonly KdkSource[]> {
   }));
 }
 
-export async function loadBatch(tx: Tx, hostIds: readonly string[]): Promise<readonly HostInput[]> {
-  const ids = [...hostIds];
-  const hosts = await tx.host.findMany({
-    where: { id: { in: ids }, retiredAt: null },
-    include: { report: true, state: true, intent: true },
-    orderBy: { id: 'asc' },
-  });
-  const grantIds = hosts.flatMap(({ intent }) => (intent?.grantId == null ? [] : [intent.grantId]));
-  const grants = byId(await tx.grant.findMany({ where: { id: { in: grantIds } } }));
-  const plans = await tx.$queryRawUnsafe<NewestPlan[]>(NEWEST_PLANS, ids);
-  const jobs = await tx.$queryRawUnsafe<JobRow[]>(
-    JOBS_OF_PLANS,
-    plans.map(({ id }) => id),
-  );
-  const failures = await tx.$queryRawUnsafe<{ hostId: string; failures: number }[]>(FAILURES_IN_ROW, ids);
-  const built = await tx.$queryRawUnsafe<{ hostId: string; result: KcResult }[]>(BUILT_COLLECTIONS, ids);
-  const kits = await tx.$queryRawUnsafe<KitJob[]>(PLACED_KITS, ids);
-  const opened = await tx.$queryRawUnsafe<{ hostId: string; openedAt: Date }[]>(OPENED_VISITS, ids);
-  const visits = await tx.visit.findMany({ where: { hostId: { in: ids }, state: { in: ['due', 'open'] } } });
-  const planOf = byHost(plans);
-  const failuresOf = byHost(failures);
-  const kitOf = byHost(kits);
-  const openedOf = byHost(opened);
-  const visitOf = byHost(visits);
-  const jobsOf = groupBy(jobs);
-  const builtOf = groupBy(built);
-  return hosts.flatMap((host) => {
-    const { report, state, intent } = host;
-    if (report === null || state === null) return [];
-    const newest = planOf.get(host.id);
-    const planJobs = (jobsOf.get(host.id) ?? []).filter(({ planId }) => planId === newest?.id);
-    const visit = visitOf.get(host.id);
-    const kit = kitOf.get(host.id);
-    return [
-      {
-        hostId: host.id,
-        hardwareUuid: host.hardwareUuid,
-        simulated: host.simulated,
-        facts: report.facts as unknown as Facts | null,
-        lastSeenAt: report.lastSeenAt,
-        bootFirstSeenAt: report.bootFirstSeenAt,
-        generation: report.generation,
-        before: {
-          state: state.state as HostState,
-          presence: state.presence as Presence,
-          findings: state.findings as unknown as readonly StoredFinding[],
-          remembered: state.record as unknown as Partial<Remembered>,
-        },
-        intent: {
-          number: intent?.number ?? 0,
-          quota: intent?.quota ?? 2,
-          extraArgs: intent?.extraArgs ?? [],
-          rolloutId: intent?.rolloutId ?? null,
-          grant: grants.get(intent?.grantId ?? '') ?? null,
-        },
-        kcs: (builtOf.get(host.id) ?? []).map(({ result }) => result),
-        kit: kit === undefined ? null : kitOfJob(kit),
-        plan: newest?.state === 'open' ? openPlan(newest, planJobs) : null,
-        failure: newest?.state === 'failed' ? failedStep(planJobs, failuresOf.get(host.id)?.failures ?? 1) : null,
-        visit: visit === undefined ? null : { ...visit, kind: visit.kind as VisitRow['kind'] },
-        visitOpenedAt: openedOf.get(host.id)?.openedAt ?? null,
-      },
-    ];
-  });
+interface HostRow {
+  readonly hostId: string;
+  readonly hardwareUuid: string;
+  readonly simulated: boolean;
+  readonly facts: Facts | null;
+  readonly lastSeenAt: Date | null;
+  readonly bootFirstSeenAt: Date | null;
+  readonly generation: bigint;
+  readonly state: HostState;
+  readonly findings: readonly StoredFinding[];
+  readonly record: Partial<Remembered>;
+  readonly number: number;
+  readonly quota: number;
+  readonly extraArgs: readonly string[];
+  readonly rolloutId: string | null;
+  readonly grantId: string | null;
+  readonly payload: string;
+  readonly signature: string;
+  readonly keyId: string;
+  readonly expiresAt: Date;
+  readonly revokedAt: Date | null;
 }
 
-function openPlan({ bytes, ...plan }: NewestPlan, jobs: readonly JobRow[]): PlanRow {
+/** What other tables say about the hosts of a batch, by host. */
+interface Beside {
+  readonly plans: ReadonlyMap<string, NewestPlan>;
+  readonly jobs: ReadonlyMap<string, readonly JobRow[]>;
+  readonly failures: ReadonlyMap<string, { readonly failures: number }>;
+  readonly built: ReadonlyMap<string, readonly { readonly result: KcResult }[]>;
+  readonly kits: ReadonlyMap<string, KitJob>;
+  readonly opened: ReadonlyMap<string, { readonly openedAt: Date }>;
+  readonly visits: ReadonlyMap<string, VisitRow>;
+}
+
+/** Hosts that are not retired, in host order. One query after the other: a transaction has one connection. */
+export async function loadBatch(tx: Tx, hostIds: readonly string[]): Promise<readonly HostInput[]> {
+  const ids = [...hostIds];
+  const query = <T>(sql: string, ...values: unknown[]) => tx.$queryRawUnsafe<(T & OfHost)[]>(sql, ...values);
+  const hosts = await query<HostRow>(HOSTS, ids, QUOTA_STOCK);
+  const plans = await query<NewestPlan>(NEWEST_PLANS, ids);
+  const planIds = plans.map(({ id }) => id);
+  const beside: Beside = {
+    plans: byHost(plans),
+    jobs: groupByHost(await query<JobRow>(JOBS_OF_PLANS, planIds)),
+    failures: byHost(await query<{ failures: number }>(FAILURES_IN_ROW, ids)),
+    built: groupByHost(await query<{ result: KcResult }>(BUILT_COLLECTIONS, ids)),
+    kits: byHost(await query<KitJob>(PLACED_KITS, ids)),
+    opened: byHost(await query<{ openedAt: Date }>(OPENED_VISITS, ids)),
+    visits: byHost(await query<VisitRow>(OPEN_VISITS, ids)),
+  };
+  return hosts.map((host) => inputOf(host, beside));
+}
+
+function inputOf(host: HostRow, beside: Beside): HostInput {
+  const { hostId, number, quota, extraArgs, rolloutId, state, findings, record: remembered } = host;
+  const { hardwareUuid, simulated, facts, lastSeenAt, bootFirstSeenAt, generation } = host;
+  const plan = beside.plans.get(hostId);
+  const jobs = beside.jobs.get(hostId) ?? [];
+  const kit = beside.kits.get(hostId);
+  const failuresInRow = beside.failures.get(hostId)?.failures ?? 1;
+  return {
+    hostId,
+    hardwareUuid,
+    simulated,
+    facts,
+    lastSeenAt,
+    bootFirstSeenAt,
+    generation,
+    before: { state, findings, remembered },
+    intent: { number, quota, extraArgs, rolloutId, grant: grantOf(host) },
+    kcs: (beside.built.get(hostId) ?? []).map(({ result }) => result),
+    kit: kit === undefined ? null : kitOfJob(kit),
+    plan: plan?.state === 'open' ? openPlan(plan, jobs) : null,
+    failure: plan?.state === 'failed' ? failedStep(jobs, failuresInRow) : null,
+    visit: beside.visits.get(hostId) ?? null,
+    visitOpenedAt: beside.opened.get(hostId)?.openedAt ?? null,
+  };
+}
+
+function grantOf({ grantId, payload, signature, keyId, expiresAt, revokedAt }: HostRow): GrantRow | null {
+  return grantId === null ? null : { id: grantId, payload, signature, keyId, expiresAt, revokedAt };
+}
+
+function openPlan({ bytes, hostId: _host, ...plan }: NewestPlan, jobs: readonly JobRow[]): PlanRow {
   const { steps } = readPlan(bytes);
   const done = new Set(jobs.filter(({ state }) => state === 'succeeded').map(({ stepIndex }) => stepIndex));
   const next = steps.findIndex((_step, index) => !done.has(index));
@@ -212,15 +241,11 @@ export function readPlan(bytes: Uint8Array): Plan {
   return JSON.parse(Buffer.from(bytes).toString('utf8')) as Plan;
 }
 
-function byId<T extends { readonly id: string }>(rows: readonly T[]): ReadonlyMap<string, T> {
-  return new Map(rows.map((row) => [row.id, row]));
-}
-
-function byHost<T extends { readonly hostId: string }>(rows: readonly T[]): ReadonlyMap<string, T> {
+function byHost<T extends OfHost>(rows: readonly T[]): ReadonlyMap<string, T> {
   return new Map(rows.map((row) => [row.hostId, row]));
 }
 
-function groupBy<T extends { readonly hostId: string }>(rows: readonly T[]): ReadonlyMap<string, readonly T[]> {
+function groupByHost<T extends OfHost>(rows: readonly T[]): ReadonlyMap<string, readonly T[]> {
   const groups = new Map<string, T[]>();
   for (const row of rows) {
     const group = groups.get(row.hostId);
