@@ -73,6 +73,8 @@ export interface EvidenceRow {
 }
 
 export interface HostDetail extends HostRow {
+  readonly quotaWanted: number | null;
+  readonly lastSeenAt: string | null;
   readonly findings: readonly FindingRow[];
   readonly evidence: readonly EvidenceRow[];
 }

@@ -5,7 +5,7 @@ import { choicesFor, type MacChoice } from './choices.ts';
 import { type RunningController, startController } from './controller-process.ts';
 import { provideKdks } from './kdks.ts';
 import { FleetMac } from './mac.ts';
-import { type Say, Technician } from './technician.ts';
+import { type Say, Technicians } from './technician.ts';
 
 export interface FleetOptions {
   /** The project's folder. */
@@ -30,12 +30,15 @@ export const FLEET_LABEL = 'quickstart';
  * goes through the doors that admins, technicians and agents use.
  */
 export class Fleet {
+  /** ms since 1970. */
+  readonly startedAt = Date.now();
+
   private constructor(
     private readonly options: FleetOptions,
     readonly controller: RunningController,
     readonly api: ApiClient,
     readonly members: readonly FleetMember[],
-    readonly technician: Technician,
+    readonly technicians: Technicians,
   ) {}
 
   static async start(options: FleetOptions): Promise<Fleet> {
@@ -55,7 +58,7 @@ export class Fleet {
       await enrolAll(api, controller, macs, say);
       const members = await identify(api, macs);
       const rack = new Map(members.map(({ hostId, mac }) => [hostId, mac]));
-      const fleet = new Fleet(options, controller, api, members, new Technician(api, rack, say));
+      const fleet = new Fleet(options, controller, api, members, new Technicians(api, rack, say));
       await fleet.writeQuickstartFile();
       await Promise.all(macs.map((mac) => mac.start()));
       return fleet;
@@ -67,11 +70,12 @@ export class Fleet {
 
   /** One call gives the quota to every Mac of the label; Macs that joined since get it by a new revision. */
   async wantQuota(quota: number): Promise<void> {
+    if ((await this.hosts()).every(({ quotaWanted }) => quotaWanted === quota)) return;
     const exception = {
       purpose: 'Trying Headroom with simulated Macs',
       reason: 'npm start',
       acceptClause: (await this.api.get<{ version: string }>('/api/v1/licence-clause')).version,
-      expiresInDays: 30,
+      expiresInDays: 90,
     };
     const wanted = { quota, selector: { labels: [FLEET_LABEL] }, exception, apply: true };
     const { items } = await this.api.get<Page<{ id: string; name: string }>>('/api/v1/policies');

@@ -65,14 +65,14 @@ interface Watch {
 /** Shows the fleet and lets the technician make what visits wait, until it is raised, out of time, or ended by the person. */
 async function watch({ fleet, screen, options, startedAt, interrupted }: Watch): Promise<number> {
   const until = Date.now() + options.timeoutMs;
-  let technician: Promise<unknown> = Promise.resolve();
+  let technicians: Promise<unknown> = Promise.resolve();
   let busy = false;
   let told = false;
   const ended = fleet.controller.ended;
   for (;;) {
     const hosts = await fleet.hosts();
     screen.show(linesOf(fleet, hosts));
-    if (hosts.every(({ state }) => state === 'raised')) {
+    if (hosts.every((host) => isRaisedNow(host, fleet.startedAt))) {
       if (!told) showRaised(screen, fleet, hosts, Date.now() - startedAt);
       told = true;
       if (options.exitWhenRaised) return 0;
@@ -82,7 +82,7 @@ async function watch({ fleet, screen, options, startedAt, interrupted }: Watch):
     }
     if (!busy) {
       busy = true;
-      technician = fleet.technician
+      technicians = fleet.technicians
         .round()
         .catch((error: Error) => screen.say(`technician: ${error.message}`))
         .finally(() => {
@@ -91,11 +91,16 @@ async function watch({ fleet, screen, options, startedAt, interrupted }: Watch):
     }
     const next = await Promise.race([pause(ROUND_MS), interrupted, ended]);
     if (next === 'interrupted') {
-      await technician;
+      await technicians;
       return options.exitWhenRaised ? 1 : 0;
     }
     if (typeof next === 'string') throw new Error(next);
   }
+}
+
+/** A state that was stored before this start proves nothing about now: the agent must have spoken since. */
+function isRaisedNow({ state, lastSeenAt }: HostDetail, since: number): boolean {
+  return state === 'raised' && lastSeenAt !== null && Date.parse(lastSeenAt) >= since;
 }
 
 function linesOf(fleet: Fleet, hosts: readonly HostDetail[]): readonly MacLine[] {

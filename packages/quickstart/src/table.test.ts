@@ -10,6 +10,8 @@ const host = (over: Partial<HostDetail>): HostDetail => ({
   state: 'kc_staged',
   presence: 'online',
   waitsFor: null,
+  quotaWanted: 255,
+  lastSeenAt: null,
   findings: [],
   evidence: [],
   ...over,

@@ -18,6 +18,7 @@ import { JobStore } from '../jobs/job-store.ts';
 import { KeyStore } from '../keys/key-store.ts';
 import { BullmqQueue } from '../queue/bullmq-queue.ts';
 import { ensureAdminToken } from './admin-token.ts';
+import { rememberPorts, withRememberedPorts } from './ports.ts';
 import { StateLock } from './state-lock.ts';
 import { Sweep } from './sweep.ts';
 
@@ -46,9 +47,10 @@ export async function startController(config: ControllerConfig): Promise<Running
 
 type OnStop = (stop: () => Promise<unknown>) => void;
 
-async function startParts(config: ControllerConfig, onStop: OnStop): Promise<Omit<RunningController, 'stop'>> {
-  const lock = await StateLock.take(config.stateDir);
+async function startParts(wanted: ControllerConfig, onStop: OnStop): Promise<Omit<RunningController, 'stop'>> {
+  const lock = await StateLock.take(wanted.stateDir);
   onStop(() => lock.release());
+  const config = await withRememberedPorts(wanted);
   const { database, connection, stop: stopDatabase } = await openDatabase(config);
   onStop(stopDatabase);
   const clock = new SystemClock();
@@ -80,6 +82,7 @@ async function startParts(config: ControllerConfig, onStop: OnStop): Promise<Omi
   sweep.start();
   onStop(() => sweep.stop());
   const { port: apiPort } = app.getHttpServer().address() as AddressInfo;
+  await rememberPorts(config.stateDir, { apiPort, enrolPort, agentPort });
   const host = config.publicHost;
   return {
     apiUrl: `http://${host}:${apiPort}`,
