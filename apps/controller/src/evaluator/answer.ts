@@ -3,6 +3,7 @@ import {
   evaluate,
   type HostRecord,
   type KdkSource,
+  LOWERING_KINDS,
   type OpenWork,
   QUOTA_STOCK,
   retryAfterFailure,
@@ -10,7 +11,7 @@ import {
 import { uuidv7 } from '../common/ids.ts';
 import { coverOf } from '../exceptions/grant-check.ts';
 import type { GrantSigner } from '../exceptions/grant-signer.ts';
-import type { HostInput, Remembered, StoredFinding } from './host-batch.ts';
+import type { HostInput, PlanRow, Remembered, StoredFinding } from './host-batch.ts';
 import { type PresenceView, presenceOf } from './presence.ts';
 
 /** Never look again sooner than this: a rule that asks for the past must not spin. */
@@ -32,8 +33,9 @@ export interface Answer {
   readonly record: HostRecord & Remembered;
   readonly findings: readonly StoredFinding[];
   readonly reviewAt: Date | null;
-  /** The open plan and visit were made for another intent, or rest on a consent that is gone. */
-  readonly workIsObsolete: boolean;
+  /** Made for another intent, or in need of a consent that is gone. */
+  readonly planIsObsolete: boolean;
+  readonly visitIsObsolete: boolean;
 }
 
 /** Asks `evaluate` about one host. Pure but for the id of a possible new visit. */
@@ -51,16 +53,15 @@ export function answer(input: HostInput, { fleetId, checkInMs, key, kdks, now }:
     quota === QUOTA_STOCK
       ? { covers: false, expiresAt: null, reason: null }
       : coverOf(intent.grant, { fleetId, hostUuid, simulated, quota, extraArgs, now }, key);
-  const workIsObsolete =
-    (plan !== null && plan.intentNumber !== number) ||
-    (visit !== null && visit.quota !== null && visit.quota !== quota) ||
-    (quota !== QUOTA_STOCK && !grant.covers);
+  const lacksConsent = quota !== QUOTA_STOCK && !grant.covers;
+  const planIsObsolete = plan !== null && (plan.intentNumber !== number || (lacksConsent && isLowering(plan)));
+  const visitIsObsolete = visit !== null && (lacksConsent || (visit.quota !== null && visit.quota !== quota));
   const record = recordOf(input);
   const evaluation = evaluate({
     facts: input.facts,
     intent: { number, quota, extraArgs, grant },
     record,
-    work: workOf(input, workIsObsolete),
+    work: workOf(input, { planIsObsolete, visitIsObsolete }),
     presence,
     catalogue: { kdks, dropBundles: {} },
     newVisitId: uuidv7(now.getTime()),
@@ -73,7 +74,8 @@ export function answer(input: HostInput, { fleetId, checkInMs, key, kdks, now }:
     record: { ...record, everRaised: record.everRaised || evaluation.state === 'raised' },
     findings: evaluation.findings.map((finding) => ({ ...finding, since: sinceOf(finding, input, now) })),
     reviewAt: reviewAt([evaluation.reviewAt, changesAt], now),
-    workIsObsolete,
+    planIsObsolete,
+    visitIsObsolete,
   };
 }
 
@@ -93,14 +95,21 @@ function recordOf({ kcs, kit, bootFirstSeenAt, visitOpenedAt, before, intent }: 
   };
 }
 
-function workOf({ plan, visit, failure }: HostInput, obsolete: boolean): OpenWork {
+/** Does a step still to come need consent? */
+function isLowering({ steps, nextStep }: PlanRow): boolean {
+  return steps.slice(nextStep).some(({ kind }) => LOWERING_KINDS.includes(kind));
+}
+
+type Obsolete = Pick<Answer, 'planIsObsolete' | 'visitIsObsolete'>;
+
+function workOf({ plan, visit, failure }: HostInput, { planIsObsolete, visitIsObsolete }: Obsolete): OpenWork {
   return {
     plan:
-      plan === null || obsolete
+      plan === null || planIsObsolete
         ? null
         : { generation: Number(plan.generation), steps: plan.steps, nextStep: plan.nextStep },
     visit:
-      visit === null || obsolete
+      visit === null || visitIsObsolete
         ? null
         : { visitId: visit.id, kind: visit.kind, openedAt: visit.openedAt?.toISOString() ?? null },
     failure:

@@ -110,7 +110,7 @@ export class Evaluator {
   private async act(tx: Tx, answers: readonly Answer[], now: Date): Promise<readonly Wake[]> {
     const { plans, visits, rollouts } = this.deps;
     const replanned = answers.filter(wantsNewPlan);
-    const ended = answers.filter((one) => one.workIsObsolete || replanned.includes(one));
+    const ended = answers.filter((one) => one.planIsObsolete || replanned.includes(one));
     await plans.supersede(
       tx,
       ended.flatMap(({ input }) => (input.plan === null ? [] : [{ id: input.plan.id, hostId: input.hostId }])),
@@ -129,15 +129,11 @@ export class Evaluator {
       })),
       now,
     );
-    for (const { input, evaluation, presence, workIsObsolete } of answers) {
+    for (const { input, evaluation, presence, visitIsObsolete: obsolete } of answers) {
       const { state, evidence, visit: wanted } = evaluation;
       const { hostId, visit: open, kit } = input;
       if (open === null && wanted === null) continue;
-      await visits.reconcile(
-        tx,
-        { hostId, open, wanted, kit, obsolete: workIsObsolete, state, presence, evidence },
-        now,
-      );
+      await visits.reconcile(tx, { hostId, open, wanted, kit, obsolete, state, presence, evidence }, now);
     }
     await rollouts.note(
       tx,
@@ -163,9 +159,9 @@ function changesState({ input, evaluation }: Answer): boolean {
 }
 
 /** The same steps under way already are not planned again. */
-function wantsNewPlan({ input: { plan }, evaluation: { steps }, workIsObsolete }: Answer): boolean {
+function wantsNewPlan({ input: { plan }, evaluation: { steps }, planIsObsolete }: Answer): boolean {
   if (steps === null || steps.length === 0) return false;
-  if (plan === null || workIsObsolete) return true;
+  if (plan === null || planIsObsolete) return true;
   return JSON.stringify(plan.steps.slice(plan.nextStep)) !== JSON.stringify(steps);
 }
 
