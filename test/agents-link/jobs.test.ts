@@ -82,7 +82,10 @@ describe('a plan', () => {
     const mac = await readyMac();
     const { planId } = await openPlan(controller, mac, [{ kind: 'collect_facts' }, { kind: 'collect_facts' }]);
     const job = await leased(mac);
+    const { hostState } = controller.database.prisma;
+    await hostState.update({ where: { hostId: mac.hostId }, data: { dueAt: null, presence: 'online' } });
     expect(await mac.finish({ ...job, ...failed('KDK_SHA256_MISMATCH') })).toMatchObject({ accepted: true });
+    expect((await hostState.findUniqueOrThrow({ where: { hostId: mac.hostId } })).dueAt).not.toBeNull();
     expect(await planRow(planId)).toMatchObject({ state: 'failed' });
     const jobs = await jobsOf(planId);
     expect(jobs).toHaveLength(1);

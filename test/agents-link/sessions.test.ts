@@ -229,9 +229,11 @@ describe('nudges', () => {
       await mac.openSession();
       const { seen, ended, stream } = listen(mac);
       await openPlan(silent, mac, [{ kind: 'collect_facts' }]);
-      silent.bus.publish({ kind: 'work', hostId: mac.hostId });
       expect((await mac.checkIn(null)).workAvailable).toBe(true);
-      await sleep(200);
+      for (let n = 0; n < 10; n++) {
+        silent.bus.publish({ kind: 'work', hostId: mac.hostId });
+        await sleep(50);
+      }
       expect([seen, ended.code]).toEqual([[], null]);
       stream.cancel();
     } finally {
