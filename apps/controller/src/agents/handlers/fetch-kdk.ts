@@ -39,7 +39,8 @@ export class FetchKdkHandler {
     try {
       await sendFile(call, file, offset, leaving.signal);
     } catch (error) {
-      if (error !== LEFT) throw error;
+      // The stream may be gone before the news of it arrives here.
+      if (error !== LEFT && !call.cancelled && !call.destroyed) throw error;
     } finally {
       this.running -= 1;
       remove();
