@@ -16,3 +16,10 @@ if (committed !== fresh) {
   process.exit(1);
 }
 execFileSync(process.execPath, [join(root, 'scripts/generate-docs.mjs'), '--check'], { stdio: 'inherit' });
+const { countProvenance, provenanceRows } = await import(join(root, 'packages/mac-sim/dist/index.js'));
+const { captured, documented, invented } = countProvenance(provenanceRows());
+const line = `${captured} captured, ${documented} documented, ${invented} invented`;
+if (!readFileSync(join(root, 'README.md'), 'utf8').includes(`<!-- provenance -->\n${line}\n`)) {
+  console.error(`README.md must say, between the provenance marks: ${line}`);
+  process.exit(1);
+}
