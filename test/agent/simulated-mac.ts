@@ -154,6 +154,17 @@ export class SimulatedMac {
     }
   }
 
+  /** What the agent's journal holds now; a file that is being replaced counts as none. */
+  journal(): readonly { readonly job: { readonly kind: string }; readonly phase: string }[] {
+    return this.list('/var/db/headroom/journal').flatMap((name) => {
+      try {
+        return name.startsWith('.') ? [] : [JSON.parse(this.read(`/var/db/headroom/journal/${name}`))];
+      } catch {
+        return [];
+      }
+    });
+  }
+
   read(macPath: string): string {
     return readFileSync(join(this.sysroot, macPath), 'utf8');
   }

@@ -1,0 +1,181 @@
+/** The real agent against the agents' side of a real controller: enrolment, sessions, leases, and a plan to its end. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startController, type TestController } from '../agents-link/support/controller.ts';
+import { dial, type Mac, newToken } from '../agents-link/support/mac.ts';
+import { openPlan } from '../agents-link/support/plans.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { type CommandResult, command, SimulatedMac } from './simulated-mac.ts';
+
+const LAUNCHER = fileURLToPath(new URL('../../bin/headroom-agent.mjs', import.meta.url));
+
+let controller: TestController;
+let mac: SimulatedMac;
+beforeAll(async () => {
+  controller = await startController({ checkInMs: 300, leaseTtlMs: 3000 });
+  mac = await new SimulatedMac().start();
+});
+afterAll(async () => {
+  mac?.remove();
+  await controller?.stop();
+});
+
+class RunningAgent {
+  log = '';
+  readonly ended: Promise<{ code: number | null; signal: string | null }>;
+  private readonly child: ChildProcess;
+
+  constructor(...options: readonly string[]) {
+    const args = [LAUNCHER, 'run', '--sysroot', mac.sysroot, ...options];
+    this.child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'pipe'] });
+    this.child.stderr?.on('data', (chunk: Buffer) => {
+      this.log += chunk.toString('utf8');
+    });
+    this.ended = new Promise((resolve) => this.child.once('exit', (code, signal) => resolve({ code, signal })));
+  }
+
+  kill(signal: NodeJS.Signals): Promise<{ code: number | null; signal: string | null }> {
+    this.child.kill(signal);
+    return this.ended;
+  }
+
+  closeStdin(): Promise<{ code: number | null; signal: string | null }> {
+    this.child.stdin?.end();
+    return this.ended;
+  }
+
+  says(text: string, times = 1): Promise<void> {
+    return waitFor(() => this.log.split(text).length > times);
+  }
+}
+
+async function enroll(token: string): Promise<CommandResult> {
+  const file = join(mac.folder, 'token');
+  writeFileSync(file, `${token}\n`, { mode: 0o600 });
+  const url = `https://localhost:${controller.enrolPort}`;
+  return command('headroom-agent', ['enroll', '--sysroot', mac.sysroot, '--url', url, '--token-file', file]);
+}
+
+describe('enrolment', () => {
+  it('says no secret to a controller with another CA', async () => {
+    const [id, secret] = (await newToken(controller)).split('.');
+    const { code, stderr } = await enroll(`${id}.${secret}.${'0'.repeat(64)}`);
+    expect(stderr).toMatch(/ENROL_OTHER_CONTROLLER: .* expected sha256 0{64}, seen [0-9a-f]{64}/);
+    expect(stderr).not.toContain(secret);
+    expect(code).toBe(1);
+    expect(mac.list('/var/db/headroom')).not.toContain('identity.json');
+  });
+
+  it('names an unknown token, and what to do', async () => {
+    const fingerprint = (await newToken(controller)).split('.')[2] ?? '';
+    const { stderr } = await enroll(`018f0000-0000-7000-8000-000000000000.${'A'.repeat(43)}.${fingerprint}`);
+    expect(stderr).toMatch(/TOKEN_INVALID[\s\S]*Next: Make a new token/);
+  });
+
+  it('keeps identity and key, and is harmless when run again', async () => {
+    const token = await newToken(controller);
+    expect(await enroll(token)).toMatchObject({ code: 0, stderr: '' });
+    const before = mac.read('/var/db/headroom/identity.json');
+    const again = await enroll(token);
+    expect(again.stdout).toMatch(/is enrolled already/);
+    expect(mac.read('/var/db/headroom/identity.json')).toBe(before);
+  });
+});
+
+describe('the running agent', { timeout: 60_000 }, () => {
+  const agents: RunningAgent[] = [];
+  const start = (...options: readonly string[]): RunningAgent => {
+    const agent = new RunningAgent(...options);
+    agents.push(agent);
+    return agent;
+  };
+  afterEach(async () => {
+    await Promise.all(agents.splice(0).map((agent) => agent.kill('SIGKILL')));
+  });
+  const identity = () => JSON.parse(mac.read('/var/db/headroom/identity.json')) as { hostId: string; fleetId: string };
+
+  it('reports facts, and ends within two seconds of SIGTERM', async () => {
+    const agent = start();
+    const { hostId } = identity();
+    const report = () => controller.database.prisma.hostReport.findUniqueOrThrow({ where: { hostId } });
+    await waitFor(async () => (await report()).facts !== null);
+    expect((await report()).facts).toMatchObject({ hardware: { uuid: mac.hostUuid }, os: { build: '23F79' } });
+    const before = Date.now();
+    expect(await agent.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(Date.now() - before).toBeLessThan(2000);
+  });
+
+  it('ends when its parent is gone', async () => {
+    const agent = start('--exit-with-parent');
+    await agent.says('is open');
+    expect(await agent.closeStdin()).toEqual({ code: 0, signal: null });
+  });
+
+  it('opens one more session when fenced, then names the clone', async () => {
+    const agent = start();
+    await agent.says('is open');
+    const key = mac.read('/var/db/headroom/key.pem');
+    const certificate = mac.read('/var/db/headroom/cert.pem');
+    const twin = dial(controller, { key, certificate });
+    const fence = () =>
+      new Promise<void>((resolve, reject) =>
+        twin.openSession(
+          {
+            agentVersion: '0.1.0',
+            capabilities: [],
+            hostUuid: mac.hostUuid,
+            bootSessionId: '00000000-0000-4000-8000-000000000000',
+            bootOrdinal: 1,
+            highestGeneration: 0n,
+          },
+          (error) => (error === null ? resolve() : reject(error)),
+        ),
+      );
+    await fence();
+    await agent.says('opening one more');
+    await agent.says('is open', 2);
+    await fence();
+    await agent.says('SESSION_FENCED: Another Mac seems to use the identity');
+    twin.close();
+    await agent.kill('SIGTERM');
+  });
+
+  it('goes on with a plan after a kill in each step, and finishes each job once', async () => {
+    const { hostId } = identity();
+    controller.kdkFiles.files.set(mac.kdk.sha256, { path: mac.kdkFile, sizeBytes: mac.kdk.sizeBytes });
+    const [installKdk, buildKc] = mac.raiseSteps();
+    if (installKdk === undefined || buildKc === undefined) throw new Error('no steps');
+    const host = { hostId, hostUuid: mac.hostUuid } as Mac;
+    const { planId } = await openPlan(controller, host, [installKdk, buildKc, { kind: 'collect_facts' }]);
+    const jobs = () => controller.database.prisma.job.findMany({ where: { planId }, orderBy: { stepIndex: 'asc' } });
+    for (const phase of ['install_kdk', 'build_kc']) {
+      const agent = start();
+      await waitFor(() => mac.journal().some(({ job, phase: at }) => job.kind === phase && at === 'acting'));
+      await agent.kill('SIGKILL');
+    }
+    start();
+    await waitFor(async () => (await jobs()).filter(({ state }) => state === 'succeeded').length === 3, 40_000);
+    expect((await jobs()).map(({ kind, state }) => [kind, state])).toEqual([
+      ['install_kdk', 'succeeded'],
+      ['build_kc', 'succeeded'],
+      ['collect_facts', 'succeeded'],
+    ]);
+    expect(mac.list('/var/db/headroom/kc')).toEqual(['23F79-T6020.kc', '23F79-T6020.kc.json']);
+    await waitFor(() => mac.journal().length === 0);
+  });
+
+  it('refuses a lowering step without a grant, whatever the database says', async () => {
+    const { hostId } = identity();
+    const [, , placeKit] = mac.raiseSteps();
+    if (placeKit === undefined) throw new Error('no step');
+    const { jobId } = await openPlan(controller, { hostId, hostUuid: mac.hostUuid } as Mac, [placeKit], 2);
+    start();
+    const job = () => controller.database.prisma.job.findUniqueOrThrow({ where: { id: jobId } });
+    await waitFor(async () => (await job()).errorCode !== null);
+    expect(await job()).toMatchObject({ state: 'refused', errorCode: 'GRANT_MISSING' });
+    expect(mac.list('/Library/Headroom')).toEqual([]);
+  });
+});
