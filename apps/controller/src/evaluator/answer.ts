@@ -11,7 +11,7 @@ import {
 import { uuidv7 } from '../common/ids.ts';
 import { coverOf } from '../exceptions/grant-check.ts';
 import type { GrantSigner } from '../exceptions/grant-signer.ts';
-import type { HostInput, PlanRow, Remembered, StoredFinding } from './host-batch.ts';
+import type { HostInput, PlanRow, Remembered, StoredFinding } from './host-input.ts';
 import { type PresenceView, presenceOf } from './presence.ts';
 
 /** Never look again sooner than this: a rule that asks for the past must not spin. */

@@ -9,7 +9,8 @@ import type { RolloutEngine } from '../rollouts/rollout-engine.ts';
 import type { VisitWriter } from '../visits/visit-writer.ts';
 import { type Answer, type AnswerContext, answer } from './answer.ts';
 import { CLAIM_DUE, MARK_RETURNED, POSTPONE, STORE_STATES } from './evaluator-sql.ts';
-import { type HostInput, loadBatch, loadKdks } from './host-batch.ts';
+import { loadBatch, loadKdks } from './host-batch.ts';
+import type { HostInput } from './host-input.ts';
 
 const log = logger('evaluator');
 const BATCH = 200;

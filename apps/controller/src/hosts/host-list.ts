@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { decodeCursor, isoDate, pageQuery, toPage } from '../api/paging.ts';
 import type { Database } from '../db/database.ts';
 import type { Prisma } from '../db/generated/client.ts';
-import type { StoredFinding } from '../evaluator/host-batch.ts';
+import type { StoredFinding } from '../evaluator/host-input.ts';
 import { labelText } from '../policies/selector.ts';
 
 export const hostListQuery = z.object({

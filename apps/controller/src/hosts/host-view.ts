@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { isoDate } from '../api/paging.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
-import { readPlan, type StoredFinding } from '../evaluator/host-batch.ts';
+import { readPlan, type StoredFinding } from '../evaluator/host-input.ts';
 import { showVisit, visitView } from '../visits/visit-view.ts';
 import { HOST_ROW_INCLUDE, hostRow, showHostRow } from './host-list.ts';
 

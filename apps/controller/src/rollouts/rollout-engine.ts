@@ -1,20 +1,10 @@
-import { QUOTA_STOCK } from '@headroom/core';
-import { writeAudits, writeHostEvents } from '../audit/write-many.ts';
+import { writeAudits } from '../audit/write-many.ts';
 import type { ControllerBus } from '../bus/bus.ts';
 import { uuidv7 } from '../common/ids.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
-import { markDue } from '../db/host-events.ts';
-import { hostUuidsOf } from '../exceptions/grant-check.ts';
-import {
-  FINISH_ENDED,
-  FLIP_INTENTS,
-  LOCK_STATES,
-  LOCK_TARGETS,
-  NOTE_TARGETS,
-  PENDING_TARGETS,
-  SUPERSEDE_OLDER,
-} from './rollout-sql.ts';
+import { flipIntents } from './intent-flip.ts';
+import { FINISH_ENDED, LOCK_STATES, LOCK_TARGETS, NOTE_TARGETS, PENDING_TARGETS } from './rollout-sql.ts';
 import { type TargetView, verdict } from './verdict.ts';
 
 export interface NewRollout {
@@ -113,97 +103,11 @@ export class RolloutEngine {
       const ids = wanted.map(({ hostId }) => hostId);
       await tx.$queryRawUnsafe(LOCK_STATES, ids);
       const pending = await tx.$queryRawUnsafe<HostRow[]>(LOCK_TARGETS, rolloutId, ids);
-      return this.flip(
-        tx,
-        rolloutId,
-        revisionId,
-        pending.map(({ hostId }) => hostId),
-        now,
-      );
+      const { siteId } = this.database;
+      const hostIds = pending.map(({ hostId }) => hostId);
+      return flipIntents(tx, { siteId, rolloutId, revisionId, hostIds, now });
     });
     for (const hostId of flipped ?? []) this.bus.publish({ kind: 'due', hostId });
     return flipped !== null;
   }
-
-  private async flip(tx: Tx, rolloutId: string, revisionId: string, hostIds: readonly string[], now: Date) {
-    const { siteId } = this.database;
-    const revision = await tx.policyRevision.findUniqueOrThrow({ where: { id: revisionId } });
-    const grants = revision.quota === QUOTA_STOCK ? null : await grantsOf(tx, revisionId, hostIds, now);
-    const covered = hostIds.filter((hostId) => grants === null || grants.has(hostId));
-    const uncovered = hostIds.filter((hostId) => !covered.includes(hostId));
-    await tx.rolloutTarget.updateMany({
-      where: { rolloutId, hostId: { in: uncovered } },
-      data: { state: 'failed', reason: 'No valid grant names this Mac: approve an exception that does.', endedAt: now },
-    });
-    if (covered.length === 0) return [];
-    const before = await tx.intent.findMany({ where: { hostId: { in: covered } } });
-    const flips = covered.map((host_id) => ({ host_id, grant_id: grants?.get(host_id) ?? null }));
-    const after = await tx.$queryRawUnsafe<{ hostId: string; number: number }[]>(
-      FLIP_INTENTS,
-      JSON.stringify(flips),
-      siteId,
-      revisionId,
-      revision.quota,
-      revision.extraArgs,
-      rolloutId,
-      now,
-    );
-    await tx.$executeRawUnsafe(
-      SUPERSEDE_OLDER,
-      covered,
-      rolloutId,
-      `The newer rollout ${rolloutId} set what is wanted of this Mac.`,
-      now,
-    );
-    await tx.rolloutTarget.updateMany({
-      where: { rolloutId, hostId: { in: covered } },
-      data: { state: 'opened', openedAt: now },
-    });
-    await markDue(tx, covered, now);
-    const was = new Map(before.map((intent) => [intent.hostId, intent]));
-    await writeAudits(
-      tx,
-      after.map(({ hostId, number }) => ({
-        actor: `rollout:${rolloutId}`,
-        action: 'intent.set',
-        entity: 'intent',
-        entityId: hostId,
-        before: { number: was.get(hostId)?.number ?? 0, quota: was.get(hostId)?.quota ?? QUOTA_STOCK },
-        after: { number, quota: revision.quota, revisionId },
-        at: now,
-        siteId,
-      })),
-    );
-    await writeHostEvents(
-      tx,
-      after.map(({ hostId, number }) => ({
-        siteId,
-        hostId,
-        at: now,
-        kind: 'intent',
-        detail: { number, quota: revision.quota, rolloutId },
-      })),
-    );
-    return covered;
-  }
-}
-
-/** Newest valid grant of this revision for each host that one names. */
-async function grantsOf(tx: Tx, revisionId: string, hostIds: readonly string[], now: Date) {
-  const exceptions = await tx.riskException.findMany({ where: { policyRevisionId: revisionId }, select: { id: true } });
-  const grants = await tx.grant.findMany({
-    where: { exceptionId: { in: exceptions.map(({ id }) => id) }, revokedAt: null, expiresAt: { gt: now } },
-    orderBy: { id: 'asc' },
-  });
-  const named = grants.map(({ id, payload }) => ({ id, hostUuids: hostUuidsOf(payload) }));
-  const hosts = await tx.host.findMany({
-    where: { id: { in: [...hostIds] } },
-    select: { id: true, hardwareUuid: true },
-  });
-  const found = new Map<string, string>();
-  for (const host of hosts) {
-    const grant = named.findLast(({ hostUuids }) => hostUuids.has(host.hardwareUuid));
-    if (grant !== undefined) found.set(host.id, grant.id);
-  }
-  return found;
 }

@@ -4,7 +4,7 @@ import { uuidv7 } from '../common/ids.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
 import { writeHostEvent } from '../db/host-events.ts';
-import type { PlacedKit, VisitRow } from '../evaluator/host-batch.ts';
+import type { PlacedKit, VisitRow } from '../evaluator/host-input.ts';
 
 export interface VisitNeed {
   readonly hostId: string;

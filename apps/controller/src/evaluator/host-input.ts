@@ -1,0 +1,82 @@
+/** What evaluation needs to know of one host: the shape of the truth in Postgres, without its tables. */
+import type { Facts, Finding, HostState, KcResult, Plan, PlanStep } from '@headroom/core';
+import type { GrantRow } from '../exceptions/grant-check.ts';
+
+export type StoredFinding = Finding & { readonly since: string };
+
+/** What a placed kit holds; its visit's code is made from exactly this. */
+export interface PlacedKit {
+  readonly visitId: string;
+  readonly quota: number;
+  readonly bootArgs: string;
+  readonly kcSha256: string;
+  readonly kcMd5: string;
+  readonly expiresAt: string;
+}
+
+/** What is kept in `host_state.record` because no other row says it. */
+export interface Remembered {
+  readonly everRaised: boolean;
+  readonly intentQuota: number;
+}
+
+export interface PlanRow {
+  readonly id: string;
+  readonly generation: bigint;
+  readonly intentNumber: number;
+  readonly state: string;
+  readonly steps: readonly PlanStep[];
+  /** Index of the first step that has not succeeded. */
+  readonly nextStep: number;
+}
+
+export interface FailedStep {
+  readonly kind: string;
+  readonly code: string;
+  readonly detail: string;
+  readonly at: Date;
+  readonly failuresInRow: number;
+}
+
+export interface VisitRow {
+  readonly id: string;
+  readonly kind: 'raise' | 'restart';
+  readonly state: string;
+  readonly quota: number | null;
+  readonly bootArgs: string | null;
+  readonly kcMd5: string | null;
+  readonly expiresAt: Date | null;
+  readonly openedAt: Date | null;
+}
+
+export interface HostInput {
+  readonly hostId: string;
+  readonly hardwareUuid: string;
+  readonly simulated: boolean;
+  readonly facts: Facts | null;
+  readonly lastSeenAt: Date | null;
+  readonly bootFirstSeenAt: Date | null;
+  readonly generation: bigint;
+  readonly before: {
+    readonly state: HostState;
+    readonly findings: readonly StoredFinding[];
+    readonly remembered: Partial<Remembered>;
+  };
+  readonly intent: {
+    readonly number: number;
+    readonly quota: number;
+    readonly extraArgs: readonly string[];
+    readonly rolloutId: string | null;
+    readonly grant: GrantRow | null;
+  };
+  readonly kcs: readonly KcResult[];
+  readonly kit: PlacedKit | null;
+  readonly plan: PlanRow | null;
+  readonly failure: FailedStep | null;
+  readonly visit: VisitRow | null;
+  readonly visitOpenedAt: Date | null;
+}
+
+export function readPlan(bytes: Uint8Array): Plan {
+  return JSON.parse(Buffer.from(bytes).toString('utf8')) as Plan;
+}
