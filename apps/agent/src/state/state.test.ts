@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type FakeMac, fakeMac } from '../testing/fake-mac.ts';
+import { AGENT_VERSION } from '../version.ts';
+import { noteBoot, noteGeneration, readBootState } from './boot-state.ts';
+import { takeLock } from './lock.ts';
+import { openStatusFile, readStatus } from './status-file.ts';
+
+let mac: FakeMac;
+beforeEach(() => {
+  mac = fakeMac();
+});
+afterEach(() => mac.remove());
+
+describe('boot state', () => {
+  it('counts distinct boot sessions and never forgets a generation', async () => {
+    expect((await noteBoot(mac, 'A')).bootOrdinal).toBe(1);
+    expect((await noteBoot(mac, 'A')).bootOrdinal).toBe(1);
+    await noteGeneration(mac, 9);
+    await noteGeneration(mac, 4);
+    expect(await noteBoot(mac, 'B')).toEqual({ bootSessionId: 'B', bootOrdinal: 2, highestGeneration: 9 });
+  });
+
+  it('does not start anew from a damaged file, and keeps its folder private', async () => {
+    await noteBoot(mac, 'A');
+    expect(statSync(mac.path('/var/db/headroom')).mode & 0o777).toBe(0o700);
+    mac.file('/var/db/headroom/state.json', '{"bootOrdinal":-1}');
+    await expect(readBootState(mac)).rejects.toThrow(/damaged/);
+  });
+});
+
+describe('lock', () => {
+  it('has one holder, and can be taken again after it', async () => {
+    const release = await takeLock(mac);
+    await expect(takeLock(mac)).rejects.toThrow(/Another agent \(process [0-9]+\) works on/);
+    await release();
+    await (await takeLock(mac))();
+  });
+
+  it('is taken over from a process that ended, also when its id is in use again', async () => {
+    const child = spawn(process.execPath, ['--version']);
+    await new Promise((resolve) => child.once('close', resolve));
+    mac.file('/var/db/headroom/agent.lock', `${child.pid} some-boot 123`);
+    await (await takeLock(mac))();
+    writeFileSync(mac.path('/var/db/headroom/agent.lock'), `${process.pid} another-boot 1`);
+    await (await takeLock(mac))();
+  });
+});
+
+describe('status file', () => {
+  it('holds the newest of each field', async () => {
+    const file = openStatusFile(mac, (error) => {
+      throw error;
+    });
+    void file.update({ hostId: 'h' });
+    await file.update({ lastContactAt: 'now' });
+    expect(await readStatus(mac)).toMatchObject({ hostId: 'h', lastContactAt: 'now', agentVersion: AGENT_VERSION });
+  });
+});
+
+describe('version', () => {
+  it('is that of the package', () => {
+    const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+    expect((JSON.parse(text) as { version: string }).version).toBe(AGENT_VERSION);
+  });
+});
