@@ -13,6 +13,7 @@ const OPTIONS = {
   'token-file': { type: 'string' },
   'check-in-ms': { type: 'string' },
   'exit-with-parent': { type: 'boolean', default: false },
+  'log-file': { type: 'string' },
   plan: { type: 'string' },
   kdk: { type: 'string' },
   'grant-key': { type: 'string' },
@@ -22,7 +23,7 @@ const OPTIONS = {
 
 /** Options beyond --sysroot that each command takes. */
 const TAKES: Readonly<Record<Command, readonly string[]>> = {
-  run: ['check-in-ms', 'exit-with-parent'],
+  run: ['check-in-ms', 'exit-with-parent', 'log-file'],
   facts: ['json'],
   enroll: ['url', 'token', 'token-file'],
   status: ['json'],

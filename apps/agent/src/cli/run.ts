@@ -5,7 +5,8 @@ import { type Controller, connectController } from '../link/client.ts';
 import { newFactsSender } from '../link/facts-sender.ts';
 import { kdkImageFrom } from '../link/kdk-image.ts';
 import { runLink } from '../link/run-link.ts';
-import { logToStderr } from '../log.ts';
+import { type Log, logToStderr } from '../log.ts';
+import { openLogFile } from '../log-file.ts';
 import { type Mac, openMac } from '../mac.ts';
 import { readFactsCounting } from '../read-facts.ts';
 import { openJournal } from '../runner/journal.ts';
@@ -26,11 +27,12 @@ export async function run(options: Options): Promise<number> {
     process.stderr.write(`${mac.sysroot} is not enrolled. Next: headroom-agent enroll --url URL --token-file FILE\n`);
     return 1;
   }
-  const signal = lifetime({ exitWithParent: options['exit-with-parent'], log: logToStderr });
+  const log = options['log-file'] === undefined ? logToStderr : openLogFile(options['log-file']);
+  const signal = lifetime({ exitWithParent: options['exit-with-parent'], log });
   const release = await takeLock(mac);
   const controller = connectController(credentials);
   try {
-    await serve({ mac, credentials, controller, signal, checkInMs });
+    await serve({ mac, credentials, controller, signal, checkInMs, log });
   } finally {
     controller.close();
     await release();
@@ -44,11 +46,12 @@ interface ServeInput {
   readonly controller: Controller;
   readonly signal: AbortSignal;
   readonly checkInMs: number | null;
+  readonly log: Log;
 }
 
-async function serve({ mac, credentials, controller, signal, checkInMs }: ServeInput): Promise<void> {
+async function serve({ mac, credentials, controller, signal, checkInMs, log }: ServeInput): Promise<void> {
   const { identity } = credentials;
-  const status = openStatusFile(mac, (error) => logToStderr(`status file: ${String(error)}`));
+  const status = openStatusFile(mac, (error) => log(`status file: ${String(error)}`));
   await status.update({ hostId: identity.hostId, fleetId: identity.fleetId, controller: identity.agentUrl });
   const runner: RunnerPorts = {
     mac,
@@ -59,8 +62,8 @@ async function serve({ mac, credentials, controller, signal, checkInMs }: ServeI
     openKdkImage: kdkImageFrom(controller),
     kitSource: kitSource(),
     now: () => new Date(),
-    log: logToStderr,
+    log,
   };
-  logToStderr(`agent ${AGENT_VERSION}, host ${identity.hostId}, controller ${identity.agentUrl}`);
+  log(`agent ${AGENT_VERSION}, host ${identity.hostId}, controller ${identity.agentUrl}`);
   await runLink({ runner, controller, sender: newFactsSender(), status, signal, checkInMs });
 }

@@ -2,7 +2,8 @@
 export const USAGE = `headroom-agent: keeps the macOS guest quota of this Mac as the fleet's controller wants it.
 
   headroom-agent enroll --url URL --token-file FILE   join a fleet (FILE "-" is stdin; or HEADROOM_TOKEN in the environment)
-  headroom-agent run [--check-in-ms N] [--exit-with-parent]   check in, work, wait; until SIGTERM
+  headroom-agent run [--check-in-ms N] [--exit-with-parent] [--log-file PATH]
+                                      check in, work, wait; until SIGTERM
   headroom-agent status [--json]      what the running agent says about itself
   headroom-agent doctor [--json]      what is in the way of this agent, with the next step
   headroom-agent facts --json         read this Mac once and print it
