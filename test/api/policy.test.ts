@@ -128,12 +128,16 @@ describe('later', () => {
 });
 
 describe('a fleet larger than a chunk', () => {
-  it('flips every intent once, in chunks', async () => {
+  it('flips every intent once, in chunks, and signs grants of a few KB', async () => {
     for (let index = 0; index < 230; index += 1) await addMac(test, { labels: ['many'] });
     const body = { name: 'many', quota: 4, selector: { labels: ['many'] }, exception: EXCEPTION, apply: true };
     const reply = await test.call('POST', '/api/v1/policies', { body });
     expect(reply.body).toMatchObject({ hosts: 230 });
     const flipped = await test.database.prisma.intent.count({ where: { quota: 4, number: 2 } });
     expect(flipped).toBe(230);
+    const [exception] = itemsOf((await test.call('GET', '/api/v1/exceptions?limit=1')).body);
+    const grants = exception?.['grants'] as unknown as readonly { hostUuids: readonly string[] }[];
+    expect(grants.map(({ hostUuids }) => hostUuids.length)).toEqual([100, 100, 30]);
+    expect(new Set(grants.flatMap(({ hostUuids }) => hostUuids)).size).toBe(230);
   });
 });

@@ -7,10 +7,10 @@ import {
   type OpenWork,
   QUOTA_STOCK,
   retryAfterFailure,
+  type VerifySignature,
 } from '@headroom/core';
 import { uuidv7 } from '../common/ids.ts';
 import { coverOf } from '../exceptions/grant-check.ts';
-import type { GrantSigner } from '../exceptions/grant-signer.ts';
 import type { HostInput, PlanRow, Remembered, StoredFinding } from './host-input.ts';
 import { type PresenceView, presenceOf } from './presence.ts';
 
@@ -20,7 +20,8 @@ const REVIEW_MS_MIN = 1_000;
 export interface AnswerContext {
   readonly fleetId: string;
   readonly checkInMs: number;
-  readonly key: GrantSigner;
+  /** Is this signature by our grant key? */
+  readonly verifies: VerifySignature;
   readonly kdks: readonly KdkSource[];
   readonly now: Date;
 }
@@ -39,7 +40,7 @@ export interface Answer {
 }
 
 /** Asks `evaluate` about one host. Pure but for the id of a possible new visit. */
-export function answer(input: HostInput, { fleetId, checkInMs, key, kdks, now }: AnswerContext): Answer {
+export function answer(input: HostInput, { fleetId, checkInMs, verifies, kdks, now }: AnswerContext): Answer {
   const { intent, visit, plan } = input;
   const { presence, changesAt } = presenceOf({
     lastSeenAt: input.lastSeenAt,
@@ -52,7 +53,7 @@ export function answer(input: HostInput, { fleetId, checkInMs, key, kdks, now }:
   const grant =
     quota === QUOTA_STOCK
       ? { covers: false, expiresAt: null, reason: null }
-      : coverOf(intent.grant, { fleetId, hostUuid, simulated, quota, extraArgs, now }, key);
+      : coverOf(intent.grant, { fleetId, hostUuid, simulated, quota, extraArgs, now }, verifies);
   const lacksConsent = quota !== QUOTA_STOCK && !grant.covers;
   const planIsObsolete = plan !== null && (plan.intentNumber !== number || (lacksConsent && isLowering(plan)));
   const visitIsObsolete = visit !== null && (lacksConsent || (visit.quota !== null && visit.quota !== quota));

@@ -3,6 +3,7 @@ import { writeAudits, writeHostEvents } from '../audit/write-many.ts';
 import type { ControllerBus, Wake } from '../bus/bus.ts';
 import { logger } from '../common/log.ts';
 import type { Database, Tx } from '../db/database.ts';
+import { verifierOf } from '../exceptions/grant-check.ts';
 import type { GrantSigner } from '../exceptions/grant-signer.ts';
 import type { PlanWriter } from '../plans/plan-writer.ts';
 import type { RolloutEngine } from '../rollouts/rollout-engine.ts';
@@ -55,7 +56,7 @@ export class Evaluator {
     const { database, key, checkInMs } = this.deps;
     const inputs = await loadBatch(tx, ids);
     const kdks = await loadKdks(tx);
-    const context = { fleetId: database.fleetId, checkInMs, key, kdks, now };
+    const context = { fleetId: database.fleetId, checkInMs, verifies: verifierOf(key), kdks, now };
     const answers: Answer[] = [];
     for (const [index, input] of inputs.entries()) {
       if (index % HOSTS_PER_TURN === HOSTS_PER_TURN - 1) await new Promise((resolve) => setImmediate(resolve));

@@ -17,6 +17,8 @@ export const EXPIRY_DAYS_MAX = 365;
 const DAY_MS = 86_400_000;
 /** So that a Mac whose clock is a little behind accepts a grant at once. */
 const CLOCK_SKEW_MS = 5 * 60_000;
+/** A plan carries its whole grant: an exception for many Macs is signed in parts, so that each stays a few KB. */
+const HOSTS_PER_GRANT = 100;
 
 export const exceptionInput = z.strictObject({
   purpose: z.string().trim().min(3).max(500).describe('What the additional guests are for.'),
@@ -68,7 +70,7 @@ export class Exceptions {
       throw new Problem('BOOT_ARGS_FORBIDDEN', `No exception can allow: ${words.join(' ')}.`, { words });
   }
 
-  /** Writes exception and grant in the caller's transaction; returns the exception's id. */
+  /** Writes exception and grants in the caller's transaction; returns the exception's id. */
   async approve(tx: Tx, { input, revision, hosts, approver, now }: Approval): Promise<string> {
     this.check(input);
     const { siteId } = this.database;
@@ -85,25 +87,32 @@ export class Exceptions {
       approver,
     };
     await tx.riskException.create({ data: { id, ...common, ...exception } });
-    const grantId = uuidv7(now.getTime());
-    const payload = encodeGrant({
-      schemaVersion: 1,
-      grantId,
-      fleetId: this.database.fleetId,
-      hostUuids: hosts.map(({ hardwareUuid }) => hardwareUuid),
-      quotaMax: revision.quota,
-      extraArgs: [...new Set([...revision.extraArgs, ...input.keepArgs])],
-      notBefore: new Date(now.getTime() - CLOCK_SKEW_MS).toISOString(),
-      expiresAt: expiresAt.toISOString(),
-      shownTextSha256: LICENCE_TEXT_SHA256,
-      approver,
-      purpose: input.purpose,
-      simulation: this.simulation,
+    const grants = inChunks(hosts, HOSTS_PER_GRANT).map((some) => {
+      const grantId = uuidv7(now.getTime());
+      const payload = encodeGrant({
+        schemaVersion: 1,
+        grantId,
+        fleetId: this.database.fleetId,
+        hostUuids: some.map(({ hardwareUuid }) => hardwareUuid),
+        quotaMax: revision.quota,
+        extraArgs: [...new Set([...revision.extraArgs, ...input.keepArgs])],
+        notBefore: new Date(now.getTime() - CLOCK_SKEW_MS).toISOString(),
+        expiresAt: expiresAt.toISOString(),
+        shownTextSha256: LICENCE_TEXT_SHA256,
+        approver,
+        purpose: input.purpose,
+        simulation: this.simulation,
+      });
+      return {
+        ...common,
+        id: grantId,
+        exceptionId: id,
+        payload,
+        signature: this.key.sign(payload),
+        keyId: this.key.keyId,
+      };
     });
-    const signature = this.key.sign(payload);
-    await tx.grant.create({
-      data: { id: grantId, ...common, exceptionId: id, payload, signature, keyId: this.key.keyId },
-    });
+    await tx.grant.createMany({ data: grants });
     await writeAudit(tx, {
       actor: approver,
       action: 'exception.approve',
@@ -112,8 +121,8 @@ export class Exceptions {
       after: toJson({
         ...exception,
         expiresAt,
-        grantId,
         quotaMax: revision.quota,
+        grants: grants.map((grant) => grant.id),
         hosts: hosts.map((host) => host.id),
       }),
       at: now,
@@ -159,4 +168,10 @@ export class Exceptions {
     });
     for (const hostId of hostIds) this.bus.publish({ kind: 'due', hostId });
   }
+}
+
+function inChunks<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  );
 }

@@ -1,5 +1,5 @@
 import { verify } from 'node:crypto';
-import { checkGrant, type EvaluateIntent, type SignedGrant } from '@headroom/core';
+import { checkGrant, type EvaluateIntent, type SignedGrant, type VerifySignature } from '@headroom/core';
 import type { GrantSigner } from './grant-signer.ts';
 
 export interface GrantRow {
@@ -25,26 +25,27 @@ export function signedGrant({ payload, signature, keyId }: GrantRow): SignedGran
 }
 
 /** Does this grant cover this host, quota and arguments now? The agent asks the same again, with its own pinned key. */
-export function coverOf(grant: GrantRow | null, use: CoverUse, key: GrantSigner): EvaluateIntent['grant'] {
+export function coverOf(grant: GrantRow | null, use: CoverUse, verifies: VerifySignature): EvaluateIntent['grant'] {
   if (grant === null) return { covers: false, expiresAt: null, reason: 'There is no grant for this Mac.' };
   const expiresAt = grant.expiresAt.toISOString();
   if (grant.revokedAt !== null)
     return { covers: false, expiresAt, reason: `The exception was revoked at ${grant.revokedAt.toISOString()}.` };
-  const check = checkGrant(signedGrant(grant), use, (payload, signature, keyId) =>
-    isGenuine(key, payload, signature, keyId),
-  );
+  const check = checkGrant(signedGrant(grant), use, verifies);
   if (check.ok) return { covers: true, expiresAt, reason: null, extraArgs: check.grant.extraArgs };
   return { covers: false, expiresAt, reason: `${check.code}: expected ${check.expected}, seen ${check.seen}.` };
 }
 
-function isGenuine(
-  { keyId, publicKeyPem }: GrantSigner,
-  payload: string,
-  signature: string,
-  signedBy: string,
-): boolean {
-  if (keyId !== signedBy) return false;
-  return verify(null, Buffer.from(payload, 'utf8'), publicKeyPem, Buffer.from(signature, 'base64'));
+/** Checks signatures of this key, each different one once: many hosts of a batch share a grant. */
+export function verifierOf({ keyId, publicKeyPem }: GrantSigner): VerifySignature {
+  const known = new Map<string, boolean>();
+  return (payload, signature, signedBy) => {
+    if (signedBy !== keyId) return false;
+    const asked = `${signature} ${payload}`;
+    const answer =
+      known.get(asked) ?? verify(null, Buffer.from(payload, 'utf8'), publicKeyPem, Buffer.from(signature, 'base64'));
+    known.set(asked, answer);
+    return answer;
+  };
 }
 
 /** Hardware UUIDs that a grant names, frozen at approval; none when the payload can't be read. */
