@@ -22,11 +22,6 @@ export function recoveryPath(dir: string): string {
   return FOLDERS.map((folder) => join(simPaths(dir).recovery, folder)).join(':');
 }
 
-/** Where `reboot` and `shutdown` leave their word. */
-export function endingFile(dir: string): string {
-  return join(simPaths(dir).recovery, 'ending');
-}
-
 /** `lacking`: names of tools that this release of recoveryOS does not have. */
 export function makeRecoveryRoot(
   dir: string,

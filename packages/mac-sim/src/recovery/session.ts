@@ -5,9 +5,10 @@
 import { resolve } from 'node:path';
 import { simPaths } from '../paths.ts';
 import type { SimState } from '../state.ts';
+import { endingFile } from './ending-file.ts';
 import { type PersonInput, personFor } from './person.ts';
 import { enterRecovery, leaveRecovery } from './power.ts';
-import { endingFile, makeRecoveryRoot, quoted, recoveryPath, removeRecoveryRoot } from './root.ts';
+import { makeRecoveryRoot, quoted, recoveryPath, removeRecoveryRoot } from './root.ts';
 import { PROMPT, parseShell } from './shell.ts';
 import { type SessionEnd, terminalSession } from './terminal-session.ts';
 

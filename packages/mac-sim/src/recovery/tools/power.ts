@@ -1,6 +1,6 @@
 /** `reboot` and `shutdown`: leave word for the session's keeper, who ends it, and never return by themselves. */
 import { writeFileAtomic } from '../../files.ts';
-import { endingFile } from '../root.ts';
+import { endingFile } from '../ending-file.ts';
 import { notSimulated, type Tool } from '../tool-result.ts';
 
 const WAIT_MS_MAX = 30_000;
