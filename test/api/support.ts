@@ -129,7 +129,7 @@ async function call(
       ...(body !== undefined && { 'content-type': isBytes ? 'application/octet-stream' : 'application/json' }),
       ...headers,
     },
-    ...(body !== undefined && { body: isBytes ? (body as BodyInit) : JSON.stringify(body) }),
+    ...(body !== undefined && { body: isBytes ? (body as RequestInit['body']) : JSON.stringify(body) }),
   });
   const text = await response.text();
   const isJson = /json/.test(response.headers.get('content-type') ?? '');
