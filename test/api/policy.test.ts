@@ -129,6 +129,7 @@ describe('later', () => {
 
 describe('a fleet larger than a chunk', () => {
   it('flips every intent once, in chunks, and signs grants of a few KB', async () => {
+    test.clock.advance(1000);
     for (let index = 0; index < 230; index += 1) await addMac(test, { labels: ['many'] });
     const body = { name: 'many', quota: 4, selector: { labels: ['many'] }, exception: EXCEPTION, apply: true };
     const reply = await test.call('POST', '/api/v1/policies', { body });
