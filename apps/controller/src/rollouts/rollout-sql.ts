@@ -28,10 +28,11 @@ export const FLIP_INTENTS = `
     set_at = excluded.set_at
   RETURNING host_id::text AS "hostId", number`;
 
-/** $1 hosts, $2 the newer rollout, $3 reason, $4 now. */
+/** $1 hosts, $2 the newer rollout, $3 reason, $4 now. What is opened was flipped before; what is pending only if it is older. */
 export const SUPERSEDE_OLDER = `
   UPDATE rollout_target SET state = 'superseded', reason = $3, ended_at = $4::timestamptz
-  WHERE host_id = ANY($1::uuid[]) AND rollout_id < $2::uuid AND state IN ('pending', 'opened')`;
+  WHERE host_id = ANY($1::uuid[]) AND rollout_id <> $2::uuid
+    AND (state = 'opened' OR (state = 'pending' AND rollout_id < $2::uuid))`;
 
 /** $1 JSON [{rollout_id, host_id, state, reason}], $2 now. */
 export const NOTE_TARGETS = `
