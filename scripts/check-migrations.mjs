@@ -1,5 +1,6 @@
 // Compares the database that the migrations make with the one that schema.prisma describes: columns, types, nullability,
-// defaults. Exits 1 with the differences. Checks and partial indexes stand in migrations only.
+// defaults, keys and indexes. Exits 1 with the differences. What Prisma cannot say stands in migrations only: checks, partial
+// indexes, and the partitions of a table (the table itself is compared).
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -12,13 +13,17 @@ const { EmbeddedPostgres } = await import(join(dist, 'postgres/embedded.js'));
 const { applyMigrations, diffSchemas } = await import(join(dist, 'schema-engine.js'));
 const { readMigrations } = await import(join(dist, 'open.js'));
 
+const TABLES = `SELECT oid, relname FROM pg_class
+  WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition AND relname <> '_prisma_migrations'`;
 const COLUMNS = `SELECT table_name || '.' || column_name || ' ' || udt_name || ' ' || is_nullable || ' ' || coalesce(column_default, '') AS line
-  FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> '_prisma_migrations' ORDER BY 1`;
+  FROM information_schema.columns WHERE table_schema = 'public' AND table_name IN (SELECT relname FROM (${TABLES}) t)`;
+const INDEXES = `SELECT replace(pg_get_indexdef(indexrelid), ' ON ONLY ', ' ON ') AS line FROM pg_index
+  WHERE indrelid IN (SELECT oid FROM (${TABLES}) t) AND indpred IS NULL`;
 
-async function columns(address) {
+async function linesOf(address) {
   const client = new pg.Client(address);
   await client.connect();
-  const { rows } = await client.query(COLUMNS);
+  const { rows } = await client.query(`${COLUMNS} UNION ALL ${INDEXES} ORDER BY 1`);
   await client.end();
   return new Set(rows.map(({ line }) => line));
 }
@@ -39,7 +44,7 @@ try {
   await client.connect();
   await client.query(await diffSchemas(described, null, schema));
   await client.end();
-  const [migrated, wanted] = [await columns(postgres.address), await columns(described)];
+  const [migrated, wanted] = [await linesOf(postgres.address), await linesOf(described)];
   differences = [
     ...[...wanted].filter((line) => !migrated.has(line)).map((line) => `missing in migrations: ${line}`),
     ...[...migrated].filter((line) => !wanted.has(line)).map((line) => `only in migrations: ${line}`),

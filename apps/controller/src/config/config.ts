@@ -1,10 +1,18 @@
 /** Everything a controller process can be told, parsed once. Ports 0 = any free one (told in the log and in `ready`). */
 export interface ControllerConfig {
-  /** Holds keys, KDK images, embedded Postgres. 0700. */
+  /** Holds keys, KDK images, embedded Postgres; one controller each. 0700. */
   readonly stateDir: string;
   readonly fleetName: string;
   /** Absent = embedded Postgres under stateDir. */
   readonly databaseUrl: string | null;
+  /** Several controllers share the database and meet in this Redis. Absent = this controller is alone. Holds a password. */
+  readonly redisUrl?: string | null;
+  /** CA and grant key of the fleet, shared by its controllers. Absent = `stateDir/keys`. */
+  readonly keysDir?: string | null;
+  /** KDK images, shared by the fleet's controllers. Absent = `stateDir/kdks`. */
+  readonly kdkDir?: string | null;
+  /** What Macs are told to dial. Absent = `publicHost` and the agents' port. */
+  readonly agentUrl?: string | null;
   /** Name that agents and people dial; must resolve to `listenHost`. */
   readonly publicHost: string;
   readonly listenHost: string;
@@ -17,4 +25,7 @@ export interface ControllerConfig {
   readonly simulation: boolean;
   readonly nudges: boolean;
   readonly sweepMs: number;
+  /** How long history is kept: audit rows and lines of the timelines. Whole months go. */
+  readonly auditDays: number;
+  readonly eventDays: number;
 }

@@ -5,19 +5,25 @@ import type { ControllerConfig } from './config.ts';
 
 export const USAGE = `headroom-controller serve [options]
   --state-dir DIR       keys, KDK images, embedded Postgres (default .headroom-controller); made with mode 0700
+  --keys-dir DIR        CA and grant key, shared by all controllers of a fleet (default DIR of --state-dir/keys)
+  --kdk-dir DIR         KDK images, shared likewise (default DIR of --state-dir/kdks)
   --fleet-name NAME     name of a new fleet (default "fleet")
   --public-host NAME    name that agents and people dial (default localhost)
   --listen-host ADDR    address to listen on (default 127.0.0.1)
   --api-port N          REST API (default 0 = any free port)
   --enrol-port N        enrolment (default 0)
   --agent-port N        agents (default 0)
+  --agent-url URL       what Macs dial instead, e.g. a load balancer: https://public-host:port
   --check-in-ms N       how often agents check in (default 60000)
   --lease-ttl-ms N      how long a job stays leased without a sign of life (default 60000)
   --sweep-ms N          how often what is due is looked for without a wake-up (default 2000)
+  --audit-days N        how long audit rows are kept (default 400); whole months go
+  --event-days N        how long lines of a host's timeline are kept (default 180)
   --no-nudges           agents are not woken up; everything still works, only slower
   --simulation          grants of this controller work on simulated Macs only
   --exit-with-parent    end when standard input closes
-Environment: DATABASE_URL uses that Postgres instead of an embedded one.
+Environment: DATABASE_URL uses that Postgres instead of an embedded one; REDIS_URL beside it lets several controllers share
+it (docs/scaled-out.md).
 Ready is one line of JSON on standard output: {"apiUrl", "enrolUrl", "agentUrl"}; the first admin's token lies in DIR/admin.token.`;
 
 export interface ServeOptions {
@@ -27,15 +33,20 @@ export interface ServeOptions {
 
 const OPTIONS = {
   'state-dir': { type: 'string', default: '.headroom-controller' },
+  'keys-dir': { type: 'string' },
+  'kdk-dir': { type: 'string' },
   'fleet-name': { type: 'string', default: 'fleet' },
   'public-host': { type: 'string', default: 'localhost' },
   'listen-host': { type: 'string', default: '127.0.0.1' },
   'api-port': { type: 'string', default: '0' },
   'enrol-port': { type: 'string', default: '0' },
   'agent-port': { type: 'string', default: '0' },
+  'agent-url': { type: 'string' },
   'check-in-ms': { type: 'string', default: '60000' },
   'lease-ttl-ms': { type: 'string', default: '60000' },
   'sweep-ms': { type: 'string', default: '2000' },
+  'audit-days': { type: 'string', default: '400' },
+  'event-days': { type: 'string', default: '180' },
   'no-nudges': { type: 'boolean', default: false },
   simulation: { type: 'boolean', default: false },
   'exit-with-parent': { type: 'boolean', default: false },
@@ -47,7 +58,10 @@ export function parseServeOptions(args: readonly string[], env: NodeJS.ProcessEn
   const config: ControllerConfig = {
     stateDir: resolve(values['state-dir']),
     fleetName: values['fleet-name'],
-    databaseUrl: env['DATABASE_URL'] || null,
+    ...readStores(env),
+    keysDir: values['keys-dir'] === undefined ? null : resolve(values['keys-dir']),
+    kdkDir: values['kdk-dir'] === undefined ? null : resolve(values['kdk-dir']),
+    agentUrl: values['agent-url'] === undefined ? null : readAgentUrl(values['agent-url'], values['public-host']),
     publicHost: values['public-host'],
     listenHost: values['listen-host'],
     apiPort: whole('--api-port', values['api-port'], 0, 65535),
@@ -56,6 +70,8 @@ export function parseServeOptions(args: readonly string[], env: NodeJS.ProcessEn
     checkInMs: whole('--check-in-ms', values['check-in-ms'], 100, 3_600_000),
     leaseTtlMs: whole('--lease-ttl-ms', values['lease-ttl-ms'], 1000, 3_600_000),
     sweepMs: whole('--sweep-ms', values['sweep-ms'], 50, 600_000),
+    auditDays: whole('--audit-days', values['audit-days'], 1, 36_500),
+    eventDays: whole('--event-days', values['event-days'], 1, 36_500),
     nudges: !values['no-nudges'],
     simulation: values.simulation,
   };
@@ -68,6 +84,34 @@ function readArgs(args: readonly string[]) {
   } catch (error) {
     throw new Problem('VALIDATION_FAILED', `${(error as Error).message}\n${USAGE}`);
   }
+}
+
+/** From the environment only: both may hold a password, which must not be seen in a list of processes. */
+function readStores(env: NodeJS.ProcessEnv): Pick<ControllerConfig, 'databaseUrl' | 'redisUrl'> {
+  const databaseUrl = env['DATABASE_URL'] || null;
+  const redisUrl = env['REDIS_URL'] || null;
+  if (redisUrl !== null && databaseUrl === null)
+    throw new Problem(
+      'VALIDATION_FAILED',
+      'REDIS_URL is for several controllers on one database, which an embedded Postgres cannot be. Set DATABASE_URL too, or remove REDIS_URL.',
+    );
+  if (redisUrl !== null && !/^rediss?:$/.test(protocolOf(redisUrl)))
+    throw new Problem('VALIDATION_FAILED', 'REDIS_URL: expected redis://host:port or rediss://host:port.');
+  return { databaseUrl, redisUrl };
+}
+
+/** The name must be one that our certificate bears. */
+function readAgentUrl(text: string, publicHost: string): string {
+  const isOurs = protocolOf(text) === 'https:' && [publicHost, 'localhost'].includes(new URL(text).hostname);
+  if (isOurs) return new URL(text).origin;
+  throw new Problem(
+    'VALIDATION_FAILED',
+    `--agent-url takes https://NAME:PORT with the NAME of --public-host (${publicHost}), not ${JSON.stringify(text)}`,
+  );
+}
+
+function protocolOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).protocol : '';
 }
 
 function whole(option: string, text: string, min: number, max: number): number {

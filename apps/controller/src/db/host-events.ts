@@ -16,7 +16,13 @@ export async function writeHostEvent(tx: Tx, entry: HostEventEntry): Promise<voi
   await tx.hostEvent.create({ data: { id: uuidv7(entry.at.getTime()), ...entry } });
 }
 
-/** Marks a host to be evaluated again, in the transaction of whatever may change the answer. Publish `due` after commit. */
+/**
+ * Marks hosts to be evaluated again, in the transaction of whatever may change the answer. Publish `due` after commit. Locks in
+ * host order, as everybody who locks many hosts does: two controllers never wait for each other in a circle.
+ */
 export async function markDue(tx: Tx, hostIds: readonly string[], now: Date): Promise<void> {
-  await tx.hostState.updateMany({ where: { hostId: { in: [...hostIds] } }, data: { dueAt: now } });
+  await tx.$executeRaw`
+    UPDATE host_state s SET due_at = ${now}::timestamptz
+    FROM (SELECT host_id FROM host_state WHERE host_id = ANY(${[...hostIds]}::uuid[]) ORDER BY host_id FOR UPDATE) locked
+    WHERE s.host_id = locked.host_id`;
 }

@@ -4,11 +4,14 @@ import pg from 'pg';
 import { uuidv7 } from '../common/ids.ts';
 import { logger } from '../common/log.ts';
 import { Database } from './database.ts';
+import type { PostgresBinaries } from './postgres/binaries.ts';
 import { EmbeddedPostgres, type PostgresAddress } from './postgres/embedded.ts';
 import { applyMigrations, type MigrationSource } from './schema-engine.ts';
 
 const log = logger('database');
 const POOL_MAX = 16;
+/** Numbers of advisory locks are ours by habit: 4840200 start and import, 4840201 history. */
+const START_LOCK = 4840200;
 /** Where the project's prisma folder lies, seen from src/db and from dist/db alike. */
 const PRISMA_FOLDER = new URL('../../../../prisma/', import.meta.url);
 
@@ -17,6 +20,8 @@ export interface OpenDatabaseOptions {
   /** Null = embedded Postgres under stateDir. */
   readonly databaseUrl: string | null;
   readonly fleetName: string;
+  /** Another Postgres than the one that npm installed, for the embedded one. */
+  readonly binaries?: PostgresBinaries;
 }
 
 /** How to reach Postgres: a URL, or the socket of the embedded one. */
@@ -30,17 +35,20 @@ export interface OpenedDatabase {
 }
 
 /** Starts or reaches Postgres, brings its schema up to date, and makes sure that it says which fleet it belongs to. */
-export async function openDatabase({ stateDir, databaseUrl, fleetName }: OpenDatabaseOptions): Promise<OpenedDatabase> {
-  const embedded = databaseUrl === null ? new EmbeddedPostgres(stateDir) : null;
+export async function openDatabase(options: OpenDatabaseOptions): Promise<OpenedDatabase> {
+  const { stateDir, databaseUrl, fleetName, binaries } = options;
+  const embedded = databaseUrl === null ? new EmbeddedPostgres(stateDir, [], binaries) : null;
   await embedded?.start();
   const connection: PostgresConnection =
     embedded === null ? { connectionString: databaseUrl ?? '' } : { ...embedded.address };
   try {
-    await migrate(connection);
+    const { fleetId, siteId } = await underLock(connection, async (client) => {
+      await migrate(connection);
+      return ensureFleet(client, fleetName);
+    });
     const pool = new pg.Pool({ ...connection, max: POOL_MAX });
     // Idle connections break when Postgres restarts; the pool makes new ones.
     pool.on('error', (error) => log(`connection lost: ${error.message}`));
-    const { fleetId, siteId } = await ensureFleet(pool, fleetName);
     const database = new Database(pool, fleetId, siteId);
     const stop = async () => {
       await database.close();
@@ -53,7 +61,23 @@ export async function openDatabase({ stateDir, databaseUrl, fleetName }: OpenDat
   }
 }
 
-async function migrate(connection: PostgresConnection): Promise<void> {
+/** Controllers that start together wait for each other here. The lock ends with its connection, however that ends. */
+export async function underLock<T>(
+  connection: PostgresConnection,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client(connection);
+  await client.connect();
+  try {
+    await client.query('SELECT pg_advisory_lock($1)', [START_LOCK]);
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Applies the migrations that this version knows and the database lacks. Run it under the lock. */
+export async function migrate(connection: PostgresConnection): Promise<void> {
   const schema = await readFile(new URL('schema.prisma', PRISMA_FOLDER), 'utf8');
   const applied = await applyMigrations(connection, schema, await readMigrations());
   if (applied.length > 0) log(`migrations applied: ${applied.join(', ')}`);
@@ -68,19 +92,18 @@ export async function readMigrations(): Promise<readonly MigrationSource[]> {
   );
 }
 
-async function ensureFleet(pool: pg.Pool, name: string): Promise<{ fleetId: string; siteId: string }> {
+async function ensureFleet(client: pg.Client, name: string): Promise<{ fleetId: string; siteId: string }> {
   const siteId = uuidv7();
   const now = new Date();
-  await pool.query('INSERT INTO site (id, name, created_at) SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT 1 FROM site)', [
-    siteId,
-    'default',
-    now,
-  ]);
-  await pool.query(
+  await client.query(
+    'INSERT INTO site (id, name, created_at) SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT 1 FROM site)',
+    [siteId, 'default', now],
+  );
+  await client.query(
     'INSERT INTO fleet (id, site_id, name, created_at) SELECT $1, s.id, $2, $3 FROM site s WHERE NOT EXISTS (SELECT 1 FROM fleet) ORDER BY s.created_at LIMIT 1',
     [uuidv7(), name, now],
   );
-  const { rows } = await pool.query<{ fleetId: string; siteId: string }>(
+  const { rows } = await client.query<{ fleetId: string; siteId: string }>(
     'SELECT id AS "fleetId", site_id AS "siteId" FROM fleet',
   );
   const [fleet] = rows;

@@ -7,7 +7,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
+import { bindMigrationAwareSqlAdapterFactory, DriverAdapterError } from '@prisma/driver-adapter-utils';
+import pg from 'pg';
 
 export interface MigrationSource {
   readonly name: string;
@@ -15,7 +16,7 @@ export interface MigrationSource {
 }
 
 /** Where to connect: fields of a pg pool, or `{connectionString}`. */
-export type ConnectionSettings = ConstructorParameters<typeof PrismaPg>[0];
+export type ConnectionSettings = pg.PoolConfig;
 
 interface Engine {
   applyMigrations(input: unknown): Promise<{ appliedMigrationNames: string[] }>;
@@ -34,6 +35,31 @@ interface Wasm {
     bytes: Uint8Array,
     imports: Record<string, unknown>,
   ): Promise<{ instance: { exports: Record<string, unknown> } }>;
+}
+
+/**
+ * The adapter itself cuts a script at each semicolon and sends the pieces on any connection: a migration that fails or is killed
+ * in the middle would stay half done. As one message Postgres does all of it or nothing, and a semicolon in a text is no end.
+ */
+class WholeScripts extends PrismaPg {
+  constructor(private readonly pool: pg.Pool) {
+    super(pool);
+  }
+
+  override async connect() {
+    const adapter = await super.connect();
+    adapter.executeScript = async (script) => {
+      await this.pool.query(script).catch(rethrow);
+    };
+    return adapter;
+  }
+}
+
+/** In the form that the engine records as the reason of a failed migration. */
+function rethrow(error: unknown): never {
+  if (!(error instanceof pg.DatabaseError)) throw error;
+  const { code = 'N/A', severity = 'N/A', message, detail, column, hint } = error;
+  throw new DriverAdapterError({ kind: 'postgres', code, severity, message, detail, column, hint });
 }
 
 const NO_FILTERS = { externalTables: [], externalEnums: [] };
@@ -58,9 +84,15 @@ async function withEngine<T>(
 ): Promise<T> {
   loading ??= loadModule();
   const module = await loading;
-  const factory = bindMigrationAwareSqlAdapterFactory(new PrismaPg(connection));
-  const engine = await module.SchemaEngine.new({ datamodels: [['schema.prisma', schema]] }, () => {}, factory);
-  return work(engine);
+  // Ours to end: the engine keeps its own lock, which others wait for, as long as its connections live.
+  const pool = new pg.Pool(connection);
+  try {
+    const factory = bindMigrationAwareSqlAdapterFactory(new WholeScripts(pool));
+    const engine = await module.SchemaEngine.new({ datamodels: [['schema.prisma', schema]] }, () => {}, factory);
+    return await work(engine);
+  } finally {
+    await pool.end();
+  }
 }
 
 /** Applies what is not applied yet, in order of name; returns the names applied now. A failed one blocks all later runs. */

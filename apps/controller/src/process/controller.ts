@@ -6,20 +6,17 @@ import { NestFactory } from '@nestjs/core';
 import { createAgentsServer } from '../agents/create-agents.ts';
 import { HostCertificates } from '../agents/host-certificates.ts';
 import { type Api, createApi } from '../api/create-api.ts';
-import { InProcessBus } from '../bus/bus.ts';
 import { SystemClock } from '../common/clock.ts';
 import { logger } from '../common/log.ts';
 import type { ControllerConfig } from '../config/config.ts';
-import { openDatabase } from '../db/open.ts';
+import { HistoryKeeper } from '../data/history.ts';
 import { Enrolment } from '../enrol/enrolment.ts';
 import { EnrolmentServer } from '../enrol/enrolment-server.ts';
 import { TokenService } from '../enrol/token-service.ts';
 import { JobStore } from '../jobs/job-store.ts';
-import { KeyStore } from '../keys/key-store.ts';
-import { BullmqQueue } from '../queue/bullmq-queue.ts';
 import { ensureAdminToken } from './admin-token.ts';
 import { rememberPorts, withRememberedPorts } from './ports.ts';
-import { StateLock } from './state-lock.ts';
+import { type OnStop, openStores } from './stores.ts';
 import { Sweep } from './sweep.ts';
 
 const log = logger('controller');
@@ -28,6 +25,8 @@ export interface RunningController {
   readonly apiUrl: string;
   readonly enrolUrl: string;
   readonly agentUrl: string;
+  /** Resolves with the reason when this controller must end by itself. */
+  readonly lost: Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -45,23 +44,17 @@ export async function startController(config: ControllerConfig): Promise<Running
   }
 }
 
-type OnStop = (stop: () => Promise<unknown>) => void;
-
 async function startParts(wanted: ControllerConfig, onStop: OnStop): Promise<Omit<RunningController, 'stop'>> {
-  const lock = await StateLock.take(wanted.stateDir);
-  onStop(() => lock.release());
   const config = await withRememberedPorts(wanted);
-  const { database, connection, stop: stopDatabase } = await openDatabase(config);
-  onStop(stopDatabase);
   const clock = new SystemClock();
+  let onLost: (reason: string) => void = () => {};
+  const lost = new Promise<string>((resolve) => {
+    onLost = resolve;
+  });
+  const { database, keys, bus, queue } = await openStores(config, clock, onStop, onLost);
   await ensureAdminToken(database, config.stateDir, clock);
-  const bus = new InProcessBus();
-  const keys = await KeyStore.open(config, clock);
   const certificates = new HostCertificates(database, clock);
   const jobs = new JobStore(database, clock, bus, config);
-  const queue = await BullmqQueue.onPostgres(connection);
-  onStop(() => queue.close());
-
   const enrolTokens = new TokenService(database, keys, clock);
   const api = createApi({ config, database, clock, bus, queue, grantKey: keys.grantKey, jobs, enrolTokens });
   await api.start();
@@ -78,9 +71,18 @@ async function startParts(wanted: ControllerConfig, onStop: OnStop): Promise<Omi
   const app = await listen(api, config);
   onStop(() => app.close());
 
-  const sweep = new Sweep(config.sweepMs, clock, [() => jobs.sweep(), (now) => api.sweepOnce(now)]);
+  const history = new HistoryKeeper(database, config);
+  const sweep = new Sweep(config.sweepMs, clock, [
+    () => jobs.sweep(),
+    (now) => api.sweepOnce(now),
+    (now) => history.daily(now),
+  ]);
   sweep.start();
   onStop(() => sweep.stop());
+  // Apart from the others: taking in a large image must not hold up leases.
+  const inbox = new Sweep(config.sweepMs, clock, [() => api.kdkInbox.scanOnce()]);
+  inbox.start();
+  onStop(() => inbox.stop());
   const { port: apiPort } = app.getHttpServer().address() as AddressInfo;
   await rememberPorts(config.stateDir, { apiPort, enrolPort, agentPort });
   const host = config.publicHost;
@@ -88,6 +90,7 @@ async function startParts(wanted: ControllerConfig, onStop: OnStop): Promise<Omi
     apiUrl: `http://${host}:${apiPort}`,
     enrolUrl: `https://${host}:${enrolPort}`,
     agentUrl: `https://${host}:${agentPort}`,
+    lost,
   };
 }
 

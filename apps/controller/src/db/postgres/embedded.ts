@@ -10,7 +10,7 @@ import pg from 'pg';
 import { logger } from '../../common/log.ts';
 import { Problem } from '../../common/problem.ts';
 import { unprivileged } from './as-user.ts';
-import { embeddedBinaries } from './binaries.ts';
+import { embeddedBinaries, type PostgresBinaries } from './binaries.ts';
 
 const run = promisify(execFile);
 const log = logger('postgres');
@@ -44,10 +44,12 @@ export class EmbeddedPostgres {
   constructor(
     stateDir: string,
     private readonly settings: readonly string[] = [],
+    /** Another Postgres than the one that npm installed. */
+    private readonly binaries: PostgresBinaries | null = null,
   ) {
     this.dataDir = join(stateDir, 'postgres');
-    this.socketDir = socketDirFor(stateDir);
-    this.address = { host: this.socketDir, port: PORT, user: 'headroom', database: 'postgres' };
+    this.address = embeddedAddress(stateDir);
+    this.socketDir = this.address.host;
   }
 
   async start(): Promise<void> {
@@ -73,7 +75,7 @@ export class EmbeddedPostgres {
     await rm(this.dataDir, { recursive: true, force: true });
     const temporary = `${this.dataDir}.new`;
     await rm(temporary, { recursive: true, force: true });
-    const { initdb } = embeddedBinaries();
+    const { initdb } = this.binaries ?? embeddedBinaries();
     const args = [
       '-D',
       temporary,
@@ -90,7 +92,7 @@ export class EmbeddedPostgres {
   }
 
   private spawnServer(): void {
-    const { postgres } = embeddedBinaries();
+    const { postgres } = this.binaries ?? embeddedBinaries();
     const settings = [
       'listen_addresses=',
       `unix_socket_directories=${this.socketDir}`,
@@ -174,6 +176,11 @@ export class EmbeddedPostgres {
     if (!Number.isInteger(pid) || pid <= 1 || folder !== this.dataDir || !isAlive(pid)) return null;
     return (await isPostgres(pid)) ? pid : null;
   }
+}
+
+/** Where the Postgres of a state folder answers while it runs, whoever started it. */
+export function embeddedAddress(stateDir: string): PostgresAddress {
+  return { host: socketDirFor(stateDir), port: PORT, user: 'headroom', database: 'postgres' };
 }
 
 function socketDirFor(stateDir: string): string {

@@ -1,0 +1,148 @@
+/**
+ * Keeps history by month: the months that rows will fall into are made ahead, months past their retention are dropped whole.
+ * What falls outside of any month lands in the DEFAULT partition, so that no row is ever refused, and moves to its month here.
+ */
+import { logger } from '../common/log.ts';
+import type { ControllerConfig } from '../config/config.ts';
+import { type Database, type Tx, writeAudit } from '../db/database.ts';
+import { type Month, monthInName, monthOf, nameOf, startOf } from './month.ts';
+
+const log = logger('history');
+
+export type HistoryRetention = Pick<ControllerConfig, 'auditDays' | 'eventDays'>;
+
+export const HISTORY_TABLES = ['audit', 'host_event'] as const;
+type HistoryTable = (typeof HISTORY_TABLES)[number];
+
+const DAYS = { audit: 'auditDays', host_event: 'eventDays' } as const satisfies Record<
+  HistoryTable,
+  keyof HistoryRetention
+>;
+
+const MONTHS_AHEAD = 2;
+const DAY_MS = 86_400_000;
+const RETRY_MS = 60_000;
+/** Changing partitions waits for open transactions and makes later ones wait: give up early and come again. */
+const LOCK_TIMEOUT = `SET LOCAL lock_timeout = '2s'`;
+/** Moving a month of rows out of DEFAULT may take a while; it happens once, after a migration or an import. */
+const MOVE_TIMEOUT_MS = 600_000;
+
+export interface KeptHistory {
+  readonly made: readonly string[];
+  readonly dropped: readonly string[];
+}
+
+export class HistoryKeeper {
+  private nextAt = 0;
+
+  constructor(
+    private readonly database: Database,
+    private readonly retention: HistoryRetention,
+  ) {}
+
+  /** Does its work when a day has passed since it last succeeded, and at once after a start. For the sweep. */
+  async daily(now: Date): Promise<void> {
+    if (now.getTime() < this.nextAt) return;
+    this.nextAt = now.getTime() + RETRY_MS;
+    const { made, dropped } = await this.keep(now);
+    this.nextAt = now.getTime() + DAY_MS;
+    if (made.length > 0) log(`months made: ${made.join(', ')}`);
+    if (dropped.length > 0) log(`months past their retention dropped: ${dropped.join(', ')}`);
+  }
+
+  /** May be repeated, and run by several controllers at once: the later one finds nothing left to do. */
+  async keep(now: Date): Promise<KeptHistory> {
+    const made: string[] = [];
+    const dropped: string[] = [];
+    for (const table of HISTORY_TABLES) {
+      const keptFrom = new Date(now.getTime() - this.retention[DAYS[table]] * DAY_MS);
+      for (const month of await this.monthsToMake(table, keptFrom, now))
+        if (await this.change((tx) => makeMonth(tx, table, month))) made.push(`${table}_${nameOf(month)}`);
+      for (const month of await this.monthsOf(table))
+        if (startOf(month + 1) <= keptFrom && (await this.change((tx) => this.dropMonth(tx, table, month, now))))
+          dropped.push(`${table}_${nameOf(month)}`);
+      await this.database.pool.query(`DELETE FROM ${table}_default WHERE at < $1`, [startOf(monthOf(keptFrom))]);
+    }
+    return { made, dropped };
+  }
+
+  /** This month, those ahead, and the months of rows that landed in DEFAULT; without those that exist or are too old. */
+  private async monthsToMake(table: HistoryTable, keptFrom: Date, now: Date): Promise<readonly Month[]> {
+    const [first, last] = [monthOf(keptFrom), monthOf(now) + MONTHS_AHEAD];
+    const { rows } = await this.database.pool.query<{ start: Date }>(
+      `SELECT DISTINCT date_trunc('month', at, 'UTC') AS start FROM ${table}_default WHERE at >= $1 AND at < $2`,
+      [startOf(first), startOf(last + 1)],
+    );
+    const ahead = Array.from({ length: MONTHS_AHEAD + 1 }, (_, index) => monthOf(now) + index);
+    const wanted = new Set([...rows.map(({ start }) => monthOf(start)), ...ahead]);
+    const existing = new Set(await this.monthsOf(table));
+    return [...wanted].filter((month) => !existing.has(month)).sort((a, b) => a - b);
+  }
+
+  private async monthsOf(table: HistoryTable): Promise<readonly Month[]> {
+    const { rows } = await this.database.pool.query<{ name: string }>(PARTITIONS, [table]);
+    return rows.map(({ name }) => monthInName(table, name)).filter((month) => month !== null);
+  }
+
+  private async dropMonth(tx: Tx, table: HistoryTable, month: Month, at: Date): Promise<boolean> {
+    const name = `${table}_${nameOf(month)}`;
+    if (!(await exists(tx, name))) return false;
+    await tx.$executeRawUnsafe(`DROP TABLE ${name}`);
+    const { siteId } = this.database;
+    const after = { retentionDays: this.retention[DAYS[table]] };
+    await writeAudit(tx, {
+      actor: 'system:history',
+      action: 'history.drop',
+      entity: 'history',
+      entityId: name,
+      after,
+      at,
+      siteId,
+    });
+    return true;
+  }
+
+  private change(work: (tx: Tx) => Promise<boolean>): Promise<boolean> {
+    return this.database.prisma.$transaction(
+      async (tx) => {
+        await tx.$executeRawUnsafe(LOCK_TIMEOUT);
+        await tx.$executeRawUnsafe(ONE_AT_A_TIME);
+        return work(tx);
+      },
+      { timeout: MOVE_TIMEOUT_MS },
+    );
+  }
+}
+
+/**
+ * Makes the month beside the table and attaches it, which lets others read and write meanwhile. Only DEFAULT is locked: rows of
+ * this month that land there are moved, and none may be added before the month takes them.
+ */
+async function makeMonth(tx: Tx, table: HistoryTable, month: Month): Promise<boolean> {
+  const name = `${table}_${nameOf(month)}`;
+  if (await exists(tx, name)) return false;
+  const [from, to] = [startOf(month).toISOString(), startOf(month + 1).toISOString()];
+  await tx.$executeRawUnsafe(`LOCK TABLE ${table}_default IN ACCESS EXCLUSIVE MODE`);
+  await tx.$executeRawUnsafe(
+    `CREATE TABLE ${name} (LIKE ${table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)`,
+  );
+  await tx.$executeRawUnsafe(
+    `WITH moved AS (DELETE FROM ${table}_default WHERE at >= '${from}' AND at < '${to}' RETURNING *)
+     INSERT INTO ${name} SELECT * FROM moved`,
+  );
+  await tx.$executeRawUnsafe(`ALTER TABLE ${table} ATTACH PARTITION ${name} FOR VALUES FROM ('${from}') TO ('${to}')`);
+  return true;
+}
+
+async function exists(tx: Tx, name: string): Promise<boolean> {
+  const [row] = await tx.$queryRaw<{ found: boolean }[]>`SELECT to_regclass(${name}) IS NOT NULL AS found`;
+  return row?.found === true;
+}
+
+/** Ends with the transaction. The number is ours by habit: nothing else of the controller takes it. */
+const ONE_AT_A_TIME = 'SELECT pg_advisory_xact_lock(4840201)';
+
+/** $1 table. */
+const PARTITIONS = `
+  SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+  WHERE i.inhparent = to_regclass($1)`;
