@@ -582,6 +582,14 @@ const BROKEN: readonly Broken[] = [
     finding: 'FACT_UNKNOWN',
     says: /boot\.sessionId/,
   },
+  {
+    piece: 'boot_after_visit',
+    name: 'boot session cannot be read any more',
+    facts: raisedBut({ boot: { sessionId: null } }),
+    state: 'unknown',
+    finding: 'FACT_UNKNOWN',
+    says: /boot\.sessionId/,
+  },
 ];
 
 describe('evaluate: one piece of evidence broken at a time on a raised Mac', () => {

@@ -52,10 +52,13 @@ const READERS: Readonly<Record<EvidenceId, (input: EvidenceInput) => Piece>> = {
     expected: record.kc?.build ?? 'the build of a kernel collection built here; none is recorded',
     ...compare('os.baseBuild', facts.os.baseBuild, (seen) => seen === record.kc?.build),
   }),
-  boot_after_visit: ({ record }) => ({
+  boot_after_visit: ({ facts, record }) => ({
     title: 'This boot was first seen after the visit was opened',
     expected: record.visitOpenedAt === null ? 'after a visit; none was opened' : `after ${record.visitOpenedAt}`,
-    ...compare('boot.sessionId', record.bootFirstSeenAt, (seen) => isAfter(seen, record.visitOpenedAt)),
+    // The record is of the boot session told last: without the fact it may be another boot's.
+    ...compare('boot.sessionId', facts.boot.sessionId === null ? null : record.bootFirstSeenAt, (seen) =>
+      isAfter(seen, record.visitOpenedAt),
+    ),
   }),
 };
 
