@@ -10,11 +10,14 @@ async function serve(args: readonly string[]): Promise<void> {
   const { config, exitWithParent } = parseServeOptions(args, process.env);
   process.umask(0o077);
   const controller = await startController(config);
-  const { apiUrl, enrolUrl, agentUrl } = controller;
+  const { apiUrl, enrolUrl, agentUrl, lost } = controller;
   process.stdout.write(`${JSON.stringify({ apiUrl, enrolUrl, agentUrl })}\n`);
   log(`ready: API ${apiUrl}, enrolment ${enrolUrl}, agents ${agentUrl}, state in ${config.stateDir}`);
-  log(`stopping: ${await endOf(exitWithParent)}`);
+  const problem = lost.then((reason) => new Problem('NOT_READY', reason));
+  const end = await Promise.race([endOf(exitWithParent), problem]);
+  log(`stopping: ${end instanceof Problem ? end.detail : end}`);
   await controller.stop();
+  if (end instanceof Problem) throw end;
 }
 
 /** Resolves with the reason when this process shall end. */

@@ -4,6 +4,7 @@
  */
 import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import { AgentServiceService } from '@headroom/proto';
+import { ControllerBus } from '../bus/bus.ts';
 import { logger } from '../common/log.ts';
 import { Problem } from '../common/problem.ts';
 import type { ControllerConfig } from '../config/config.ts';
@@ -31,7 +32,7 @@ const OPTIONS: ServerOptions = {
 export class AgentsServer {
   private server: Server | null = null;
   private timer: NodeJS.Timeout | null = null;
-  private stopListening: (() => void) | null = null;
+  private readonly stopListening: (() => void)[] = [];
 
   constructor(
     private readonly config: Pick<ControllerConfig, 'listenHost' | 'agentPort' | 'sweepMs'>,
@@ -39,6 +40,7 @@ export class AgentsServer {
     private readonly handlers: AgentHandlers,
     private readonly streams: LiveStreams,
     private readonly certificates: HostCertificates,
+    private readonly bus: ControllerBus,
   ) {}
 
   async start(): Promise<{ readonly port: number }> {
@@ -53,9 +55,14 @@ export class AgentsServer {
       server.bindAsync(address, credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)));
     });
     this.server = server;
-    this.stopListening = this.certificates.onRevoked((serial) => this.streams.cutRevoked(serial));
+    this.stopListening.push(
+      this.certificates.onRevoked((serial) => this.streams.cutRevoked(serial)),
+      this.bus.subscribe(({ kind, hostId }) => {
+        if (kind === 'session') void this.check(hostId);
+      }),
+    );
     this.handlers.start();
-    this.timer = setInterval(() => void this.sweep(), this.config.sweepMs).unref();
+    this.timer = setInterval(() => void this.check(), this.config.sweepMs).unref();
     return { port };
   }
 
@@ -65,7 +72,7 @@ export class AgentsServer {
     this.server = null;
     if (server === null) return;
     if (this.timer !== null) clearInterval(this.timer);
-    this.stopListening?.();
+    for (const stopOne of this.stopListening.splice(0)) stopOne();
     this.handlers.stop();
     this.streams.cutAll(new Problem('NOT_READY', 'the controller is stopping'));
     const force = setTimeout(() => server.forceShutdown(), STOP_MS);
@@ -73,7 +80,7 @@ export class AgentsServer {
     clearTimeout(force);
   }
 
-  private async sweep(): Promise<void> {
-    await this.streams.sweep().catch((error: unknown) => log(`checking live streams failed: ${String(error)}`));
+  private async check(hostId?: string): Promise<void> {
+    await this.streams.sweep(hostId).catch((error: unknown) => log(`checking live streams failed: ${String(error)}`));
   }
 }

@@ -52,5 +52,5 @@ export function createAgentsServer(parts: AgentsParts): AgentsServer {
     new NudgesHandler(config, jobs, streams, admission, bus),
     new FetchKdkHandler(new OpenSteps(database), kdkFiles, streams),
   );
-  return new AgentsServer(config, keys, handlers, streams, certificates);
+  return new AgentsServer(config, keys, handlers, streams, certificates, bus);
 }

@@ -1,6 +1,6 @@
 /**
  * The streams that live on after their call was admitted. They are cut when their certificate is revoked or a newer session
- * of their host opens: by events of this process at once, by the sweep for what other controllers did.
+ * of their host opens: at once by events of this process and by the bus, later by the sweep for what the bus lost.
  */
 import { Problem } from '../common/problem.ts';
 import { Database } from '../db/database.ts';
@@ -51,16 +51,17 @@ export class LiveStreams {
     for (const stream of this.all()) stream.cut(reason);
   }
 
-  /** Checks every live stream against the database, in one query. */
-  async sweep(): Promise<void> {
-    const serials = [...new Set(this.all().map(({ caller }) => caller.serial))];
+  /** Checks every live stream, or those of one host, against the database, in one query. */
+  async sweep(hostId?: string): Promise<void> {
+    const looked = hostId === undefined ? this.all() : [...(this.byHost.get(hostId) ?? [])];
+    const serials = [...new Set(looked.map(({ caller }) => caller.serial))];
     if (serials.length === 0) return;
     const { rows } = await this.database.pool.query<{ serial: string; revoked: boolean; sessionNumber: string }>(
       PRESENT,
       [serials],
     );
     const present = new Map(rows.map((row) => [row.serial, row]));
-    for (const { caller, sessionNumber } of this.all()) {
+    for (const { caller, sessionNumber } of looked) {
       const row = present.get(caller.serial);
       if (row === undefined || row.revoked) this.cutRevoked(caller.serial);
       // A session that opened after the query is newer than what the query saw: only a greater number fences.

@@ -1,4 +1,5 @@
 /** The one place where the API's services are put together; the process wiring calls it once. */
+import { join } from 'node:path';
 import type { DynamicModule } from '@nestjs/common';
 import { auditRoutes } from '../audit/routes.ts';
 import type { ControllerBus } from '../bus/bus.ts';
@@ -30,7 +31,7 @@ import { operationRoutes } from './operations.ts';
 import type { Route } from './route.ts';
 
 export interface ApiDeps {
-  readonly config: Pick<ControllerConfig, 'stateDir' | 'checkInMs' | 'simulation'>;
+  readonly config: Pick<ControllerConfig, 'stateDir' | 'kdkDir' | 'checkInMs' | 'simulation'>;
   readonly database: Database;
   readonly clock: Clock;
   readonly bus: ControllerBus;
@@ -68,7 +69,7 @@ export function createApi(deps: ApiDeps): Api {
   const { checkInMs } = config;
   const evaluator = new Evaluator({ database, bus, plans, visits: visitWriter, rollouts, key: grantKey, checkInMs });
   const evaluatorLoop = new EvaluatorLoop(evaluator, rollouts, clock, queue, bus);
-  const kdkFiles = new KdkFolder(config.stateDir);
+  const kdkFiles = new KdkFolder(config.kdkDir ?? join(config.stateDir, 'kdks'));
   const kdks = new Kdks(database, bus, clock, kdkFiles);
   const kdkInbox = new KdkInbox(config.stateDir, kdks);
   const routes = [
@@ -91,15 +92,9 @@ export function createApi(deps: ApiDeps): Api {
     async start() {
       await kdkFiles.prepare();
       await kdkInbox.prepare();
-      await queue.process('kdk-inbox', async () => {
-        await kdkInbox.scanOnce();
-      });
       await evaluatorLoop.start();
     },
-    async sweepOnce(now) {
-      await evaluatorLoop.sweepOnce(now);
-      await queue.add('kdk-inbox', 'inbox');
-    },
+    sweepOnce: (now) => evaluatorLoop.sweepOnce(now),
     stop: () => evaluatorLoop.stop(),
   };
 }

@@ -39,7 +39,10 @@ export class EnrolmentServer {
   private agentUrl = '';
 
   constructor(
-    private readonly config: Pick<ControllerConfig, 'listenHost' | 'publicHost' | 'enrolPort' | 'simulation'>,
+    private readonly config: Pick<
+      ControllerConfig,
+      'listenHost' | 'publicHost' | 'agentUrl' | 'enrolPort' | 'simulation'
+    >,
     private readonly database: Database,
     private readonly keys: KeyStore,
     private readonly enrolment: Enrolment,
@@ -48,7 +51,7 @@ export class EnrolmentServer {
 
   /** `agentPort` is the real port of the agents' listener, which starts first: Macs are told it. */
   async start(agentPort: number): Promise<{ readonly port: number }> {
-    this.agentUrl = `https://${this.config.publicHost}:${agentPort}`;
+    this.agentUrl = this.config.agentUrl ?? `https://${this.config.publicHost}:${agentPort}`;
     const { privateKeyPem, chainPem } = this.keys.tls;
     const options = {
       key: privateKeyPem,

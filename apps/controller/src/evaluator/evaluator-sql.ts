@@ -6,10 +6,16 @@ export const CLAIM_DUE = `
   WHERE due_at <= $1::timestamptz OR review_at <= $1::timestamptz
   ORDER BY host_id LIMIT $2::int FOR UPDATE SKIP LOCKED`;
 
-/** $1 now. Hosts that were heard again after a silence: nothing else marks them due when their facts did not change. */
+/**
+ * $1 now. Hosts that were heard again after a silence: nothing else marks them due when their facts did not change. One that is
+ * locked is being evaluated, or marked, by somebody else.
+ */
 export const MARK_RETURNED = `
-  UPDATE host_state s SET due_at = $1::timestamptz FROM host_report r
-  WHERE r.host_id = s.host_id AND s.presence <> 'online' AND s.due_at IS NULL AND r.last_seen_at > s.evaluated_at`;
+  UPDATE host_state s SET due_at = $1::timestamptz FROM (
+    SELECT k.host_id FROM host_state k JOIN host_report r ON r.host_id = k.host_id
+    WHERE k.presence <> 'online' AND k.due_at IS NULL AND r.last_seen_at > k.evaluated_at
+    ORDER BY k.host_id FOR UPDATE OF k SKIP LOCKED) returned
+  WHERE s.host_id = returned.host_id`;
 
 /** $1 hosts. Who each is, what it said last, what was answered last, what is wanted, and the grant that this rests on. */
 export const HOSTS = `

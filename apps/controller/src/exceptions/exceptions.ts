@@ -136,6 +136,8 @@ export class Exceptions {
     const now = this.clock.now();
     const { siteId } = this.database;
     const hostIds = await this.database.transaction(async (tx) => {
+      // Locked, so that two revocations at once are one.
+      await tx.$queryRaw`SELECT 1 FROM risk_exception WHERE id = ${id}::uuid FOR UPDATE`;
       const exception = await tx.riskException.findUnique({ where: { id } });
       if (exception === null) throw new Problem('NOT_FOUND', `There is no exception ${id}.`);
       if (exception.revokedAt !== null)

@@ -6,21 +6,21 @@ import { Problem } from '../common/problem.ts';
 
 export const KDK_BYTES_MAX = 4 * 1024 ** 3;
 const SHA256 = /^[0-9a-f]{64}$/;
+/** A part that was not written for this long belongs to an upload that was cut off. */
+const PART_ABANDONED_MS = 60 * 60_000;
 
-/** KDK images as files named by their sha256 under `stateDir/kdks`. A file with that name is whole and has that sum. */
+/** KDK images as files named by their sha256. A file with that name is whole and has that sum. Controllers may share the folder. */
 export class KdkFolder extends KdkFiles {
-  private readonly folder: string;
-
-  constructor(stateDir: string) {
+  constructor(private readonly folder: string) {
     super();
-    this.folder = join(stateDir, 'kdks');
   }
 
   /** Makes the folder and removes what an upload left half done. Call it once, before anything is written. */
   async prepare(): Promise<void> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     const parts = (await readdir(this.folder)).filter((name) => name.endsWith('.part'));
-    for (const part of parts) await rm(join(this.folder, part), { force: true });
+    for (const part of parts)
+      if (await isAbandoned(join(this.folder, part))) await rm(join(this.folder, part), { force: true });
   }
 
   async open(sha256: string): Promise<KdkFile | null> {
@@ -53,6 +53,12 @@ export class KdkFolder extends KdkFiles {
       await rm(part, { force: true });
     }
   }
+}
+
+/** Another controller may be writing it right now. */
+async function isAbandoned(path: string): Promise<boolean> {
+  const known = await stat(path).catch(() => null);
+  return known !== null && Date.now() - known.mtimeMs > PART_ABANDONED_MS;
 }
 
 async function writePart(part: string, bytes: AsyncIterable<Uint8Array>): Promise<{ size: number; sum: string }> {

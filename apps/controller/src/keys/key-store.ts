@@ -1,6 +1,6 @@
 /**
- * The keys of this controller, as files under `stateDir/keys` and never in the database: the fleet's CA, the certificate
- * of the two TLS listeners, the grant key. Each file holds a key and its certificate together, so no torn pair can lie there.
+ * The keys of this controller, as files and never in the database: the fleet's CA and grant key, which all its controllers
+ * share (`keysDir`), and the certificate of this one's two TLS listeners (`stateDir/keys`). Each file holds a key and its certificate together, so no torn pair can lie there.
  */
 import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
@@ -42,11 +42,15 @@ export class KeyStore {
   }
 
   /** Reads the keys, making what is missing and renewing the server's certificate when half its life is over. */
-  static async open(config: Pick<ControllerConfig, 'stateDir' | 'publicHost'>, clock: Clock): Promise<KeyStore> {
-    const folder = await KeyFolder.open(join(config.stateDir, 'keys'));
+  static async open(
+    config: Pick<ControllerConfig, 'stateDir' | 'keysDir' | 'publicHost'>,
+    clock: Clock,
+  ): Promise<KeyStore> {
+    const own = await KeyFolder.open(join(config.stateDir, 'keys'));
+    const folder = config.keysDir ? await KeyFolder.open(config.keysDir) : own;
     const ca = await openCa(folder, clock.now());
     const names = [...new Set(['localhost', config.publicHost])];
-    const server = await openServer(folder, ca, names, clock.now());
+    const server = await openServer(own, ca, names, clock.now());
     const grant = (await folder.read(GRANT_FILE)) ?? (await folder.create(GRANT_FILE, GrantKey.generatePem()));
     const tls = { privateKeyPem: server.privateKeyPem, chainPem: server.certificatePem + ca.certificatePem };
     return new KeyStore(ca, tls, new GrantKey(grant));

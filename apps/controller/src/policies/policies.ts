@@ -39,6 +39,8 @@ export class Policies {
     const { siteId } = this.database;
     const policyId = uuidv7(now.getTime());
     return this.change(now, async (tx) => {
+      // Two of one name at once: the second waits here and is then refused.
+      await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${name}, 2))`;
       if ((await tx.policy.count({ where: { name } })) > 0)
         throw new Problem('CONFLICT', `A policy named ${JSON.stringify(name)} exists already; give it a new revision.`);
       await tx.policy.create({ data: { id: policyId, siteId, name, createdAt: now } });

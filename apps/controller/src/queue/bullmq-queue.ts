@@ -1,63 +1,45 @@
-import {
-  createPostgresBackend,
-  type Job,
-  type JobProgress,
-  type PostgresConnectionOptions,
-  type PostgresQueueBackend,
-  Queue,
-  Worker,
-} from 'bullmq';
+import { KeptOpen, type Open } from '../common/kept-open.ts';
 import { logger } from '../common/log.ts';
 import type { PostgresConnection } from '../db/open.ts';
+import { openPostgresPair } from './postgres-pair.ts';
 import { JobQueue, type QueueWork } from './queue.ts';
+import { openRedisPair } from './redis-pair.ts';
+import type { RunWake, WakePair } from './wake-pair.ts';
 
 const log = logger('queue');
-const NAME = 'headroom';
-const SCHEMA = 'bullmq';
-const POOL_MAX = 4;
 
 type Handler = (id: string) => Promise<void>;
-type Wake = { readonly id: string };
-type WakeQueue = Queue<Wake, void, string, Wake, void, string, PostgresQueueBackend, PostgresConnectionOptions>;
-type WakeWorker = Worker<Wake, void, string, PostgresQueueBackend, JobProgress, PostgresConnectionOptions>;
 
-/** JobQueue on BullMQ with its Postgres backend: one queue and one worker, in a schema of its own beside ours. */
+/** JobQueue on BullMQ: in Postgres, in a schema of its own beside ours, or in Redis when several controllers share a fleet. */
 export class BullmqQueue extends JobQueue {
   private readonly handlers = new Map<string, Handler>();
+  private readonly pair: KeptOpen<WakePair>;
+  private turn: Promise<void> = Promise.resolve();
 
-  private constructor(
-    private readonly queue: WakeQueue,
-    private readonly worker: WakeWorker,
-  ) {
+  private constructor(backEnd: string, open: (run: RunWake) => Open<WakePair>) {
     super();
+    this.pair = new KeptOpen(
+      `the queue in ${backEnd} (until it is back, what is due is found by the timer)`,
+      open((work, id) => this.run(work, id)),
+      log,
+    );
   }
 
   static async onPostgres(connection: PostgresConnection): Promise<BullmqQueue> {
-    const options = { connection: { ...connection, max: POOL_MAX, migrate: true, schema: SCHEMA } };
-    const queue: WakeQueue = new Queue(NAME, options, createPostgresBackend);
-    queue.on('error', note);
-    await queue.waitUntilReady();
-    let self: BullmqQueue | null = null;
-    const handle = (job: Job<Wake>) => self?.run(job) ?? Promise.resolve();
-    const worker: WakeWorker = new Worker(
-      NAME,
-      handle,
-      { ...options, concurrency: 2, autorun: false },
-      createPostgresBackend,
-    );
-    worker.on('error', note);
-    await worker.waitUntilReady();
-    self = new BullmqQueue(queue, worker);
-    void worker.run().catch(note);
-    return self;
+    const queue = new BullmqQueue('Postgres', (run) => (broken) => openPostgresPair(connection, run, broken));
+    await queue.pair.start();
+    return queue;
+  }
+
+  /** Returns after the first try to reach Redis, however that ended. */
+  static async onRedis(url: string, fleetId: string): Promise<BullmqQueue> {
+    const queue = new BullmqQueue('Redis', (run) => (broken) => openRedisPair(url, fleetId, run, broken));
+    await queue.pair.start();
+    return queue;
   }
 
   async add(work: QueueWork, id: string): Promise<void> {
-    await this.queue.add(
-      work,
-      { id },
-      { deduplication: { id: `${work}:${id}`, keepLastIfActive: true }, removeOnComplete: true, removeOnFail: true },
-    );
+    await this.pair.current?.add(work, id);
   }
 
   async process(work: QueueWork, handler: Handler): Promise<void> {
@@ -65,17 +47,18 @@ export class BullmqQueue extends JobQueue {
   }
 
   async close(): Promise<void> {
-    await this.worker.close();
-    await this.queue.close();
+    await this.pair.close();
+    await this.turn;
   }
 
-  private async run(job: Job<Wake>): Promise<void> {
-    const handler = this.handlers.get(job.name);
-    if (handler === undefined) return log(`no handler for ${job.name}`);
-    await handler(job.data.id).catch((error: unknown) => log(`${job.name} ${job.data.id}: ${String(error)}`));
+  /** In turn, also when a new pair starts while a handler that the old one called is not done yet. */
+  private run(work: string, id: string): Promise<void> {
+    this.turn = this.turn.then(async () => {
+      const handler = this.handlers.get(work);
+      // Added before this controller was ready, or by a newer version of it.
+      if (handler === undefined) return log(`no handler for ${work}`);
+      await handler(id).catch((error: unknown) => log(`${work} ${id}: ${String(error)}`));
+    });
+    return this.turn;
   }
-}
-
-function note(error: Error): void {
-  log(error.message);
 }

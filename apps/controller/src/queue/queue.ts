@@ -4,13 +4,17 @@
  */
 
 /** Closed set of background work. */
-export const QUEUE_WORK = ['evaluate', 'kdk-inbox', 'expire-leases'] as const;
+export const QUEUE_WORK = ['evaluate'] as const;
 export type QueueWork = (typeof QUEUE_WORK)[number];
 
 export abstract class JobQueue {
-  /** Wakes up `work`. Equal ids are one while waiting; one added while the work runs makes it run once more. */
+  /**
+   * Wakes up `work`. Equal ids are one while waiting; one added while the work runs makes it run once more. Without a back end
+   * the wake-up is lost, quietly.
+   */
   abstract add(work: QueueWork, id: string): Promise<void>;
   /** One handler for each work; called one at a time. A throw is logged and left to the sweep. */
   abstract process(work: QueueWork, handler: (id: string) => Promise<void>): Promise<void>;
+  /** Waits for the handler under way. */
   abstract close(): Promise<void>;
 }

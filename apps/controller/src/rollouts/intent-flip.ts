@@ -98,8 +98,11 @@ async function record(
 /** Newest valid grant of this revision for each host that one names. */
 async function grantsOf(tx: Tx, revisionId: string, hostIds: readonly string[], now: Date) {
   const exceptions = await tx.riskException.findMany({ where: { policyRevisionId: revisionId }, select: { id: true } });
+  const exceptionIds = exceptions.map(({ id }) => id);
+  // A revocation at the same moment is seen here, or waits until these intents are written and then finds their hosts.
+  await tx.$queryRaw`SELECT 1 FROM "grant" WHERE exception_id = ANY(${exceptionIds}::uuid[]) ORDER BY id FOR SHARE`;
   const grants = await tx.grant.findMany({
-    where: { exceptionId: { in: exceptions.map(({ id }) => id) }, revokedAt: null, expiresAt: { gt: now } },
+    where: { exceptionId: { in: exceptionIds }, revokedAt: null, expiresAt: { gt: now } },
     orderBy: { id: 'asc' },
   });
   const named = grants.map(({ id, payload }) => ({ id, hostUuids: hostUuidsOf(payload) }));

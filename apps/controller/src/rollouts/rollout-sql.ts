@@ -42,12 +42,12 @@ export const NOTE_TARGETS = `
   FROM jsonb_to_recordset($1::jsonb) AS v(rollout_id uuid, host_id uuid, state text, reason text)
   WHERE t.rollout_id = v.rollout_id AND t.host_id = v.host_id AND t.state = 'opened'`;
 
-/** $1 now. Running rollouts without an open target have ended. */
+/** $1 now. Running rollouts without an open target have ended. One that is locked is being ended by another controller. */
 export const FINISH_ENDED = `
   UPDATE rollout r SET
     finished_at = $1::timestamptz,
     state = CASE WHEN EXISTS (SELECT 1 FROM rollout_target t WHERE t.rollout_id = r.id AND t.state <> 'superseded')
       THEN 'finished' ELSE 'superseded' END
-  WHERE r.state = 'running' AND NOT EXISTS (
+  WHERE r.id IN (SELECT id FROM rollout WHERE state = 'running' ORDER BY id FOR UPDATE SKIP LOCKED) AND NOT EXISTS (
     SELECT 1 FROM rollout_target t WHERE t.rollout_id = r.id AND t.state IN ('pending', 'opened'))
   RETURNING r.id::text AS id, r.state`;

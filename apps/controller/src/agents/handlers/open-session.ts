@@ -27,6 +27,8 @@ export class OpenSessionHandler {
     const { hostId } = caller;
     const { sessionNumber, due } = await this.sessions.open(caller, request);
     this.streams.fence(hostId, sessionNumber);
+    // The older session may have its streams on another controller.
+    this.bus.publish({ kind: 'session', hostId });
     if (due) this.bus.publish({ kind: 'due', hostId });
     const { checkInMs, leaseTtlMs } = this.config;
     return { sessionNumber, fleetId: this.database.fleetId, hostId, checkInMs, leaseTtlMs };

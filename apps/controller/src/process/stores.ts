@@ -1,0 +1,40 @@
+import type { Clock } from '../common/clock.ts';
+import type { ControllerConfig } from '../config/config.ts';
+import type { Database } from '../db/database.ts';
+import { openDatabase } from '../db/open.ts';
+import { KeyStore } from '../keys/key-store.ts';
+import { FleetLock } from './fleet-lock.ts';
+import { StateLock } from './state-lock.ts';
+import { openWakeUps, type WakeUps } from './wake-ups.ts';
+
+export type OnStop = (stop: () => Promise<unknown>) => void;
+
+export interface Stores extends WakeUps {
+  readonly database: Database;
+  readonly keys: KeyStore;
+}
+
+/** Takes what only one may have, then opens what everything else works with: database, keys, wake-ups. */
+export async function openStores(
+  config: ControllerConfig,
+  clock: Clock,
+  onStop: OnStop,
+  onLost: (reason: string) => void,
+): Promise<Stores> {
+  const stateLock = await StateLock.take(config.stateDir);
+  onStop(() => stateLock.release());
+  const { databaseUrl } = config;
+  // An embedded Postgres lies in the state folder, so that folder's lock says it all.
+  const fleetLock =
+    databaseUrl === null ? null : await FleetLock.take(databaseUrl, config.redisUrl ? 'together' : 'alone', onLost);
+  onStop(async () => fleetLock?.release());
+  const open = () => openDatabase(config);
+  const { database, connection, stop } = await (fleetLock === null ? open() : fleetLock.exclusively(open));
+  onStop(stop);
+  const keys = await KeyStore.open(config, clock);
+  await fleetLock?.agreeOnKeys(keys.caFingerprint, config.keysDir ?? `${config.stateDir}/keys`);
+  const { bus, queue } = await openWakeUps(config, database.fleetId, connection);
+  onStop(() => bus.close());
+  onStop(() => queue.close());
+  return { database, keys, bus, queue };
+}
