@@ -79,7 +79,7 @@ describe('apply-plan', { timeout: 60_000 }, () => {
     expect(mac.list('/var/db/headroom/kdk')).toEqual([]);
     expect(mac.list('/var/db/headroom/mnt')).toEqual([]);
     expect(mac.list('/var/db/headroom/journal')).toEqual([]);
-    expect(mac.list('/Library/Headroom')).toEqual(['KernelCollection.kc', 'check', 'manifest', 'raise']);
+    expect(mac.list('/Library/Headroom')).toEqual(['KernelCollection.kc', 'check', 'manifest', 'raise', 'revert']);
     const kc = readFileSync(join(mac.sysroot, 'Library/Headroom/KernelCollection.kc'));
     const md5 = createHash('md5').update(kc).digest('hex');
     const result = JSON.parse(/build_kc: succeeded (.*)/.exec(stdout)?.[1] ?? '') as KcResult;
@@ -90,8 +90,8 @@ describe('apply-plan', { timeout: 60_000 }, () => {
     expect(manifest).toContain(`kc-uuid=${result.uuid}`);
     expect(manifest).toContain(`host-uuid=${mac.hostUuid}`);
     expect(manifest).toContain(`boot-args=${bootArgsFor(16)}`);
-    for (const script of ['raise', 'check'])
-      expect(mac.read(`/Library/Headroom/${script}`)).toBe(readFileSync(join(KIT_SOURCE, script), 'utf8'));
+    for (const script of ['raise', 'check', 'revert'])
+      expect(mac.read(`/Library/Headroom/${script}`)).toBe(readFileSync(join(KIT_SOURCE, 'raise'), 'utf8'));
   });
 
   it('finds everything done the second time, and changes nothing', async () => {
@@ -108,6 +108,8 @@ describe('apply-plan with a KDK that must not be used', { timeout: 60_000 }, () 
   it.each([
     ['signed by a developer', ['--signature', 'developer-id'], 'KDK_NOT_APPLE_SIGNED'],
     ['not signed', ['--signature', 'none'], 'KDK_NOT_APPLE_SIGNED'],
+    ['of another build', ['--package-id', 'com.apple.pkg.KDK.23F80'], 'KDK_WRONG_PACKAGE'],
+    ['that is another package', ['--package-id', 'com.example.pkg'], 'KDK_WRONG_PACKAGE'],
     ['without the quota', ['--no-quota-support'], 'KDK_WITHOUT_QUOTA_SUPPORT'],
     ['without this chip', ['--variants', 'T8112'], 'KDK_VARIANT_MISSING'],
   ])('refuses one %s and leaves no image attached', async (_name, options, code) => {
@@ -116,6 +118,9 @@ describe('apply-plan with a KDK that must not be used', { timeout: 60_000 }, () 
       const { stdout } = await mac.apply(mac.plan(mac.raiseSteps()));
       expect(stdout).toMatch(new RegExp(`install_kdk: failed ${code}`));
       expect(mac.list('/var/db/headroom/mnt')).toEqual([]);
+      const distrusted = ['KDK_NOT_APPLE_SIGNED', 'KDK_WRONG_PACKAGE'].includes(code);
+      for (const folder of distrusted ? ['/Library/Developer/KDKs', '/var/db/headroom/kdk'] : [])
+        expect(mac.list(folder), 'nothing of it stays').toEqual([]);
     } finally {
       mac.remove();
     }

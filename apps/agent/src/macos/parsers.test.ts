@@ -8,7 +8,7 @@ import { parseFdesetup } from './fdesetup.ts';
 import { parseShowLoaded } from './kmutil.ts';
 import { kmutilCreateArgs, kmutilCreateFailure } from './kmutil-create.ts';
 import { parseNvram } from './nvram.ts';
-import { appleSigned, type PackageSignature } from './pkgutil.ts';
+import { appleSigned, type PackageSignature, parsePackageInfo } from './pkgutil.ts';
 import { parseGuestProcesses } from './ps.ts';
 import { parseSysctl, sysctlValue } from './sysctl.ts';
 import { parseShownPolicy } from './system-profiler.ts';
@@ -88,6 +88,21 @@ describe('localised or damaged text is unknown, not wrong', () => {
       ok: true,
       value: { securityMode: 'reduced', customKernel: null },
     });
+  });
+});
+
+describe('PackageInfo', () => {
+  it.each([
+    ['<pkg-info a="1" identifier="com.apple.pkg.KDK.23F79" version="1">', 'com.apple.pkg.KDK.23F79'],
+    ["<?xml?>\n<pkg-info identifier = 'com.apple.pkg.KDK.23F79'/>", 'com.apple.pkg.KDK.23F79'],
+    ['<pkg-info xidentifier="com.apple.pkg.KDK.23F79">', null],
+    ['<pkg-info identifier="a.b" identifier="com.apple.pkg.KDK.23F79">', null],
+    ['<bundle identifier="com.apple.pkg.KDK.23F79"/>', null],
+    ['<pkg-info identifier="../x">', null],
+    ['', null],
+  ])('%s', (text, id) => {
+    const reading = parsePackageInfo(text);
+    expect(reading.ok ? reading.value : null).toBe(id);
   });
 });
 

@@ -70,8 +70,21 @@ export function parsePackages({ stdout }: Pick<Output, 'stdout'>): readonly stri
   );
 }
 
+/** The id in a `PackageInfo`, as `pkgutil --expand` lays it out beside a component's payload. */
+export function parsePackageInfo(text: string): Reading<string> {
+  const tag = /<pkg-info\s([^<>]{0,4000}?)\/?>/.exec(text)?.[1];
+  if (tag === undefined) return unknown('PackageInfo holds no pkg-info');
+  const ids = [...tag.matchAll(/(?:^|\s)identifier\s*=\s*(?:"([^"]*)"|'([^']*)')/g)].map(([, a, b]) => a ?? b ?? '');
+  const [id, ...more] = ids;
+  if (id === undefined || more.length > 0 || !/^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}$/.test(id))
+    return unknown('the pkg-info of PackageInfo names no identifier, or several');
+  return known(id);
+}
+
 /** Package id of the KDK of a build. */
 export const kdkPackageId = (build: string): string => `com.apple.pkg.KDK.${build}`;
+/** A component that newer KDKs bring along. */
+export const kdkSdkPackageId = (build: string): string => `com.apple.pkg.KDK_SDK.${build}`;
 
 function chainOf(lines: readonly string[]): readonly Certificate[] {
   const chain: { name: string; hex: string }[] = [];

@@ -14,7 +14,7 @@ import { noteGeneration, readBootState } from '../state/boot-state.ts';
 import type { Identity } from '../state/identity.ts';
 import { bindStep, CAPABILITIES } from '../steps/catalogue.ts';
 import type { OpenKdkImage, StepContext } from '../steps/step.ts';
-import { readStoredBootArgs } from '../tools/nvram.ts';
+import { readStoredBootArgs } from '../steps/stored-boot-args.ts';
 import type { LeasedJob, Report } from './job.ts';
 import type { Journal, JournalRecord, Phase } from './journal.ts';
 

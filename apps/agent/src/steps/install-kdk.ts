@@ -1,7 +1,8 @@
 /**
  * install_kdk: brings Apple's Kernel Debug Kit of exactly this build onto the Mac.
- * Guarantee: nothing is installed that is not byte for byte the image named and signed by Apple Software; the image is detached
- * on every path and gone afterwards; a husk (files deleted by an update) counts as not installed.
+ * Guarantee: nothing is installed that is not byte for byte the image named, signed by Apple Software and the KDK of this build,
+ * in this order; the image is detached on every path and gone afterwards; a husk (files deleted by an update) counts as not
+ * installed.
  */
 import { access, readdir, rm } from 'node:fs/promises';
 import type { PlanStep } from '@headroom/core';
@@ -9,10 +10,10 @@ import { AgentError, differs } from '../agent-error.ts';
 import { isMissing } from '../files.ts';
 import type { Mac } from '../mac.ts';
 import { KDK_FOLDER } from '../paths.ts';
-import { checkAppleSignature, installPackage, receiptProblem } from '../tools/kdk-package.ts';
 import { fetchImage } from './kdk/fetch-image.ts';
 import { findKdk, kdkProblem } from './kdk/inspect.ts';
 import { withMounted } from './kdk/mounts.ts';
+import { checkAppleSignature, checkPackageId, installPackage, receiptProblem } from './kdk/package.ts';
 import type { StepContext, StepHandler } from './step.ts';
 import { checkIsThisMac } from './this-mac.ts';
 
@@ -24,8 +25,10 @@ export interface KdkResult {
 }
 
 const PACKAGE = 'KernelDebugKit.pkg';
-/** An image of 0.8 GB unpacks to several GB; the image itself lies on the same disk meanwhile. */
-const DISK_BYTES_PER_IMAGE_BYTE = 6;
+/** Per byte of the image, all on one disk: the image, its package laid out for a look, and what is installed (several GB of 0.8). */
+const DISK_BYTES_PER_IMAGE_BYTE = 1 + 1 + 5;
+/** What is built from it afterwards: a kernel collection of some 115 MB, twice while it is placed. */
+const COLLECTION_BYTES = 300_000_000;
 
 export const installKdkStep: StepHandler<Step, KdkResult> = {
   async check(step, context) {
@@ -37,7 +40,14 @@ export const installKdkStep: StepHandler<Step, KdkResult> = {
     await removeOtherImages(context.mac, step.kdk.sha256);
     await checkDiskSpace(step, context);
     const image = await fetchImage(step.kdk, context);
-    await withMounted(context.mac, image, context.signal, (mountPoint) => install(mountPoint, context));
+    try {
+      await withMounted(context.mac, image, context.signal, (mountPoint) =>
+        install(mountPoint, step.kdk.build, context),
+      );
+    } catch (error) {
+      if (isDistrust(error)) await removeOtherImages(context.mac, null);
+      throw error;
+    }
   },
 
   async verify(step, { mac }) {
@@ -46,6 +56,11 @@ export const installKdkStep: StepHandler<Step, KdkResult> = {
     return resultOf(mac, step);
   },
 };
+
+/** No later attempt makes such an image good, so it does not stay. */
+function isDistrust(error: unknown): boolean {
+  return error instanceof AgentError && (error.code === 'KDK_NOT_APPLE_SIGNED' || error.code === 'KDK_WRONG_PACKAGE');
+}
 
 /** A KDK of this build may bear another version in its name; the build decides. */
 async function problemOf(mac: Mac, { kdk, variant }: Step): Promise<AgentError | null> {
@@ -61,7 +76,7 @@ async function resultOf(mac: Mac, { kdk, variant }: Step): Promise<KdkResult> {
   return { path, build: kdk.build, variant };
 }
 
-async function install(mountPoint: string, { mac, progress, signal }: StepContext): Promise<void> {
+async function install(mountPoint: string, build: string, { mac, progress, signal }: StepContext): Promise<void> {
   const packagePath = `${mountPoint}/${PACKAGE}`;
   try {
     await access(mac.path(packagePath));
@@ -70,6 +85,8 @@ async function install(mountPoint: string, { mac, progress, signal }: StepContex
   }
   progress(`checking the signature of ${PACKAGE}`);
   await checkAppleSignature(mac, packagePath, signal);
+  progress(`checking that ${PACKAGE} is the KDK of build ${build}`);
+  await checkPackageId(mac, packagePath, build, signal);
   progress(`installing ${PACKAGE}`);
   await installPackage(mac, packagePath, signal);
 }
@@ -77,7 +94,7 @@ async function install(mountPoint: string, { mac, progress, signal }: StepContex
 /** Free space of the APFS container as the facts know it; where it is not known, the installer has the last word. */
 async function checkDiskSpace({ kdk }: Step, context: StepContext): Promise<void> {
   const { freeBytes } = (await context.facts()).disk;
-  const needed = kdk.sizeBytes * DISK_BYTES_PER_IMAGE_BYTE;
+  const needed = kdk.sizeBytes * DISK_BYTES_PER_IMAGE_BYTE + COLLECTION_BYTES;
   if (freeBytes === null) context.progress('free disk space unknown, going on');
   else if (freeBytes < needed)
     throw new AgentError('DISK_FULL', differs('Free bytes for the KDK', `${needed} or more`, String(freeBytes)));
@@ -88,7 +105,7 @@ async function removeOtherImages(mac: Mac, keepSha256: string | null): Promise<v
   try {
     const names = await readdir(folder);
     const others = names.filter((name) => keepSha256 === null || !name.startsWith(keepSha256));
-    for (const name of others) await rm(`${folder}/${name}`, { force: true });
+    for (const name of others) await rm(`${folder}/${name}`, { recursive: true, force: true });
   } catch (error) {
     if (!isMissing(error)) throw error;
   }

@@ -5,8 +5,8 @@
  */
 import type { PlanStep } from '@headroom/core';
 import { AgentError, differs } from '../agent-error.ts';
-import { readStoredBootArgs, writeBootArgs } from '../tools/nvram.ts';
 import type { StepContext, StepHandler } from './step.ts';
+import { readStoredBootArgs, writeBootArgs } from './stored-boot-args.ts';
 
 type Step = Extract<PlanStep, { readonly kind: 'set_boot_args' }>;
 export interface BootArgsResult {

@@ -5,7 +5,7 @@ import { type KdkOptions, SIGNATURES, type Signature, writeKdkImage } from './kd
 
 export const KDK_USAGE =
   'mac-sim kdk --os 14.5 --build 23F79 --out FOLDER [--variants T6020,T8112] [--no-quota-support] ' +
-  `[--signature ${SIGNATURES.join('|')}] [--unsigned] [--json]`;
+  `[--signature ${SIGNATURES.join('|')}] [--unsigned] [--package-id ID] [--json]`;
 
 /** Prints path, size and sha256 of the image; returns the exit status. */
 export function kdkCommand(
@@ -21,6 +21,7 @@ export function kdkCommand(
       variants: { type: 'string' },
       signature: { type: 'string' },
       unsigned: { type: 'boolean' },
+      'package-id': { type: 'string' },
       'no-quota-support': { type: 'boolean' },
       json: { type: 'boolean' },
     },
@@ -29,6 +30,7 @@ export function kdkCommand(
   if (os === undefined || build === undefined || out === undefined) {
     throw new Error(`--os, --build and --out are needed. Usage: ${KDK_USAGE}`);
   }
+  const packageId = values['package-id'];
   const variants = values.variants?.split(',').map((variant) => variant.trim().toUpperCase());
   for (const variant of variants ?? []) {
     if (!/^[A-Z0-9]{3,12}$/.test(variant))
@@ -40,6 +42,7 @@ export function kdkCommand(
     signature: values.unsigned === true ? 'none' : signatureOf(values.signature ?? 'apple'),
     quotaSupport: values['no-quota-support'] !== true,
     ...(variants === undefined ? {} : { variants }),
+    ...(packageId === undefined ? {} : { packageId }),
   };
   mkdirSync(out, { recursive: true });
   const image = writeKdkImage(out, options);

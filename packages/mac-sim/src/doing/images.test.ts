@@ -134,6 +134,19 @@ describe('pkgutil --check-signature', () => {
   });
 });
 
+describe('pkgutil --expand', () => {
+  it('lays out the parts of a package in a new folder, and never in one that is there', async () => {
+    await attach(mac.image({ packageId: 'com.example.pkg' }), '-mountpoint', '/tmp/kdk');
+    const expand = () => mac.run('pkgutil', '--expand', '/tmp/kdk/KernelDebugKit.pkg', '/tmp/parts');
+    expect(await expand()).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(readdirSync(join(mac.root, 'tmp/parts')).sort()).toEqual(['Distribution', 'KDK.pkg']);
+    expect(readFileSync(join(mac.root, 'tmp/parts/KDK.pkg/PackageInfo'), 'utf8')).toContain(
+      ' identifier="com.example.pkg" ',
+    );
+    expect(await expand()).toMatchObject({ status: 1, stderr: expect.stringContaining('File exists') });
+  });
+});
+
 describe('installer', () => {
   it('places the KDK and its receipt, with the captured text, whatever the signature', async () => {
     await attach(mac.image({ signature: 'none' }), '-mountpoint', '/tmp/kdk');

@@ -25,6 +25,8 @@ export interface KdkOptions {
   readonly quotaSupport?: boolean;
   /** Default `apple`. */
   readonly signature?: Signature;
+  /** Default: the id of the KDK of this build. */
+  readonly packageId?: string;
 }
 
 export interface PackageMeta {
@@ -47,10 +49,10 @@ export interface KdkImage {
 }
 
 export function buildKdkImage(options: KdkOptions): KdkImage {
-  const { os, build, signature = 'apple' } = options;
+  const { os, build, signature = 'apple', packageId = `com.apple.pkg.KDK.${build}` } = options;
   const name = `KDK_${os}_${build}.kdk`;
   const meta: PackageMeta = {
-    packageId: `com.apple.pkg.KDK.${build}`,
+    packageId,
     title: 'Kernel Debug Kit',
     version: '1.0.0.0',
     signature,

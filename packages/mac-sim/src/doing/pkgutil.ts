@@ -1,7 +1,9 @@
-/** pkgutil: signatures of package files, and receipts of installed ones. */
-import { basename } from 'node:path';
+/** pkgutil: signatures and parts of package files, and receipts of installed ones. */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { captured, documented, invented } from './forms.ts';
 import { type Call, type Program, Refusal } from './io.ts';
+import type { PackageMeta } from './kdk-image.ts';
 import { onDisk } from './mac-path.ts';
 import { openPackage } from './package-file.ts';
 import { forgetReceipt, type Receipt, readReceipt, receiptIds } from './receipts.ts';
@@ -20,6 +22,27 @@ export const PKGUTIL_FORMS = {
       `package-id: ${id}\nversion: ${version}\nvolume: /\nlocation: ${location}\ninstall-time: ${seconds}\n`,
   ),
   forgot: documented('pkgutil(1), --forget', (id: string) => `Forgot package '${id}' on '/'.\n`),
+  distribution: documented(
+    'Distribution Definition XML (Apple): pkg-ref, with the folder names of pkgutil(1), --expand',
+    ({ title, packageId, version }: PackageMeta) => `<?xml version="1.0" encoding="utf-8"?>
+<installer-gui-script minSpecVersion="1">
+    <title>${title}</title>
+    <pkg-ref id="${packageId}" version="${version}">#KDK.pkg</pkg-ref>
+</installer-gui-script>
+`,
+  ),
+  packageInfo: documented(
+    'pkgbuild(1), --info and --identifier: attributes of pkg-info',
+    ({ packageId, version }: PackageMeta, files: number) => `<?xml version="1.0" encoding="utf-8"?>
+<pkg-info overwrite-permissions="true" relocatable="false" identifier="${packageId}" version="${version}" format-version="2" install-location="/" auth="root">
+    <payload numberOfFiles="${files}"/>
+</pkg-info>
+`,
+  ),
+  folderExists: documented(
+    'pkgutil(1): --expand makes a new directory; strerror text',
+    (folder: string) => `Error opening ${folder} for output: File exists\n`,
+  ),
   notAPackage: invented('file missing or no package', (path: string) => `Could not open package: ${path}\n`),
   usage: invented('unknown option', (what: string) => `pkgutil: unrecognized option \`${what}'\n`),
 };
@@ -29,6 +52,7 @@ export const pkgutil: Program = (call) => {
   const [name, pattern] = option.split('=', 2);
   if (name === '--pkgs') return listIds(call, pattern);
   if (option === '--check-signature') return checkSignature(call, operand);
+  if (option === '--expand') return expand(call, operand);
   if (option === '--pkg-info') return showInfo(call, operand);
   if (option === '--files') return showFiles(call, operand);
   if (option === '--forget') return forget(call, operand);
@@ -41,6 +65,21 @@ function checkSignature({ root, io }: Call, path: string): number {
   const { signature } = found.meta;
   io.out(SIGNATURE_FORMS[signature].text(basename(path)));
   return signature === 'none' ? 1 : 0;
+}
+
+/** The parts of a product archive as files, payloads still packed; nothing is installed. */
+function expand({ root, args }: Call, path: string): number {
+  const folder = args[2] ?? '';
+  const found = openPackage(onDisk(root, path));
+  if (found === null) throw new Refusal(PKGUTIL_FORMS.notAPackage.text(path));
+  const target = onDisk(root, folder);
+  if (existsSync(target)) throw new Refusal(PKGUTIL_FORMS.folderExists.text(folder));
+  const component = join(target, 'KDK.pkg');
+  mkdirSync(component, { recursive: true });
+  writeFileSync(join(target, 'Distribution'), PKGUTIL_FORMS.distribution.text(found.meta));
+  writeFileSync(join(component, 'PackageInfo'), PKGUTIL_FORMS.packageInfo.text(found.meta, found.files.length));
+  writeFileSync(join(component, 'Payload'), Buffer.concat(found.files.map(({ data }) => data)));
+  return 0;
 }
 
 function listIds({ root, io }: Call, pattern: string | undefined): number {

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { ensureFolder, isMissing } from '../../files.ts';
 import type { Mac } from '../../mac.ts';
 import { MOUNT_FOLDER } from '../../paths.ts';
-import { attach, detach } from '../../tools/hdiutil.ts';
+import { attach, detach } from './attach.ts';
 
 /** Attaches an image, lets `use` work on it, and detaches it on every path. */
 export async function withMounted<T>(

@@ -1,6 +1,6 @@
 /** Attaches a KDK image on a mount point of our own, and detaches whatever is attached there. */
-import { AgentError } from '../agent-error.ts';
-import { type Mac, toolText } from '../mac.ts';
+import { AgentError } from '../../agent-error.ts';
+import { type Mac, toolText } from '../../mac.ts';
 import {
   HDIUTIL,
   HDIUTIL_TIMEOUT_MS,
@@ -9,7 +9,7 @@ import {
   hdiutilInfoArgs,
   parseAttach,
   parseHdiutilInfo,
-} from '../macos/hdiutil.ts';
+} from '../../macos/hdiutil.ts';
 
 export async function attach(mac: Mac, image: string, mountPoint: string, signal: AbortSignal): Promise<void> {
   const args = hdiutilAttachArgs(image, mountPoint);

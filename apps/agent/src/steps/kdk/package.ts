@@ -1,0 +1,97 @@
+/**
+ * The one package that the agent ever installs: its signature, its id, its installation, its receipt. `installer` as root checks
+ * neither signature nor build, so pkgutil is asked first.
+ */
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { AgentError, differs } from '../../agent-error.ts';
+import { readTextFile } from '../../files.ts';
+import { type Mac, toolText } from '../../mac.ts';
+import { INSTALLER, INSTALLER_TIMEOUT_MS, installerArgs, parseInstaller } from '../../macos/installer.ts';
+import {
+  appleSigned,
+  kdkPackageId,
+  kdkSdkPackageId,
+  PKGUTIL,
+  parseCheckSignature,
+  parsePackageInfo,
+  parsePackages,
+  pkgutilCheckSignatureArgs,
+  pkgutilExpandArgs,
+  pkgutilPackagesArgs,
+} from '../../macos/pkgutil.ts';
+import { KDK_FOLDER } from '../../paths.ts';
+
+const SIGNATURE_TIMEOUT_MS = 5 * 60_000;
+const EXPAND_TIMEOUT_MS = 10 * 60_000;
+const COMPONENTS_MAX = 50;
+const PACKAGE_INFO_BYTES_MAX = 1024 * 1024;
+
+export async function checkAppleSignature(mac: Mac, packagePath: string, signal: AbortSignal): Promise<void> {
+  const args = pkgutilCheckSignatureArgs(packagePath);
+  const result = await mac.run(PKGUTIL, args, { timeoutMs: SIGNATURE_TIMEOUT_MS, signal });
+  signal.throwIfAborted();
+  const signature = parseCheckSignature(result);
+  if (!signature.ok) throw new AgentError('KDK_NOT_APPLE_SIGNED', signature.reason);
+  const verdict = appleSigned(signature.value);
+  if (!verdict.appleSigned) throw new AgentError('KDK_NOT_APPLE_SIGNED', verdict.reason);
+  if (result.exitCode !== 0) throw new AgentError('KDK_NOT_APPLE_SIGNED', toolText(result));
+}
+
+/** Before anything is installed: the package's own parts say which build it is for. Needs room for one more copy of it. */
+export async function checkPackageId(mac: Mac, packagePath: string, build: string, signal: AbortSignal): Promise<void> {
+  const folder = `${KDK_FOLDER}/${basename(await mkdtemp(`${mac.path(KDK_FOLDER)}/parts-`))}`;
+  try {
+    const parts = `${folder}/expanded`;
+    const args = pkgutilExpandArgs(packagePath, parts);
+    const result = await mac.run(PKGUTIL, args, { timeoutMs: EXPAND_TIMEOUT_MS, signal });
+    signal.throwIfAborted();
+    if (result.exitCode !== 0)
+      throw new AgentError(isDiskFull(result) ? 'DISK_FULL' : 'COMMAND_FAILED', toolText(result));
+    checkIds(await idsIn(mac.path(parts)), build);
+  } finally {
+    await rm(mac.path(folder), { recursive: true, force: true });
+  }
+}
+
+function checkIds(ids: readonly string[], build: string): void {
+  const wanted = kdkPackageId(build);
+  const foreign = ids.filter((id) => id !== wanted && id !== kdkSdkPackageId(build));
+  if (ids.includes(wanted) && foreign.length === 0) return;
+  throw new AgentError('KDK_WRONG_PACKAGE', differs('Packages in the image', wanted, ids.join(' ') || 'none'));
+}
+
+/** A product archive holds a folder per component; a component package is one itself. */
+async function idsIn(parts: string): Promise<readonly string[]> {
+  const entries = await readdir(parts, { withFileTypes: true });
+  const components = entries.filter((entry) => entry.isDirectory()).map(({ name }) => `${parts}/${name}`);
+  const ids: string[] = [];
+  for (const component of [parts, ...components].slice(0, COMPONENTS_MAX)) {
+    const text = await readTextFile(`${component}/PackageInfo`, PACKAGE_INFO_BYTES_MAX);
+    if (text === null) continue;
+    const id = parsePackageInfo(text);
+    if (!id.ok) throw new AgentError('KDK_WRONG_PACKAGE', `${basename(component)}: ${id.reason}.`);
+    ids.push(id.value);
+  }
+  return ids;
+}
+
+export async function installPackage(mac: Mac, packagePath: string, signal: AbortSignal): Promise<void> {
+  const result = await mac.run(INSTALLER, installerArgs(packagePath), { timeoutMs: INSTALLER_TIMEOUT_MS, signal });
+  signal.throwIfAborted();
+  const installed = parseInstaller(result);
+  if (installed.ok) return;
+  throw new AgentError(isDiskFull(result) ? 'DISK_FULL' : 'KDK_INSTALL_FAILED', installed.reason);
+}
+
+function isDiskFull({ stdout, stderr }: { readonly stdout: string; readonly stderr: string }): boolean {
+  return /no space|not enough (free )?space|ENOSPC/i.test(`${stdout}\n${stderr}`);
+}
+
+/** Which KDK was really installed? Names of images and packages may lie; the receipt does not. */
+export async function receiptProblem(mac: Mac, build: string): Promise<AgentError | null> {
+  const result = await mac.run(PKGUTIL, pkgutilPackagesArgs());
+  const receipt = kdkPackageId(build);
+  if (result.exitCode === 0 && parsePackages(result).includes(receipt)) return null;
+  return new AgentError('KDK_WRONG_PACKAGE', differs('Receipt of the installed package', receipt, 'no such receipt'));
+}
