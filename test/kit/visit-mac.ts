@@ -14,6 +14,7 @@ import {
 } from '../../packages/mac-sim/dist/recovery/index.js';
 
 export const KIT_SOURCE = fileURLToPath(new URL('../../apps/agent/kit/', import.meta.url));
+export const KIT_NAMES = ['raise', 'check', 'revert'] as const;
 export const md5 = (data: string | Buffer): string => createHash('md5').update(data).digest('hex');
 
 export interface MacOptions {
@@ -37,9 +38,12 @@ export interface VisitMac {
   writeCollection(bundleVersion: string): Promise<string>;
   /** A visit: types the line that the run sheet prints, or another one. */
   visit(options?: Partial<RecoverySessionOptions>): Promise<RecoverySessionResult>;
+  /** A visit that takes the raise back. */
+  revert(options?: Partial<RecoverySessionOptions>): Promise<RecoverySessionResult>;
   remove(): void;
 }
 
+export const REVERT_LINE = 'sh /Volumes/*/Library/Headroom/revert';
 const QUOTA = 255;
 const EXPIRES = '2099-01-31T00:00:00.000Z';
 
@@ -52,7 +56,7 @@ export async function visitMac({ version = '14.5', build = '23F79', systemName }
   const kit = join(dir, 'Library/Headroom');
   const collection = join(kit, 'KernelCollection.kc');
   mkdirSync(kit, { recursive: true });
-  for (const script of ['raise', 'check']) cpSync(join(KIT_SOURCE, script), join(kit, script));
+  for (const name of KIT_NAMES) cpSync(join(KIT_SOURCE, 'raise'), join(kit, name));
 
   const writeCollection = async (bundleVersion: string): Promise<string> => {
     const system = systemFor(version, build);
@@ -125,6 +129,7 @@ export async function visitMac({ version = '14.5', build = '23F79', systemName }
     receipt: () => keyValues(join(kit, 'receipt')),
     visit: (options = {}) =>
       recoverySession({ dir, shell: 'dash', line: `sh /Volumes/*/Library/Headroom/raise ${code}`, ...options }),
+    revert: (options = {}) => recoverySession({ dir, shell: 'dash', line: REVERT_LINE, ...options }),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

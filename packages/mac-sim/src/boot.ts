@@ -8,6 +8,9 @@ import { readKernelCollection } from './kernel/index.ts';
 import { simPaths } from './paths.ts';
 import { type Boot, flushNvram, type SimState } from './state.ts';
 
+/** A progress bar that never ends; the screen shows no word. */
+export const ENDLESS_BAR = '(a progress bar that never ends)';
+export const PANIC_LOOP = '(the Mac restarts again and again)';
 export const CUSTOM_KERNEL_FAILED = 'Custom kernel failed to boot';
 
 type Kernel = Pick<Boot, 'kernel' | 'kernelUuid' | 'filesetUuid' | 'kernelVersionText' | 'honoursQuota'>;
@@ -20,9 +23,10 @@ export function startMacos(dir: string, draft: SimState, now: Date): void {
   draft.guests = [];
   draft.leakedSlots = 0;
   const kernel = draft.policy.coih === null ? stockKernel(draft) : customKernel(dir, draft, draft.policy.coih);
-  if (kernel === null) {
+  const failure = kernel === null ? CUSTOM_KERNEL_FAILED : kernelFailure(draft, kernel);
+  if (kernel === null || failure !== null) {
     draft.power = 'failed';
-    draft.screen = CUSTOM_KERNEL_FAILED;
+    draft.screen = failure;
     return;
   }
   draft.power = 'macos';
@@ -34,6 +38,15 @@ export function startMacos(dir: string, draft: SimState, now: Date): void {
     time: now.toISOString(),
     bootArgsInForce: bootArgsInForce(draft),
   };
+}
+
+/** What the screen shows when this kernel starts and does not get far; null when it runs. */
+function kernelFailure(state: SimState, { kernel }: Kernel): string | null {
+  const { kernelFault, kernelNeedsArg } = state.behaviour.faults ?? {};
+  if (kernel === 'release') return null;
+  if (kernelFault !== undefined) return kernelFault === 'hangs' ? ENDLESS_BAR : PANIC_LOOP;
+  if (kernelNeedsArg === undefined) return null;
+  return bootArgsInForce(state).split(' ').includes(kernelNeedsArg) ? null : PANIC_LOOP;
 }
 
 /** Power is gone: what ran is gone; NVRAM that was not saved too, unless the end was clean. */

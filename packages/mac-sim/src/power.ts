@@ -33,6 +33,7 @@ export function startRecovery(dir: string, paired = true): SimState {
     draft.power = 'recovery';
     draft.screen = null;
     draft.boot = null;
-    draft.recovery = { paired: paired && draft.volumes.startupDefault, sipChanged: false };
+    const isPaired = paired && draft.volumes.startupDefault && draft.behaviour.faults?.neverPaired !== true;
+    draft.recovery = { paired: isPaired, heldButton: paired, sipChanged: false };
   });
 }

@@ -54,6 +54,8 @@ export interface Volumes {
   /** Is this system the default startup volume? */
   startupDefault: boolean;
   fileVault: boolean;
+  /** Absent = none. */
+  others?: OtherVolume[];
 }
 
 export interface Account {
@@ -122,8 +124,22 @@ export interface Nvram {
 export interface RecoverySession {
   /** Entered by holding the power button (one true recoveryOS), paired with the default system. */
   paired: boolean;
+  /** The power button was held, so this is some system's one true recoveryOS. Absent = as `paired`. */
+  heldButton?: boolean;
   /** csrutil changed the policy in this session: bare `nvram boot-args=` is refused until the next boot. */
   sipChanged: boolean;
+}
+
+/** How a custom kernel fails that boots on other Macs. */
+export type KernelFault = 'hangs' | 'panics';
+
+/** Another volume that recoveryOS mounts: a USB stick, or the Data volume of another system. */
+export interface OtherVolume {
+  name: string;
+  /** Folder of this machine that stands for it. */
+  folder: string;
+  /** Volume group, when it belongs to another system; recoveryOS is never paired with that one. */
+  group: string | null;
 }
 
 export type ToolFault = 'fails' | 'hangs' | 'missing';
@@ -140,8 +156,39 @@ export interface Behaviour {
   recoveryUsersStale: boolean;
   /** Does `kmutil create` append the variant suffix to the file name? */
   kmutilAppendsSuffix: boolean;
+  /** Misbehaviour that a Mac has only when somebody asks for it. */
+  faults?: Faults;
   /** Tools that misbehave: path below `/` (usr/bin/bputil) -> how. */
   brokenTools: Record<string, ToolFault>;
+}
+
+/** Each absent = as on a Mac in order. */
+export interface Faults {
+  /** recoveryOS has no Internet: nothing goes to Full Security (Code 102). */
+  offlineInRecovery?: boolean;
+  /** Apple no longer signs this system, so that it cannot go to Full Security. */
+  systemNotOffered?: boolean;
+  /** A cloned system: no recoveryOS is ever paired with it. */
+  neverPaired?: boolean;
+  /** The policy is stuck: configure-boot ends with pairing (17) until `bputil -f`. */
+  pairingStuck?: boolean;
+  /** configure-boot ends with "Invalid Mach-O boot properties". */
+  invalidBootProperties?: boolean;
+  /** csrutil says that SIP is off, ends with 0, and changes nothing until `csrutil clear`. */
+  csrutilIgnored?: boolean;
+  /** `csrutil disable` leaves boot-argument filtering on; `bputil -a` lifts it. */
+  csrutilKeepsFiltering?: boolean;
+  /** `nvram -s` saves nothing. */
+  nvramSaveIgnored?: boolean;
+  /** Data is not mounted when recoveryOS starts; with FileVault it has to be unlocked. */
+  dataNotMounted?: boolean;
+  /** /Volumes/<System>/Library leads to Data too. */
+  dataSeenThroughSystem?: boolean;
+  /** A pending update installs itself at the shutdown before recoveryOS. */
+  updatesAtShutdown?: boolean;
+  kernelFault?: KernelFault;
+  /** Boot argument without which the custom kernel panics. */
+  kernelNeedsArg?: string;
 }
 
 export interface SimState {

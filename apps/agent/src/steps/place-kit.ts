@@ -1,7 +1,7 @@
 /**
- * place_kit: lays the visit kit ready for a person: the constant scripts, this Mac's kernel collection and the manifest.
- * Guarantee: the manifest comes last and is whole, so that a kit with a manifest is complete; every file is read back; scripts
- * are byte for byte those of this agent's version.
+ * place_kit: lays the visit kit ready for a person: the constant script under its names, this Mac's kernel collection and the manifest.
+ * Guarantee: the manifest comes last and is whole, so that a kit with a manifest is complete; every file is read back; the
+ * script is byte for byte that of this agent's version under each name, so that one md5 tells all that a person may run.
  */
 import { lstat, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import { KIT_FOLDER } from '../paths.ts';
 import { builtCollection, collectionPath } from './kc/collection.ts';
 import { checkKitFolder, openKitFolder } from './kit/folder.ts';
 import { KIT_KC, manifestText } from './kit/manifest.ts';
+import { KIT_SCRIPT_NAMES, kitScript } from './kit/script.ts';
 import type { StepContext, StepHandler } from './step.ts';
 import { checkIsThisMac } from './this-mac.ts';
 
@@ -25,7 +26,6 @@ export interface KitResult {
   readonly expiresAt: string;
 }
 
-const SCRIPTS = ['raise', 'check'] as const;
 const MANIFEST = 'manifest';
 
 export const placeKitStep: StepHandler<Step, KitResult> = {
@@ -41,8 +41,8 @@ export const placeKitStep: StepHandler<Step, KitResult> = {
     const manifest = await wantedManifest(step, context);
     await rm(join(folder, MANIFEST), { force: true });
     await syncFolder(folder);
-    context.progress('copying scripts and kernel collection');
-    for (const script of SCRIPTS) await copyFileAtomic(join(kitSource, script), join(folder, script), 0o755);
+    context.progress('copying script and kernel collection');
+    for (const name of KIT_SCRIPT_NAMES) await copyFileAtomic(kitScript(kitSource), join(folder, name), 0o755);
     await copyFileAtomic(mac.path(collectionPath(step)), join(folder, KIT_KC), 0o644);
     await writeFileAtomic(join(folder, MANIFEST), manifest, 0o644);
   },
@@ -62,10 +62,10 @@ async function kitProblem(step: Step, context: StepContext): Promise<string | nu
   const manifest = await wantedManifest(step, context);
   if ((await readTextFile(file(MANIFEST))) !== manifest)
     return `${KIT_FOLDER}/${MANIFEST} is not the one of this visit.`;
-  for (const script of SCRIPTS) {
-    if (!(await isPlainFile(file(script)))) return `${KIT_FOLDER}/${script} is not a plain file.`;
-    if ((await readTextFile(file(script))) !== (await readTextFile(join(kitSource, script))))
-      return `${KIT_FOLDER}/${script} is not the one of this agent.`;
+  const script = await readTextFile(kitScript(kitSource));
+  for (const name of KIT_SCRIPT_NAMES) {
+    if (!(await isPlainFile(file(name)))) return `${KIT_FOLDER}/${name} is not a plain file.`;
+    if ((await readTextFile(file(name))) !== script) return `${KIT_FOLDER}/${name} is not the one of this agent.`;
   }
   if (!(await isPlainFile(file(KIT_KC)))) return `${KIT_FOLDER}/${KIT_KC} is not a plain file.`;
   const kc = await collectionOf(step, context);

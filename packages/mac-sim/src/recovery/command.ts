@@ -6,7 +6,7 @@ import { recoverySession } from './session.ts';
 export const RECOVERY_USAGE = `mac-sim recovery DIR [--shell SHELL] [--person FILE] [--double-press] -- LINE
 
 Takes the simulated Mac to recoveryOS, where a person types LINE on a pseudo-terminal and answers what is asked.
-  --shell SHELL    dash (default), "bash --posix" or "busybox ash"
+  --shell SHELL    dash (default), "bash --posix", "busybox ash" or mksh
   --person FILE    JSON: {"rules": [{"when": "regular expression", "type": "text", "secret": true, "times": 1,
                    "afterMs": 100, "powerCut": true}], "timeoutMs": 60000, "defaults": false}
                    The default person, who follows unless "defaults" is false, says y, and is an owner with the password.

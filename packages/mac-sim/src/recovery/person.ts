@@ -57,6 +57,7 @@ function defaultRules(state: SimState): readonly PersonRuleInput[] {
       : [
           { when: '(Username|authorized user): $', type: owner.name },
           { when: 'Password: $', type: owner.password, secret: true },
+          { when: 'Passphrase: $', type: owner.password, secret: true },
           { when: 'Enter password for user [^\\n]*: $', type: owner.password, secret: true },
         ]),
   ];

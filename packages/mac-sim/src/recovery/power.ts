@@ -1,12 +1,15 @@
 /** Into recoveryOS and out of it. */
 import { bootMac, cutPower, shutDownMac, startRecovery } from '../power.ts';
 import { loadState, type SimState } from '../state.ts';
+import { updateMac } from '../update.ts';
 import type { SessionEnd } from './terminal-session.ts';
 
 /** A running macOS is shut down cleanly; from anywhere else the power is cut. Then the power button is held. */
 export function enterRecovery(dir: string, paired: boolean): SimState {
-  if (loadState(dir).power === 'macos') shutDownMac(dir);
+  const { power, pendingUpdate, behaviour } = loadState(dir);
+  if (power === 'macos') shutDownMac(dir);
   else cutPower(dir);
+  if (power === 'macos' && pendingUpdate !== null && behaviour.faults?.updatesAtShutdown) updateMac(dir, pendingUpdate);
   return startRecovery(dir, paired);
 }
 

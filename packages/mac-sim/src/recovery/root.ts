@@ -3,13 +3,13 @@
  * it ends, so a tool that recoveryOS lacks cannot be found by accident.
  */
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { simPaths } from '../paths.ts';
 import type { SimState } from '../state.ts';
 import { findOnHost, type RecoveryShell } from './shell.ts';
 import { TOOLS } from './tools/index.ts';
-import { mountedVolumes } from './volumes.ts';
+import { mountData, mountedVolumes } from './volumes.ts';
 
 const FOLDERS = ['usr/bin', 'usr/sbin', 'bin', 'sbin'] as const;
 /** Tools without a Mac's own behaviour: the host's do. No sudo, shasum, openssl, perl, python, osascript. */
@@ -52,7 +52,11 @@ function mountVolumes(dir: string, state: SimState): void {
   const { system, data } = mountedVolumes(dir, state);
   mkdirSync(system.mountPoint, { recursive: true });
   symlinkSync(join(dir, 'System'), join(system.mountPoint, 'System'));
-  symlinkSync(dir, data.mountPoint);
+  const { faults } = state.behaviour;
+  if (faults?.dataSeenThroughSystem) symlinkSync(join(dir, 'Library'), join(system.mountPoint, 'Library'));
+  for (const { name, folder } of state.volumes.others ?? [])
+    symlinkSync(folder, join(dirname(system.mountPoint), name));
+  if (!faults?.dataNotMounted) mountData(dir, data);
 }
 
 function writeLauncher(path: string, dir: string, name: string): void {

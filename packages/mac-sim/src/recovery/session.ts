@@ -14,7 +14,7 @@ import { type SessionEnd, terminalSession } from './terminal-session.ts';
 
 export interface RecoverySessionOptions {
   readonly dir: string;
-  /** dash, `bash --posix` or `busybox ash`, with or without its path. */
+  /** dash, `bash --posix`, `busybox ash` or mksh, with or without its path. */
   readonly shell: string;
   /** Default: an owner who says yes to everything. */
   readonly person?: PersonInput;

@@ -19,17 +19,18 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   dash: ['-i', '+m'],
   bash: ['--norc', '--noprofile', '--noediting', '--posix', '-i', '+m'],
   'busybox ash': ['ash', '-i', '+m'],
+  mksh: ['-i', '+m', '+o', 'emacs', '+o', 'vi'],
 };
 const HOST_FOLDERS = ['/usr/bin', '/bin', '/usr/local/bin', '/opt/homebrew/bin'];
 
-/** Reads `--shell`: dash, `bash --posix` or `busybox ash`, each with or without its path. */
+/** Reads `--shell`: dash, `bash --posix`, `busybox ash` or mksh, each with or without its path. */
 export function parseShell(text: string): RecoveryShell {
   const [program = '', ...rest] = text.trim().split(/\s+/);
   const name = basename(program);
   const kind = [name, ...rest].join(' ').replace(/^bash( --posix)?$/, 'bash');
   const args = ARGUMENTS[kind];
   if (args === undefined)
-    throw new Error(`shell ${JSON.stringify(text)}: expected dash, "bash --posix" or "busybox ash"`);
+    throw new Error(`shell ${JSON.stringify(text)}: expected dash, "bash --posix", "busybox ash" or mksh`);
   const path = isAbsolute(program) ? program : findOnHost(name);
   if (path === null || !isExecutable(path)) throw new Error(`shell ${program}: not on this machine`);
   return { program: path, args };

@@ -1,4 +1,5 @@
 /** Volumes as recoveryOS mounts them: the System volume and the Data volume, each under its own name. */
+import { existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { simPaths } from '../paths.ts';
 import type { SimState } from '../state.ts';
@@ -9,6 +10,16 @@ export interface MountedVolume {
   readonly name: string;
   readonly device: string;
   readonly mountPoint: string;
+}
+
+/** Is it mounted in the present stay in recoveryOS? */
+export function isMounted({ mountPoint }: MountedVolume): boolean {
+  return existsSync(mountPoint);
+}
+
+/** The Data volume is a folder of this machine, so a link to it is its mount. */
+export function mountData(dir: string, { mountPoint }: MountedVolume): void {
+  symlinkSync(dir, mountPoint);
 }
 
 export interface MountedVolumes {

@@ -1,7 +1,7 @@
 /** `csrutil` of recoveryOS: turns System Integrity Protection off and on by changing the boot policy. */
 import { csrutilStatus, SIP_ALL_OFF } from '../../render/policy-tools.ts';
 import { type BootPolicy, loadState, type SimState, updateState } from '../../state.ts';
-import { changePolicy } from '../policy.ts';
+import { changePolicy, FRESH_POLICY, fullSecurityRefusal } from '../policy.ts';
 import { askLine, askSecret } from '../terminal.ts';
 import { failed, notSimulated, type Tool, type ToolResult } from '../tool-result.ts';
 import { AP_BOOT_MODE, type Authentication, authenticate, recoveryUsers } from '../users.ts';
@@ -12,6 +12,7 @@ export const csrutil: Tool = ({ dir, args }) => {
   if (verb === 'status') return { status: 0, stdout: csrutilStatus(loadState(dir).policy) };
   if (verb === 'disable') return disable(dir);
   if (verb === 'enable') return enable(dir);
+  if (verb === 'clear') return clear(dir);
   return notSimulated('csrutil', args);
 };
 
@@ -22,7 +23,9 @@ Allow booting unsigned operating systems and any kernel extensions for OS "${sta
   if (!saidYes(askLine(question))) return { status: 0 };
   const refusal = signIn(state);
   if (refusal !== null) return refusal;
-  change(dir, { smb0: true, smb1: true, sip0: SIP_ALL_OFF, sip2: true, sip3: true });
+  const { csrutilIgnored, csrutilKeepsFiltering } = state.behaviour.faults ?? {};
+  if (!csrutilIgnored)
+    change(dir, { smb0: true, smb1: true, sip0: SIP_ALL_OFF, sip2: true, sip3: csrutilKeepsFiltering !== true });
   return {
     status: 0,
     stdout: 'System Integrity Protection is off.\nRestart the machine for the changes to take effect.\n',
@@ -35,13 +38,27 @@ function enable(dir: string): ToolResult {
   const raiseLevel = saidYes(askLine('Raise security level to full boot security? [y/n]: '));
   const refusal = signIn(state);
   if (refusal !== null) return refusal;
-  const sipOn = { sip0: null, sip1: false, sip2: false, sip3: false };
-  change(dir, raiseLevel ? { ...sipOn, smb0: false, smb1: false, smb2: false, coih: null } : sipOn);
+  const notFull = raiseLevel ? fullSecurityRefusal(state) : null;
+  if (notFull !== null) return failed(notFull);
+  change(dir, raiseLevel ? FRESH_POLICY : SIP_ON);
   return {
     status: 0,
     stdout: 'System Integrity Protection is on.\nRestart the machine for the changes to take effect.\n',
   };
 }
+
+/** Resets the SIP part of the policy, also one that is stuck. */
+function clear(dir: string): ToolResult {
+  const refusal = signIn(loadState(dir));
+  if (refusal !== null) return refusal;
+  change(dir, SIP_ON);
+  updateState(dir, ({ behaviour: { faults } }) => {
+    if (faults) faults.csrutilIgnored = false;
+  });
+  return { status: 0, stdout: 'Successfully cleared System Integrity Protection.\n' };
+}
+
+const SIP_ON: Partial<BootPolicy> = { sip0: null, sip1: false, sip2: false, sip3: false };
 
 function change(dir: string, values: Partial<BootPolicy>): void {
   updateState(dir, (draft) => {

@@ -64,9 +64,10 @@ function refuse(state: SimState, name: string, password: string, object: string)
   if (user === 'unknown-user' || state.behaviour.recoveryUsersStale)
     return kmError(`not a valid admin user for the volume at /Volumes/Preboot/${state.volumes.group}/`);
   if (user === 'wrong-password') return kmError('Unable to set credentials');
-  if (state.recovery?.paired !== true)
+  const { pairingStuck, invalidBootProperties } = state.behaviour.faults ?? {};
+  if (state.recovery?.paired !== true || pairingStuck)
     return kmError('Boot policy error: Error updating custom os local policy: code pairing (17)');
-  if (!isKernelCollection(object)) return kmError('Invalid Mach-O boot properties');
+  if (invalidBootProperties || !isKernelCollection(object)) return kmError('Invalid Mach-O boot properties');
   return null;
 }
 

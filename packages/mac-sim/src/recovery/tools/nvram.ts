@@ -15,7 +15,7 @@ export const nvram: Tool = ({ dir, args }) => {
   const state = loadState(dir);
   if (args.length === 1 && first === '-p') return show(nvramAll(state));
   if (args.length === 1 && first === '-s') {
-    updateState(dir, flushNvram);
+    if (!state.behaviour.faults?.nvramSaveIgnored) updateState(dir, flushNvram);
     return { status: 0 };
   }
   if (args.length === 2 && first === '-d' && second !== undefined) return write(dir, state, second, null);
