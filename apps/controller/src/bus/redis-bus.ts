@@ -29,8 +29,8 @@ export class RedisBus extends ControllerBus {
     super();
     const channel = `${redisName(fleetId)}:bus`;
     const hear = (message: string) => this.hear(message);
-    const name = 'the bus in Redis (until it is back, each controller finds by its timer what others did)';
-    this.link = new KeptOpen(name, (broken) => openLink(url, channel, hear, broken), log);
+    const meanwhile = 'meanwhile each controller finds by its timer what others did';
+    this.link = new KeptOpen('the bus in Redis', meanwhile, (broken) => openLink(url, channel, hear, broken), log);
   }
 
   /** Returns after the first try to reach Redis, however that ended. */

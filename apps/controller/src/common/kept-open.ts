@@ -23,6 +23,8 @@ export class KeptOpen<T extends Closable> {
 
   constructor(
     private readonly name: string,
+    /** What goes on without it, for the log. */
+    private readonly meanwhile: string,
     private readonly open: Open<T>,
     private readonly log: (message: string) => void,
   ) {}
@@ -91,7 +93,8 @@ export class KeptOpen<T extends Closable> {
   private away(error: unknown): void {
     if (this.isAway || this.stopped.signal.aborted) return;
     this.isAway = true;
-    this.log(`${this.name} is away: ${error instanceof Error ? error.message || error.name : String(error)}`);
+    const reason = error instanceof Error ? error.message || error.name : String(error);
+    this.log(`${this.name} is away (${reason}); ${this.meanwhile}`);
   }
 }
 

@@ -40,7 +40,12 @@ export class FleetLock {
     private readonly mode: FleetMode,
     private readonly onLost: (reason: string) => void,
   ) {
-    this.session = new KeptOpen('the lock on the database', (broken) => this.open(broken), log);
+    this.session = new KeptOpen(
+      'the lock on the database',
+      'it is taken again when Postgres is back',
+      (broken) => this.open(broken),
+      log,
+    );
   }
 
   /** Throws NOT_READY with what to do when another controller stands in the way. */

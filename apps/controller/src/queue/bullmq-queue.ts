@@ -19,7 +19,8 @@ export class BullmqQueue extends JobQueue {
   private constructor(backEnd: string, open: (run: RunWake) => Open<WakePair>) {
     super();
     this.pair = new KeptOpen(
-      `the queue in ${backEnd} (until it is back, what is due is found by the timer)`,
+      `the queue in ${backEnd}`,
+      'meanwhile the timer finds what is due',
       open((work, id) => this.run(work, id)),
       log,
     );
