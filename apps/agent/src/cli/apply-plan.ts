@@ -11,6 +11,7 @@ import { readFactsCounting } from '../read-facts.ts';
 import type { LeasedJob, Report } from '../runner/job.ts';
 import { openJournal } from '../runner/journal.ts';
 import { type RunnerPorts, runJob } from '../runner/run-job.ts';
+import { recordTools } from '../runner/tool-record.ts';
 import { type GrantKey, type Identity, readIdentity } from '../state/identity.ts';
 import { takeLock } from '../state/lock.ts';
 import { detachStaleMounts } from '../steps/kdk/mounts.ts';
@@ -31,6 +32,7 @@ export async function applyPlan(options: Options): Promise<number> {
   const signal = lifetime({ exitWithParent: false, log: say });
   const release = await takeLock(mac);
   try {
+    await recordTools(mac, say);
     await detachStaleMounts(mac);
     return await applySteps(plan, planText, await portsOf(mac, plan, options), signal);
   } finally {

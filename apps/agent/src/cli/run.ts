@@ -11,6 +11,7 @@ import { type Mac, openMac } from '../mac.ts';
 import { readFactsCounting } from '../read-facts.ts';
 import { openJournal } from '../runner/journal.ts';
 import type { RunnerPorts } from '../runner/run-job.ts';
+import { recordTools } from '../runner/tool-record.ts';
 import { type Credentials, readCredentials } from '../state/identity.ts';
 import { takeLock } from '../state/lock.ts';
 import { openStatusFile } from '../state/status-file.ts';
@@ -32,6 +33,7 @@ export async function run(options: Options): Promise<number> {
   const release = await takeLock(mac);
   const controller = connectController(credentials);
   try {
+    await recordTools(mac, log);
     await serve({ mac, credentials, controller, signal, checkInMs, log });
   } finally {
     controller.close();

@@ -47,6 +47,16 @@ export interface RunResult {
   readonly startError: string | null;
 }
 
+/** Hears of each tool's process group; a tool outlives an agent that is killed, and the next one has to know of it. */
+export interface ToolWatch {
+  started(group: number, path: string): void;
+  ended(group: number): void;
+}
+let toolWatch: ToolWatch | null = null;
+export function watchTools(watcher: ToolWatch | null): void {
+  toolWatch = watcher;
+}
+
 /** Tools that run now, by process group, so that the agent's exit leaves none behind. */
 const liveGroups = new Set<number>();
 process.on('exit', () => {
@@ -69,7 +79,7 @@ export async function runTool(options: RunOptions): Promise<RunResult> {
     maxBuffer: options.outputBytesMax ?? OUTPUT_BYTES_MAX_DEFAULT,
     ...(input === undefined ? { stdin: 'ignore' } : { input }),
   });
-  const stop = watch(subprocess.pid, options.timeoutMs ?? TIMEOUT_MS_DEFAULT, signal);
+  const stop = watch(subprocess.pid, path, options.timeoutMs ?? TIMEOUT_MS_DEFAULT, signal);
   const result = await subprocess;
   const cause = stop();
   const code = 'code' in result ? String(result.code ?? '') : '';
@@ -128,7 +138,7 @@ function failureOf(result: RunResult): readonly [CommandFailure, string] | null 
 }
 
 /** Kills the group at the time limit or on abort. The function given back ends the watch and says which of them it was. */
-function watch(pid: number | undefined, timeoutMs: number, signal: AbortSignal | undefined) {
+function watch(pid: number | undefined, path: string, timeoutMs: number, signal: AbortSignal | undefined) {
   if (pid === undefined) return () => null;
   let cause: 'timeout' | 'abort' | null = null;
   const kill = (why: 'timeout' | 'abort') => {
@@ -139,11 +149,14 @@ function watch(pid: number | undefined, timeoutMs: number, signal: AbortSignal |
   const timer = setTimeout(() => kill('timeout'), timeoutMs);
   signal?.addEventListener('abort', onAbort, { once: true });
   liveGroups.add(pid);
+  const watcher = toolWatch;
+  watcher?.started(pid, path);
   return () => {
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
     liveGroups.delete(pid);
     killGroup(pid);
+    watcher?.ended(pid);
     return cause;
   };
 }
