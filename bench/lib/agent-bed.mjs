@@ -1,0 +1,71 @@
+// A real controller and one simulated Mac that is enrolled by the bundled agent, in a temporary folder.
+import { execFile, spawn } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+/** The V8 options that the LaunchDaemon gives to Node, read from its property list. */
+export function daemonNodeOptions(root) {
+  const plist = readFileSync(join(root, 'packaging/root/Library/LaunchDaemons/com.headroom.agent.plist'), 'utf8');
+  return [...plist.matchAll(/<string>(--[a-z][a-z0-9-]*(?:=\d+)?)<\/string>/g)]
+    .map(([, option]) => option)
+    .filter((option) => option !== '--log-file');
+}
+
+export async function openBed({ root, nodeOptions }) {
+  const { bundleAgent } = await import('../../packaging/build/bundle.mjs');
+  const { startController } = await import('../../packages/quickstart/dist/controller-process.js');
+  const { ApiClient } = await import('../../packages/quickstart/dist/api-client.js');
+  const { bootMac, createMac } = await import('../../packages/mac-sim/dist/index.js');
+  const folder = mkdtempSync(join(tmpdir(), 'headroom-bench-'));
+  const bundle = join(folder, 'agent.mjs');
+  const { bytes } = await bundleAgent({ root, outfile: bundle });
+  cpSync(join(root, 'apps/agent/kit'), join(folder, 'kit'), { recursive: true });
+
+  // The controller's own trace says when a call reached it: what it says of Nudges is "stream up".
+  const logFile = join(folder, 'controller.log');
+  process.env.GRPC_VERBOSITY = 'DEBUG';
+  process.env.GRPC_TRACE = 'server_call';
+  mkdirSync(join(folder, 'controller'), { mode: 0o700 });
+  const controller = await startController({ root, stateDir: join(folder, 'controller'), logFile });
+  const sysroot = join(folder, 'mac');
+  createMac(sysroot, { variant: 'T6020', version: '14.5', build: '23F79', id: 'bench' });
+  bootMac(sysroot);
+  const api = new ApiClient(controller.apiUrl, controller.adminToken);
+  const { token } = await api.post('/api/v1/enrol-tokens', { labels: [], uses: 1, expiresInHours: 1 });
+  const enrol = [bundle, 'enroll', '--sysroot', sysroot, '--url', controller.enrolUrl];
+  await promisify(execFile)(process.execPath, enrol, { env: { HEADROOM_TOKEN: token }, timeout: 60_000 });
+
+  return {
+    folder,
+    bundleBytes: bytes,
+    /** Starts the agent as its LaunchDaemon does: nothing in the environment, a process group of its own. */
+    startAgent() {
+      const log = openSync(join(folder, 'agent.stderr.log'), 'a');
+      const args = [...nodeOptions, bundle, 'run', '--sysroot', sysroot, '--log-file', join(folder, 'agent.log')];
+      return spawn(process.execPath, args, { env: {}, stdio: ['ignore', 'ignore', log], detached: true });
+    },
+    /** When, in ms since 1970, a call of Nudges reached the controller after `since`; gives up after 30 s. */
+    async nudgesOpenedAt(since) {
+      for (let tries = 0; tries < 1500; tries += 1) {
+        const at = nudgeTimes(logFile).find((time) => time >= since);
+        if (at !== undefined) return at;
+        await sleep(20);
+      }
+      throw new Error(`no stream of nudges within 30 s; see ${join(folder, 'agent.log')}`);
+    },
+    async close() {
+      await controller.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function nudgeTimes(logFile) {
+  const lines = readFileSync(logFile, 'utf8').matchAll(
+    /(\d{4}-\d\d-\d\dT[\d:.]+Z)[^\n]*Received call to method \S*\/Nudges/g,
+  );
+  return [...lines].map(([, time]) => Date.parse(time));
+}

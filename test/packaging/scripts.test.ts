@@ -1,0 +1,235 @@
+/** The scripts an admin runs, on a folder instead of a Mac's volume; tools that exist on macOS only are stand-ins. */
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { filesBelow, HOME, makeRelease, type Release, sh, withStandIns } from './release.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'headroom-scripts-'));
+const NODE = `${HOME}/bin/headroom-agent-node`;
+let release: Release;
+let layout: string;
+let turn = 0;
+
+beforeAll(async () => {
+  release = await makeRelease(folder);
+});
+beforeEach(() => {
+  turn += 1;
+  layout = join(folder, `turn-${turn}`);
+  cpSync(release.layout, layout, { recursive: true });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const sumOf = (file: string): string => execFileSync('shasum', ['-a', '256', file], { encoding: 'utf8' }).slice(0, 64);
+
+/** An executable that writes its arguments, one a line, and does what `then` says. */
+function standIn(name: string, then = ''): string {
+  const path = join(folder, name);
+  writeFileSync(path, `#!/bin/sh\nprintf '%s\\n' "$@" >> '${path}.log'\n${then}\n`, { mode: 0o755 });
+  rmSync(`${path}.log`, { force: true });
+  return path;
+}
+
+describe('put-node', () => {
+  it('puts the pinned binary, with its licence, and does nothing the second time', () => {
+    expect(sh(join(layout, 'put-node'), release.nodeTarball)).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('in the payload'),
+    });
+    expect(sumOf(join(layout, NODE))).toBe(release.pin.binarySha256);
+    expect(statSync(join(layout, NODE)).mode & 0o777).toBe(0o755);
+    expect(readFileSync(join(layout, HOME, 'LICENSE.node.txt'), 'utf8')).toBe('licence of Node\n');
+    expect(sh(join(layout, 'put-node'), '/does/not/exist')).toEqual({ status: 0, stdout: '', stderr: '' });
+  });
+
+  it('refuses any other tarball and puts nothing', () => {
+    const other = join(folder, 'other.tgz');
+    cpSync(release.nodeTarball, other);
+    appendFileSync(other, 'x');
+    expect(sh(join(layout, 'put-node'), other)).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('not the pinned Node'),
+    });
+    expect(existsSync(join(layout, NODE))).toBe(false);
+  });
+
+  it('refuses a binary that is not the pinned one, even from the pinned tarball', () => {
+    const conf = join(layout, 'layout.conf');
+    writeFileSync(conf, readFileSync(conf, 'utf8').replace(release.pin.binarySha256, '0'.repeat(64)));
+    expect(sh(join(layout, 'put-node'), release.nodeTarball)).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('expected sha256 000'),
+    });
+    expect(existsSync(join(layout, NODE))).toBe(false);
+  });
+
+  it('replaces a binary that is not the pinned one', () => {
+    writeFileSync(join(layout, NODE), 'something else');
+    expect(sh(join(layout, 'put-node'), release.nodeTarball).status).toBe(0);
+    expect(sumOf(join(layout, NODE))).toBe(release.pin.binarySha256);
+  });
+});
+
+describe('make-pkg', () => {
+  /** pkgbuild and productsign that write their last argument, as the real ones do. */
+  const last = 'for out; do :; done; echo made > "$out"';
+  function makePkg(...args: readonly string[]) {
+    const tools = {
+      '/usr/bin/pkgbuild': standIn('pkgbuild', last),
+      '/usr/bin/productbuild': standIn('productbuild', last),
+      '/usr/bin/productsign': standIn('productsign', last),
+      '/usr/sbin/pkgutil': standIn('pkgutil'),
+    };
+    const script = withStandIns(join(layout, 'make-pkg'), join(layout, 'make-pkg'), tools);
+    // The changed script is the one part whose sum no longer holds.
+    const sums = join(layout, 'SHA256SUMS');
+    writeFileSync(sums, readFileSync(sums, 'utf8').replace(/^.{64}(?= {2}make-pkg$)/m, sumOf(script)));
+    return sh(script, '--node', release.nodeTarball, ...args, join(folder, 'out.pkg'));
+  }
+  const calls = (tool: string): readonly string[] => {
+    const log = join(folder, `${tool}.log`);
+    return existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : [];
+  };
+  const optionOf = (args: readonly string[], name: string) => args[args.indexOf(name) + 1];
+
+  it('builds a flat package of the payload with stable id and version, unsigned unless asked', () => {
+    expect(makePkg()).toMatchObject({ status: 0, stderr: expect.stringContaining('no --sums-sha256') });
+    const args = calls('pkgbuild');
+    expect([optionOf(args, '--identifier'), optionOf(args, '--version')]).toEqual(['com.headroom.agent', '9.8.7']);
+    expect([optionOf(args, '--root'), optionOf(args, '--install-location')]).toEqual(['root', '/']);
+    expect(optionOf(args, '--ownership')).toBe('recommended');
+    expect(sumOf(join(layout, NODE))).toBe(release.pin.binarySha256);
+    expect([calls('productbuild'), calls('productsign')]).toEqual([[], []]);
+    expect(readFileSync(join(folder, 'out.pkg'), 'utf8')).toBe('made\n');
+  });
+
+  it('signs with the identity that is given, as a product archive when asked', () => {
+    expect(makePkg('--product', '--sign', 'Developer ID Installer: Example (ABCDE12345)').status).toBe(0);
+    expect(optionOf(calls('productsign'), '--sign')).toBe('Developer ID Installer: Example (ABCDE12345)');
+    expect(calls('productbuild')[0]).toBe('--package');
+    expect(calls('pkgutil')[0]).toBe('--check-signature');
+  });
+
+  it('refuses a release that is not the published one', () => {
+    expect(makePkg('--sums-sha256', 'f'.repeat(64))).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('not the published release'),
+    });
+    expect(calls('pkgbuild')).toEqual([]);
+  });
+
+  it.each([
+    ['a changed part', `${HOME}/agent.mjs`, 'not the published one'],
+    ['a changed daemon', 'root/Library/LaunchDaemons/com.headroom.agent.plist', 'not the published one'],
+    ['an unknown file', 'root/Library/LaunchDaemons/com.example.plist', 'unknown files'],
+    ['an unknown script', 'scripts/preflight', 'unknown files'],
+  ])('refuses %s', (_what, file, reason) => {
+    appendFileSync(join(layout, file), '\n');
+    expect(makePkg()).toMatchObject({ status: 1, stderr: expect.stringContaining(reason) });
+    expect(calls('pkgbuild')).toEqual([]);
+  });
+
+  it('says where it must run', () => {
+    expect(sh(join(layout, 'make-pkg'), 'x.pkg')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('run this on a Mac'),
+    });
+  });
+});
+
+describe('install and uninstall', () => {
+  const volume = (): string => join(folder, `volume-${turn}`);
+  const install = () => {
+    mkdirSync(volume(), { recursive: true });
+    return sh(join(layout, 'install'), '--node', release.nodeTarball, '--root', volume());
+  };
+  const uninstall = (...args: string[]) => sh(join(layout, HOME, 'bin/uninstall'), '--root', volume(), ...args);
+
+  it('lay down everything, written by root alone, twice with the same result', () => {
+    expect(install()).toMatchObject({ status: 0, stderr: '' });
+    const first = filesBelow(volume());
+    expect(first).toEqual([...filesBelow(join(layout, 'root')), 'usr/local/bin/headroom-agent'].sort());
+    for (const file of first.filter((name) => !name.startsWith('usr/')))
+      expect(statSync(join(volume(), file)).mode & 0o022, file).toBe(0);
+    expect(statSync(join(volume(), 'Library/Logs/Headroom')).isDirectory()).toBe(true);
+    expect(install().status).toBe(0);
+    expect(filesBelow(volume())).toEqual(first);
+  });
+
+  it('give an agent that starts from its place', () => {
+    install();
+    const home = join(volume(), HOME.replace(/^root\//, ''));
+    const args = [join(home, 'bin/headroom-agent-node'), join(home, 'agent.mjs'), '--version'];
+    const { version } = JSON.parse(readFileSync(new URL('../../apps/agent/package.json', import.meta.url), 'utf8'));
+    expect(execFileSync(args[0] ?? '', args.slice(1), { encoding: 'utf8' })).toBe(`${version}\n`);
+  });
+
+  it('remove all of it but keep what the Mac remembers, unless asked', () => {
+    install();
+    const state = join(volume(), 'private/var/db/headroom/identity.json');
+    const kit = join(volume(), 'Library/Headroom/raise');
+    for (const file of [state, kit]) {
+      mkdirSync(join(file, '..'), { recursive: true });
+      writeFileSync(file, 'x');
+    }
+    expect(uninstall()).toMatchObject({ status: 0, stderr: '' });
+    expect(filesBelow(volume())).toEqual(['Library/Headroom/raise', 'private/var/db/headroom/identity.json']);
+    expect(uninstall('--purge')).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('/Library/Headroom stays'),
+    });
+    expect(filesBelow(volume())).toEqual(['Library/Headroom/raise']);
+    expect(uninstall().status).toBe(0);
+  });
+
+  it('refuse what they do not know', () => {
+    expect(uninstall('--force')).toMatchObject({ status: 2, stderr: expect.stringContaining('--force') });
+    expect(sh(join(layout, 'install'), '--force', 'x')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('--force'),
+    });
+  });
+});
+
+describe('Jamf extension attributes', () => {
+  /** plutil -extract PATH raw -o - FILE, as far as the scripts need it. */
+  const PLUTIL = `'${process.execPath}' -e 'const [,path,,,,file]=process.argv.slice(1);const v=path.split(".").reduce((o,k)=>o?.[k],JSON.parse(require("fs").readFileSync(file,"utf8")));if(v===undefined||v===null)process.exit(1);console.log(String(v))' -- "$@"`;
+  function attribute(name: string, status: unknown): string {
+    const file = join(folder, 'status.json');
+    rmSync(file, { force: true });
+    if (status !== undefined) writeFileSync(file, JSON.stringify(status));
+    const standIns = { '/private/var/db/headroom/status.json': file, '/usr/bin/plutil': standIn('plutil', PLUTIL) };
+    const script = withStandIns(join(layout, 'admin/jamf', name), join(folder, name), standIns);
+    return sh(script).stdout;
+  }
+  const status = {
+    agentVersion: '1.2.3',
+    lastContactAt: '2026-05-04T03:02:01.987Z',
+    lastError: { code: 'KC_LINK_FAILED', detail: 'x', at: 'y' },
+  };
+
+  it('say version, last contact and last problem of the status file', () => {
+    expect(attribute('agent-version.sh', status)).toBe('<result>1.2.3</result>\n');
+    expect(attribute('last-contact.sh', status)).toBe('<result>2026-05-04 03:02:01</result>\n');
+    expect(attribute('problem.sh', status)).toBe('<result>KC_LINK_FAILED</result>\n');
+  });
+
+  it('say what is not there', () => {
+    expect(attribute('agent-version.sh', undefined)).toBe('<result>not installed</result>\n');
+    expect(attribute('last-contact.sh', { ...status, lastContactAt: null })).toBe('<result></result>\n');
+    expect(attribute('problem.sh', { ...status, lastError: null })).toBe('<result>none</result>\n');
+    expect(attribute('problem.sh', undefined)).toBe('<result>the agent has not run</result>\n');
+  });
+});
