@@ -15,6 +15,10 @@ const full: Facts = {
   ...raisedFacts(),
   sip: { status: 'custom', flags: { 'Apple Internal': false } },
   update: { pending: [{ version: '14.6', build: null }], autoInstall: null, deferralDays: 3, prepared: false },
+  guests: {
+    ...raisedFacts().guests,
+    witness: { macosGuests: 3, source: 'probe', at: '2026-03-01T10:10:00Z' },
+  },
   receipt: {
     visitId: 'v',
     nonce: 'n',

@@ -16,6 +16,7 @@ import type {
   VisitKitFact,
   VolumeFacts,
   VolumeOwner,
+  WitnessFact,
 } from './facts.ts';
 import {
   bool,
@@ -29,6 +30,7 @@ import {
   matching,
   nullable,
   oneOf,
+  optional,
   text,
 } from './shape.ts';
 
@@ -37,7 +39,7 @@ export type FactsCheck =
   | { readonly ok: false; readonly problem: string };
 
 /** Every key of T has its check: a new fact without one does not compile. */
-type Shape<T> = Record<keyof T, Check>;
+type Shape<T> = { readonly [K in keyof T]-?: Check };
 
 const maybeText = nullable(text);
 const maybeBool = nullable(bool);
@@ -74,7 +76,7 @@ const bootPolicy: Shape<BootPolicyFacts> = {
   sip0: maybeText,
   paired: maybeBool,
 };
-const owner: Shape<VolumeOwner> = { user: maybeText, uuid: text };
+const owner: Shape<VolumeOwner> = { user: maybeText, uuid: text, inRecoveryList: optional(maybeBool) };
 const volumes: Shape<VolumeFacts> = {
   systemUuid: maybeText,
   dataUuid: maybeText,
@@ -116,10 +118,12 @@ const update: Shape<Facts['update']> = {
   deferralDays: maybeCount,
   prepared: maybeBool,
 };
+const witness: Shape<WitnessFact> = { macosGuests: count, source: text, at: text };
 const guests: Shape<Facts['guests']> = {
   processesAtMost: maybeCount,
   derivedQuota: nullable(integer),
   suspectedLeaked: maybeCount,
+  witness: optional(nullable(fields(witness))),
 };
 const boot: Shape<Facts['boot']> = { sessionId: maybeText, ordinal: maybeCount, time: maybeText };
 
@@ -141,6 +145,7 @@ const facts: Shape<Facts> = {
   update: fields(update),
   guests: fields(guests),
   boot: fields(boot),
+  kitFolder: optional(nullable(oneOf('absent', 'ours', 'foreign'))),
   visitKit: nullable(fields(visitKit)),
   receipt: nullable(fields(receipt)),
   unknown: mapOf(text),

@@ -32,8 +32,9 @@ const NOTHING_READ: Omit<Facts, 'unknown'> = {
   kernelCollections: null,
   auxiliaryKexts: null,
   update: { pending: null, autoInstall: null, deferralDays: null, prepared: null },
-  guests: { processesAtMost: null, derivedQuota: null, suspectedLeaked: null },
+  guests: { processesAtMost: null, derivedQuota: null, suspectedLeaked: null, witness: null },
   boot: { sessionId: null, ordinal: null, time: null },
+  kitFolder: null,
   visitKit: null,
   receipt: null,
 };

@@ -72,8 +72,24 @@ export interface BootPolicyFacts {
 }
 
 export interface VolumeOwner {
+  /** Short name; null where it is not known. */
   readonly user: string | null;
   readonly uuid: string;
+  /** Is it in the list of admins that recoveryOS uses (AdminUserRecoveryInfo.plist)? Older agents do not say. */
+  readonly inRecoveryList?: boolean | null;
+}
+
+/** What lies at /Library/Headroom: `foreign` = a link, somebody else's folder, or one that others can write. */
+export type KitFolderStatus = 'absent' | 'ours' | 'foreign';
+
+/** Guests counted by somebody who knows their kind: an admin's probe, or Orchard. Holds for one boot. */
+export interface WitnessFact {
+  /** The most macOS guests that were alive at once. */
+  readonly macosGuests: number;
+  /** Who counted. */
+  readonly source: string;
+  /** ISO time, by the Mac's clock. */
+  readonly at: string;
 }
 
 export interface VolumeFacts {
@@ -158,6 +174,8 @@ export interface Facts {
     /** What kernel config and arguments in force allow; 2 on a release kernel. */
     readonly derivedQuota: number | null;
     readonly suspectedLeaked: number | null;
+    /** null = nobody has counted in this boot. Older agents do not say. */
+    readonly witness?: WitnessFact | null;
   };
   readonly boot: {
     readonly sessionId: string | null;
@@ -166,6 +184,8 @@ export interface Facts {
     /** ISO time of the boot, by the Mac's clock. */
     readonly time: string | null;
   };
+  /** Older agents do not say. */
+  readonly kitFolder?: KitFolderStatus | null;
   readonly visitKit: VisitKitFact | null;
   readonly receipt: ReceiptFact | null;
   /** Path of each fact that is null because it could not be read -> reason in plain words. */

@@ -38,6 +38,11 @@ export function nullable(check: Check): Check {
   return (value, path) => (value === null ? null : check(value, path));
 }
 
+/** A field that older senders do not know. */
+export function optional(check: Check): Check {
+  return (value, path) => (value === undefined ? null : check(value, path));
+}
+
 export function listOf(check: Check): Check {
   return (value, path) => {
     if (!Array.isArray(value) || value.length > LIST_ITEMS_MAX)

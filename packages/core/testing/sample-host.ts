@@ -72,7 +72,7 @@ export function stockFacts(): Facts {
       dataUuid: 'AAAAAAAA-0000-4000-8000-000000000002',
       group: 'AAAAAAAA-0000-4000-8000-000000000003',
       systemName: 'Macintosh HD',
-      owners: [{ user: 'admin', uuid: 'AAAAAAAA-0000-4000-8000-000000000004' }],
+      owners: [{ user: 'admin', uuid: 'AAAAAAAA-0000-4000-8000-000000000004', inRecoveryList: true }],
       startupDefault: true,
     },
     fileVault: 'off',
@@ -82,8 +82,9 @@ export function stockFacts(): Facts {
     kernelCollections: [],
     auxiliaryKexts: [],
     update: { pending: [], autoInstall: false, deferralDays: 90, prepared: false },
-    guests: { processesAtMost: 0, derivedQuota: 2, suspectedLeaked: 0 },
+    guests: { processesAtMost: 0, derivedQuota: 2, suspectedLeaked: 0, witness: null },
     boot: { sessionId: 'session-2', ordinal: 2, time: '2026-03-01T10:19:00Z' },
+    kitFolder: 'absent',
     visitKit: null,
     receipt: null,
     unknown: {},
@@ -122,7 +123,7 @@ export function raisedFacts(): Facts {
       sip0: '7f',
       paired: false,
     },
-    guests: { processesAtMost: 0, derivedQuota: QUOTA, suspectedLeaked: 0 },
+    guests: { processesAtMost: 0, derivedQuota: QUOTA, suspectedLeaked: 0, witness: null },
   };
 }
 

@@ -186,6 +186,13 @@ export const STEP_ERRORS = {
     http: 409,
     grpc: 'ABORTED',
   },
+  PLAN_OUTDATED: {
+    title: 'The plan is for a system that this Mac does not run any more',
+    remedy: 'Nothing to do: the next plan is made from the newest facts. It needs the KDK of the build that runs now.',
+    retry: 'transient',
+    http: 409,
+    grpc: 'ABORTED',
+  },
   PLAN_OTHER_HOST: {
     title: 'The plan names another Mac',
     remedy: 'Check whether two Macs share one identity (a clone), and enrol the second one again.',

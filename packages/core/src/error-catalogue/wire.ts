@@ -65,4 +65,27 @@ export const WIRE_ERRORS = {
     http: 422,
     grpc: 'INVALID_ARGUMENT',
   },
+  REPORT_REFUSED: {
+    title: 'The controller refuses the report of a job again and again',
+    remedy:
+      'Compare the versions of agent and controller, and update the older one; then restart the agent, which sends it once more.',
+    retry: 'needs_admin',
+    http: 422,
+    grpc: 'FAILED_PRECONDITION',
+  },
+  RENEWAL_INVALID: {
+    title: 'The request for a new certificate is not valid',
+    remedy: 'Compare the versions of agent and controller. If the certificate ends before it is cured, enrol the Mac again.',
+    retry: 'needs_admin',
+    http: 422,
+    grpc: 'INVALID_ARGUMENT',
+  },
+  KEYS_NOT_OF_FLEET: {
+    title: 'The keys folder does not belong to this database',
+    remedy:
+      'Put the keys folder of this fleet back from its backup. If it is lost, start once with --accept-new-keys: every Mac must then enrol again, and every exception be approved again.',
+    retry: 'needs_admin',
+    http: 503,
+    grpc: 'FAILED_PRECONDITION',
+  },
 } as const satisfies Record<string, ErrorRow>;
