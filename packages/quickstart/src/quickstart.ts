@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import type { HostDetail } from './api-client.ts';
 import { Fleet, fleetChoices } from './fleet.ts';
 import { parseOptions, type QuickstartOptions, USAGE } from './options.ts';
@@ -22,8 +22,8 @@ export async function quickstart({ root, args, timings }: QuickstartInput): Prom
     return parsed.ok ? 0 : 2;
   }
   const startedAt = Date.now() - timings.installMs - timings.buildMs;
-  const stateDir = join(root, '.headroom');
-  if (parsed.options.fresh) await rm(stateDir, { recursive: true, force: true });
+  const stateDir = resolve(parsed.options.stateDir ?? join(root, '.headroom'));
+  if (parsed.options.fresh) await forget(stateDir);
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const screen = new Screen(process.stdout);
   const interrupted = new Promise<'interrupted'>((resolve) => {
@@ -43,7 +43,7 @@ export async function quickstart({ root, args, timings }: QuickstartInput): Prom
   }
   try {
     await fleet.wantQuota(parsed.options.quota);
-    greet(screen, fleet);
+    greet(screen, fleet, stateDir);
     return await watch({ fleet, screen, options: parsed.options, startedAt, interrupted });
   } catch (error) {
     process.stderr.write(`npm start failed: ${(error as Error).message}\n`);
@@ -52,6 +52,12 @@ export async function quickstart({ root, args, timings }: QuickstartInput): Prom
     screen.say('stopping');
     await fleet.stop();
   }
+}
+
+/** What earlier starts have put there, and nothing else: the folder may be anybody's. */
+async function forget(stateDir: string): Promise<void> {
+  for (const name of ['controller', 'kdks', 'logs', 'macs', 'quickstart.json'])
+    await rm(join(stateDir, name), { recursive: true, force: true });
 }
 
 interface Watch {
@@ -111,10 +117,11 @@ function linesOf(fleet: Fleet, hosts: readonly HostDetail[]): readonly MacLine[]
   }));
 }
 
-function greet(screen: Screen, { controller }: Fleet): void {
+function greet(screen: Screen, { controller }: Fleet, stateDir: string): void {
   screen.say(`API        ${controller.apiUrl}/api/v1/hosts  (OpenAPI: ${controller.apiUrl}/api/openapi.json)`);
-  screen.say('Token      in .headroom/quickstart.json (adminToken), for: curl -H "authorization: Bearer TOKEN" URL');
-  screen.say('Simulated  every Mac below is a folder under .headroom/macs; nothing here touches this machine');
+  const at = (name: string) => relative(process.cwd(), join(stateDir, name));
+  screen.say(`Token      in ${at('quickstart.json')} (adminToken), for: curl -H "authorization: Bearer TOKEN" URL`);
+  screen.say(`Simulated  every Mac below is a folder under ${at('macs')}; nothing here touches this machine`);
 }
 
 function showRaised(screen: Screen, fleet: Fleet, hosts: readonly HostDetail[], ms: number): void {
