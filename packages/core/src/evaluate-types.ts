@@ -64,6 +64,8 @@ export interface HostRecord {
     readonly quota: number;
     readonly bootArgs: string;
     readonly kcSha256: string;
+    /** End of the consent that the kit was placed under. Absent = not recorded. */
+    readonly expiresAt?: string;
   } | null;
   /** When the present boot session was first seen, by the controller's clock. */
   readonly bootFirstSeenAt: string | null;

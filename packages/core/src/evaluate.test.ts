@@ -200,6 +200,26 @@ const ROWS: readonly Row[] = [
     visit: 'raise',
   },
   {
+    name: 'a kit of the consent that holds now needs only the person',
+    input: sampleInput({
+      facts: kitPlacedFacts(),
+      record: { ...KIT_RECORD, kit: { ...KIT, expiresAt: GRANT_ENDS_AT } },
+    }),
+    state: 'ready_for_visit',
+    findings: [],
+    visit: 'raise',
+  },
+  {
+    name: 'the exception was renewed: the kit that ends with the old consent is replaced',
+    input: sampleInput({
+      facts: kitPlacedFacts(),
+      record: { ...KIT_RECORD, kit: { ...KIT, expiresAt: '2026-03-02T00:00:00.000Z' } },
+    }),
+    state: 'kc_staged',
+    findings: [],
+    steps: ['place_kit'],
+  },
+  {
     name: 'the kit of another quota is replaced',
     input: sampleInput({
       facts: change(kitPlacedFacts(), { visitKit: { ...KIT, quota: 8, complete: true } }),

@@ -93,7 +93,10 @@ export function isKcReady(situation: Situation): boolean {
   return build !== null && variant !== undefined && isKcStaged(situation, { build, variant });
 }
 
-/** The kit on the Mac is whole, is the one recorded, and is for this quota, these arguments and this kernel collection. */
+/**
+ * The kit on the Mac is whole, is the one recorded, and is for this quota, these arguments, this kernel collection and the
+ * consent that holds now: its scripts go by the end written into them, so a renewed exception needs a new kit.
+ */
 function isKitPlaced({ facts, input: { record, intent } }: Situation, { bootArgs }: Consent): boolean {
   const { visitKit } = facts;
   const { kit, kc } = record;
@@ -104,8 +107,13 @@ function isKitPlaced({ facts, input: { record, intent } }: Situation, { bootArgs
     kit.quota === intent.quota &&
     visitKit.kcSha256.toLowerCase() === kc.sha256.toLowerCase() &&
     kit.kcSha256.toLowerCase() === kc.sha256.toLowerCase() &&
-    (bootArgs === null || kit.bootArgs === bootArgs)
+    (bootArgs === null || kit.bootArgs === bootArgs) &&
+    isSameEnd(kit.expiresAt, intent.grant.expiresAt)
   );
+}
+
+function isSameEnd(kit: string | undefined, grant: string | null): boolean {
+  return kit === undefined || grant === null || Date.parse(kit) === Date.parse(grant);
 }
 
 /** null for the kit means "none lies there", unless it could not be read. */
