@@ -6,10 +6,10 @@ import { Clock } from '../../apps/controller/src/common/clock.ts';
 import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
 import { HistoryKeeper } from '../../apps/controller/src/data/history.ts';
 import { openDatabase, readMigrations } from '../../apps/controller/src/db/open.ts';
-import { EmbeddedPostgres } from '../../apps/controller/src/db/postgres/embedded.ts';
+import type { PostgresAddress } from '../../apps/controller/src/db/postgres/embedded.ts';
 import { applyMigrations } from '../../apps/controller/src/db/schema-engine.ts';
 import { JobStore } from '../../apps/controller/src/jobs/job-store.ts';
-import { POSTGRES_VERSIONS, withFolder, withPostgres } from './support/postgres.ts';
+import { POSTGRES_VERSIONS, urlOf, withPostgres, withServer } from './support/postgres.ts';
 
 const AT = new Date('2026-11-23T10:00:00Z');
 const clock = new (class extends Clock {
@@ -91,29 +91,12 @@ for (const { name, major, binaries } of POSTGRES_VERSIONS)
   });
 
 const MODEL = 'datasource db {\n  provider = "postgresql"\n}\n';
-type Address = EmbeddedPostgres['address'];
 
-/** A server without our schema. */
-function withServer(
-  binaries: { readonly initdb: string; readonly postgres: string },
-  work: (address: Address, stateDir: string) => Promise<void>,
-): Promise<void> {
-  return withFolder(async (folder) => {
-    const server = new EmbeddedPostgres(folder, [], binaries);
-    await server.start();
-    try {
-      await work(server.address, folder);
-    } finally {
-      await server.stop();
-    }
-  });
-}
-
-function urlOf({ host, user, database }: Address): string {
-  return `postgresql://${user}@/${database}?host=${encodeURIComponent(host)}`;
-}
-
-async function query(address: Address, sql: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
+async function query(
+  address: PostgresAddress,
+  sql: string,
+  values: unknown[] = [],
+): Promise<Record<string, unknown>[]> {
   const client = new pg.Client(address);
   await client.connect();
   try {

@@ -2,13 +2,13 @@
 import { logger } from './common/log.ts';
 import { Problem } from './common/problem.ts';
 import { parseServeOptions, USAGE } from './config/parse.ts';
+import { DATA_USAGE, runExport, runImport } from './data/commands.ts';
 import { startController } from './process/controller.ts';
 
 const log = logger('controller');
 
 async function serve(args: readonly string[]): Promise<void> {
   const { config, exitWithParent } = parseServeOptions(args, process.env);
-  process.umask(0o077);
   const controller = await startController(config);
   const { apiUrl, enrolUrl, agentUrl, lost } = controller;
   process.stdout.write(`${JSON.stringify({ apiUrl, enrolUrl, agentUrl })}\n`);
@@ -30,17 +30,26 @@ function endOf(exitWithParent: boolean): Promise<string> {
   });
 }
 
+/** Each makes files that nobody else may read: hence the umask. */
+const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  serve,
+  export: (args) => runExport(args, process.env),
+  import: (args) => runImport(args, process.env),
+};
+
 async function main([command, ...args]: readonly string[]): Promise<number> {
   if (command === '--help' || command === '-h') {
-    process.stdout.write(`${USAGE}\n`);
+    process.stdout.write(`${USAGE}\n\n${DATA_USAGE}\n`);
     return 0;
   }
-  if (command !== 'serve') {
-    process.stderr.write(`${USAGE}\n`);
+  const run = Object.hasOwn(COMMANDS, command ?? '') ? COMMANDS[command ?? ''] : undefined;
+  if (run === undefined) {
+    process.stderr.write(`${USAGE}\n\n${DATA_USAGE}\n`);
     return 2;
   }
   try {
-    await serve(args);
+    process.umask(0o077);
+    await run(args);
     return 0;
   } catch (error) {
     process.stderr.write(

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type OpenedDatabase, openDatabase } from '../../../apps/controller/src/db/open.ts';
 import { embeddedBinaries, type PostgresBinaries } from '../../../apps/controller/src/db/postgres/binaries.ts';
+import { EmbeddedPostgres, type PostgresAddress } from '../../../apps/controller/src/db/postgres/embedded.ts';
 
 const FIFTEEN = '/usr/lib/postgresql/15/bin';
 
@@ -32,6 +33,26 @@ export async function withFolder<T>(work: (folder: string) => Promise<T>): Promi
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Runs `work` on a new server that lacks our schema. */
+export function withServer<T>(
+  binaries: PostgresBinaries | null,
+  work: (address: PostgresAddress, stateDir: string) => Promise<T>,
+): Promise<T> {
+  return withFolder(async (folder) => {
+    const server = new EmbeddedPostgres(folder, [], binaries);
+    await server.start();
+    try {
+      return await work(server.address, folder);
+    } finally {
+      await server.stop();
+    }
+  });
+}
+
+export function urlOf({ host, user, database }: PostgresAddress): string {
+  return `postgresql://${user}@/${database}?host=${encodeURIComponent(host)}`;
 }
 
 /** Runs `work` on a new database with our schema. */

@@ -7,6 +7,7 @@ import { Database } from './database.ts';
 import type { PostgresBinaries } from './postgres/binaries.ts';
 import { EmbeddedPostgres, type PostgresAddress } from './postgres/embedded.ts';
 import { applyMigrations, type MigrationSource } from './schema-engine.ts';
+import { withClient } from './with-client.ts';
 
 const log = logger('database');
 const POOL_MAX = 16;
@@ -62,18 +63,11 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Opened
 }
 
 /** Controllers that start together wait for each other here. The lock ends with its connection, however that ends. */
-export async function underLock<T>(
-  connection: PostgresConnection,
-  work: (client: pg.Client) => Promise<T>,
-): Promise<T> {
-  const client = new pg.Client(connection);
-  await client.connect();
-  try {
+export function underLock<T>(connection: PostgresConnection, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  return withClient(connection, async (client) => {
     await client.query('SELECT pg_advisory_lock($1)', [START_LOCK]);
-    return await work(client);
-  } finally {
-    await client.end();
-  }
+    return work(client);
+  });
 }
 
 /** Applies the migrations that this version knows and the database lacks. Run it under the lock. */

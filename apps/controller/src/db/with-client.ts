@@ -1,0 +1,13 @@
+import pg from 'pg';
+
+/** Runs `work` on a connection of its own. A broken connection shows as the error of the statement under way. */
+export async function withClient<T>(connection: pg.ClientConfig, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client(connection);
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
