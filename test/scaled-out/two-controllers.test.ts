@@ -1,0 +1,155 @@
+/**
+ * Two controllers on one fleet: real Postgres, real Redis, real processes, agents that speak the real protocol. Whatever is
+ * killed or emptied, every Mac gets to where its policy wants it, and each job is done once.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EmbeddedPostgres } from '../../apps/controller/src/db/postgres/embedded.ts';
+import { ControllerProcess } from '../support/controller-process.ts';
+import { query } from '../support/query.ts';
+import { hasRedis, REDIS_NEEDED, TestRedis } from '../support/redis.ts';
+import { SyntheticAgent } from '../support/synthetic-agent.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { urlOf } from './database-url.ts';
+import { applyQuota, provideKdk, readyFor } from './fleet-of-agents.ts';
+
+const AGENTS = 12;
+/** So long that nothing below happens by a check-in. */
+const CHECK_IN_MS = 120_000;
+const SLOW_MS = 40_000;
+
+describe.skipIf(!hasRedis)(`two controllers on one fleet, needs ${REDIS_NEEDED}`, () => {
+  let folder: string;
+  let postgres: EmbeddedPostgres;
+  let redis: TestRedis;
+  let a: ControllerProcess;
+  let b: ControllerProcess;
+  const agents: SyntheticAgent[] = [];
+  const sql = <Row extends object>(text: string) => query<Row>(postgres.address, text);
+
+  const start = (name: string) =>
+    ControllerProcess.start({
+      stateDir: join(folder, name),
+      args: ['--keys-dir', join(folder, 'keys'), '--kdk-dir', join(folder, 'kdks')].concat([
+        '--check-in-ms',
+        String(CHECK_IN_MS),
+        '--sweep-ms',
+        '1000',
+        '--lease-ttl-ms',
+        '5000',
+      ]),
+      env: { DATABASE_URL: urlOf(postgres.address), REDIS_URL: redis.url },
+    });
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hr-two-'));
+    postgres = new EmbeddedPostgres(folder);
+    redis = await TestRedis.start();
+    await postgres.start();
+    // Together, on an empty database: one of them makes the schema, the fleet and its keys.
+    [a, b] = await Promise.all([start('a'), start('b')]);
+  });
+
+  afterAll(async () => {
+    await Promise.all(agents.map((agent) => agent.stop()));
+    await Promise.all([a?.stop(), b?.stop()]);
+    await redis?.stop();
+    await postgres?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** Every job that was done was done once, by the word of those who did it. */
+  async function expectEachJobOnce(): Promise<void> {
+    const accepted = agents.flatMap(({ finished }) => finished.filter((one) => one.accepted).map(({ jobId }) => jobId));
+    const done = await sql<{ id: string }>("SELECT id::text AS id FROM job WHERE state = 'succeeded'");
+    expect(new Set(accepted).size).toBe(accepted.length);
+    expect(accepted.sort()).toEqual(done.map(({ id }) => id).sort());
+    const reports = await sql<{ n: number }>("SELECT count(*)::int AS n FROM audit WHERE action = 'job.succeed'");
+    expect(reports[0]?.n).toBe(done.length);
+  }
+
+  it('are one fleet with one CA', async () => {
+    expect(await sql('SELECT id FROM fleet')).toHaveLength(1);
+    const [tokenA, tokenB] = [await a.enrolToken(1, []), await b.enrolToken(1, [])];
+    expect(tokenA.split('.')[2]).toBe(tokenB.split('.')[2]);
+  });
+
+  it('serve any agent: made ready by both, through nudges across', async () => {
+    const token = await a.enrolToken(AGENTS, ['lab']);
+    const enrolled = Array.from({ length: AGENTS }, (_, index) =>
+      SyntheticAgent.enrol((index % 2 === 0 ? a : b).urls.enrolUrl, token),
+    );
+    agents.push(...(await Promise.all(enrolled)));
+    for (const [index, agent] of agents.entries()) {
+      const [own, other] = index % 2 === 0 ? [a, b] : [b, a];
+      agent.start([own.urls.agentUrl, other.urls.agentUrl]);
+    }
+    await waitFor(() => agents.every(({ connectedTo }) => connectedTo !== null), SLOW_MS);
+    await provideKdk(a);
+    await applyQuota(b, 'lab', 255);
+    await waitFor(() => readyFor(sql, 255).then((ready) => ready === AGENTS), SLOW_MS);
+    expect(agents.filter(({ connectedTo }) => connectedTo === a.urls.agentUrl)).toHaveLength(AGENTS / 2);
+    expect(agents.every(({ nudges }) => nudges > 0)).toBe(true);
+    await expectEachJobOnce();
+  });
+
+  it('fence an older session on the other one at once', async () => {
+    const [original] = agents;
+    if (original === undefined) throw new Error('no agent');
+    const clone = new SyntheticAgent(original.identity, original.mac);
+    clone.start([b.urls.agentUrl]);
+    await waitFor(() => original.lastEnd === 'SESSION_FENCED');
+    await clone.stop();
+    await waitFor(() => original.connectedTo !== null);
+  });
+
+  it('lose one by kill -9: its agents move, and work goes on', async () => {
+    const { apiUrl } = a.urls;
+    const rollout = applyQuota(a, 'lab', 128);
+    await rollout;
+    await a.kill();
+    await waitFor(() => agents.every(({ connectedTo }) => connectedTo === b.urls.agentUrl), SLOW_MS);
+    await waitFor(() => readyFor(sql, 128).then((ready) => ready === AGENTS), SLOW_MS);
+    await expect(fetch(`${apiUrl}/healthz`)).rejects.toThrow();
+    await expectEachJobOnce();
+    a = await start('a');
+  });
+
+  it('go on when Redis is emptied again and again in the middle', async () => {
+    let applying = true;
+    const emptying = (async () => {
+      while (applying) await redis.command('flushall');
+    })();
+    await applyQuota(a, 'lab', 64);
+    await waitFor(() => readyFor(sql, 64).then((ready) => ready === AGENTS), SLOW_MS);
+    applying = false;
+    await emptying;
+    await expectEachJobOnce();
+  });
+
+  it('go on without Redis, only slower: agents hear of work when they check in', async () => {
+    await redis.kill();
+    await applyQuota(b, 'lab', 32);
+    await waitFor(async () => {
+      for (const agent of agents) agent.wake();
+      return (await readyFor(sql, 32)) === AGENTS;
+    }, SLOW_MS);
+    await redis.start();
+    await waitFor(() => [a, b].every(({ log }) => log.includes('the bus in Redis is back')));
+    await expectEachJobOnce();
+  });
+
+  it('refuse one without Redis beside them, with the reason', async () => {
+    const alone = { stateDir: join(folder, 'c'), env: { DATABASE_URL: urlOf(postgres.address) } };
+    const { code, stderr } = await ControllerProcess.refused(alone);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/together with others through Redis/)]);
+  });
+
+  it('refuse one with keys of its own', async () => {
+    const env = { DATABASE_URL: urlOf(postgres.address), REDIS_URL: redis.url };
+    const { code, stderr } = await ControllerProcess.refused({ stateDir: join(folder, 'd'), env });
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/other keys than those in .*--keys-dir/)]);
+  });
+});
