@@ -4,7 +4,13 @@ export const IDENTITY_FILE = `${HOME}/identity.json`;
 export const KEY_FILE = `${HOME}/key.pem`;
 export const CERTIFICATE_FILE = `${HOME}/cert.pem`;
 export const STATE_FILE = `${HOME}/state.json`;
+/** How the Mac stood before it was raised. */
+export const BASELINE_FILE = `${HOME}/baseline.json`;
+/** Guests counted by somebody who knows their kind, in this boot. */
+export const WITNESS_FILE = `${HOME}/witness.json`;
+export const SOCKET_FILE = `${HOME}/agent.sock`;
 export const STATUS_FILE = `${HOME}/status.json`;
+export const STATUS_PLIST_FILE = `${HOME}/status.plist`;
 export const LOCK_FILE = `${HOME}/agent.lock`;
 export const JOURNAL_FOLDER = `${HOME}/journal`;
 /** Images being fetched; empty when no KDK is being installed. */

@@ -10,6 +10,7 @@ import { AgentError, differs, Refusal } from '../agent-error.ts';
 import { identify } from '../facts/collection-identity.ts';
 import { copyFileAtomic, isMissing, readTextFile, syncFolder, writeFileAtomic } from '../files.ts';
 import { KIT_FOLDER } from '../paths.ts';
+import { readBaseline } from '../state/baseline.ts';
 import { builtCollection, collectionPath } from './kc/collection.ts';
 import { checkKitFolder, openKitFolder } from './kit/folder.ts';
 import { KIT_KC, manifestText } from './kit/manifest.ts';
@@ -75,7 +76,8 @@ async function kitProblem(step: Step, context: StepContext): Promise<string | nu
 
 async function wantedManifest(step: Step, context: StepContext): Promise<string> {
   const kc = await collectionOf(step, context);
-  return manifestText({ step, facts: await context.facts(), grant: grantOf(context), kc });
+  const [facts, baseline] = [await context.facts(), await readBaseline(context.mac)];
+  return manifestText({ step, facts, grant: grantOf(context), kc, baseline });
 }
 
 async function collectionOf(step: Step, { mac, signal }: StepContext): Promise<KcResult> {

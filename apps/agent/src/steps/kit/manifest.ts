@@ -4,6 +4,7 @@
  */
 import type { Facts, GrantPayload, KcResult, PlanStep } from '@headroom/core';
 import { AgentError } from '../../agent-error.ts';
+import type { Baseline } from '../../state/baseline.ts';
 import { AGENT_VERSION } from '../../version.ts';
 
 export const KIT_KC = 'KernelCollection.kc';
@@ -13,6 +14,8 @@ export interface ManifestInput {
   readonly facts: Facts;
   readonly grant: GrantPayload;
   readonly kc: KcResult;
+  /** How the Mac stood before it was raised; null = never seen, then what is seen now is told. */
+  readonly baseline: Baseline | null;
 }
 
 export function manifestText(input: ManifestInput): string {
@@ -27,8 +30,9 @@ export function manifestText(input: ManifestInput): string {
   return lines.join('');
 }
 
-function manifestValues({ step, facts, grant, kc }: ManifestInput): Readonly<Record<string, string>> {
-  const { hardware, volumes, bootPolicy } = facts;
+function manifestValues({ step, facts, grant, kc, baseline }: ManifestInput): Readonly<Record<string, string>> {
+  const { hardware, volumes } = facts;
+  const prior = baseline ?? seenNow(facts);
   return {
     'headroom-manifest': '1',
     visit: step.visitId,
@@ -45,11 +49,21 @@ function manifestValues({ step, facts, grant, kc }: ManifestInput): Readonly<Rec
     'boot-args': step.bootArgs,
     expires: grant.expiresAt,
     'proven-coih': provenCustomKernel(facts, kc),
-    'prior-security-mode': bootPolicy.securityMode ?? '',
-    'prior-sip': facts.sip.status ?? '',
-    'prior-coih': bootPolicy.customKernel ?? '',
-    'prior-boot-args': facts.bootArgs.stored ?? '',
+    'prior-security-mode': prior.securityMode,
+    'prior-sip': prior.sip,
+    'prior-coih': prior.customKernel,
+    'prior-boot-args': prior.bootArgs ?? '',
     'agent-version': AGENT_VERSION,
+  };
+}
+
+function seenNow({ bootPolicy, sip, bootArgs }: Facts): Baseline {
+  const { securityMode, customKernel } = bootPolicy;
+  return {
+    securityMode: securityMode ?? '',
+    sip: sip.status ?? '',
+    customKernel: customKernel ?? '',
+    bootArgs: bootArgs.stored,
   };
 }
 
