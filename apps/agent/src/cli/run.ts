@@ -4,6 +4,7 @@ import { pinnedVerifier } from '../grants/verify.ts';
 import { type Controller, connectController } from '../link/client.ts';
 import { newFactsSender } from '../link/facts-sender.ts';
 import { kdkImageFrom } from '../link/kdk-image.ts';
+import { newRefusedReports } from '../link/refused-reports.ts';
 import { runLink } from '../link/run-link.ts';
 import { type Log, logToStderr } from '../log.ts';
 import { openLogFile } from '../log-file.ts';
@@ -67,5 +68,13 @@ async function serve({ mac, credentials, controller, signal, checkInMs, log }: S
     log,
   };
   log(`agent ${AGENT_VERSION}, host ${identity.hostId}, controller ${identity.agentUrl}`);
-  await runLink({ runner, controller, sender: newFactsSender(), status, signal, checkInMs });
+  await runLink({
+    runner,
+    controller,
+    sender: newFactsSender(),
+    status,
+    refused: newRefusedReports(),
+    signal,
+    checkInMs,
+  });
 }

@@ -2,10 +2,13 @@ import { emptyFacts } from '@headroom/core';
 import type { FinishReply, FinishRequest, Job } from '@headroom/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openJournal } from '../runner/journal.ts';
+import type { AgentStatus } from '../state/status-file.ts';
 import { type FakeMac, fakeMac } from '../testing/fake-mac.ts';
 import type { Controller } from './client.ts';
+import { ControllerError } from './controller-error.ts';
 import { newFactsSender } from './facts-sender.ts';
 import { sendOldReports, type WorkPorts, workThrough } from './leased-work.ts';
+import { newRefusedReports } from './refused-reports.ts';
 import type { Session } from './session.ts';
 
 let mac: FakeMac;
@@ -48,10 +51,12 @@ async function work(jobs: Job[], replies: (FinishReply | Error)[]) {
   };
   const journal = await openJournal(mac);
   let factsRead = 0;
+  const said: Partial<AgentStatus>[] = [];
   const ports: WorkPorts = {
     controller,
     sender: newFactsSender(),
-    status: { update: async () => {} },
+    status: { update: async (change) => void said.push(change) },
+    refused: newRefusedReports(),
     runner: {
       ...{ mac, journal, identity: null, verify: () => false, openKdkImage: unused, kitSource: '/nonexistent' },
       facts: async () => {
@@ -62,7 +67,7 @@ async function work(jobs: Job[], replies: (FinishReply | Error)[]) {
       log: () => {},
     },
   };
-  return { ports, journal, finished, reads: () => factsRead };
+  return { ports, journal, finished, said, reads: () => factsRead };
 }
 
 const ACCEPTED: FinishReply = { accepted: true, code: '', workAvailable: false };
@@ -83,6 +88,31 @@ describe('reports of jobs', () => {
     await sendOldReports(ports, session);
     expect(finished).toHaveLength(2);
     expect(await journal.all()).toEqual([]);
+  });
+
+  it('are set aside when refused for good, and the job is not run again', async () => {
+    const refusal = () => new ControllerError('FACTS_INVALID', 3, 'Finish: facts');
+    const jobs = [leasedJob(1), leasedJob(2)];
+    const { ports, journal, finished, said } = await work(jobs, Array.from({ length: 9 }, refusal));
+    await expect(workThrough(ports, session, signal)).rejects.toThrow('facts');
+    for (let attempt = 2; attempt <= 4; attempt += 1)
+      await expect(sendOldReports(ports, session)).rejects.toThrow('facts');
+    await sendOldReports(ports, session);
+    expect(said.at(-1)).toMatchObject({ lastError: { code: 'REPORT_REFUSED' } });
+    await sendOldReports(ports, session);
+    await workThrough(ports, session, signal);
+    expect(finished).toHaveLength(5);
+    expect(await journal.all()).toMatchObject([{ phase: 'reported' }]);
+  });
+
+  it.each(['SESSION_FENCED', 'HOST_UNKNOWN', null] as const)('are never set aside for %s', async (code) => {
+    const lost = () => new ControllerError(code, 14, 'Finish: lost');
+    const { ports, finished } = await work([leasedJob(1)], [...Array.from({ length: 8 }, lost), ACCEPTED]);
+    await expect(workThrough(ports, session, signal)).rejects.toThrow('lost');
+    for (let attempt = 2; attempt <= 8; attempt += 1)
+      await expect(sendOldReports(ports, session)).rejects.toThrow('lost');
+    await sendOldReports(ports, session);
+    expect(finished).toHaveLength(9);
   });
 
   it('go out under the newer lease when the old one lapsed', async () => {

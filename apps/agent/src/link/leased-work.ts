@@ -3,12 +3,14 @@
  * Guarantee: a report is sent from the journal, never from memory alone; a job that is no longer this agent's is stopped at its
  * next safe point; a report that a newer lease outdated stays, and goes out under that lease.
  */
-import { type Job, Outcome } from '@headroom/proto';
+import { type FinishReply, type Job, Outcome } from '@headroom/proto';
 import type { LeasedJob, Report } from '../runner/job.ts';
 import { type RunnerPorts, runJob } from '../runner/run-job.ts';
 import type { StatusFile } from '../state/status-file.ts';
 import type { Controller } from './client.ts';
+import type { ControllerError } from './controller-error.ts';
 import type { FactsSender } from './facts-sender.ts';
+import { isRefusedForGood, type RefusedReports } from './refused-reports.ts';
 import type { Session } from './session.ts';
 
 export interface WorkPorts {
@@ -16,6 +18,7 @@ export interface WorkPorts {
   readonly controller: Controller;
   readonly sender: FactsSender;
   readonly status: StatusFile;
+  readonly refused: RefusedReports;
 }
 
 const RENEWALS_PER_TTL = 3;
@@ -39,13 +42,14 @@ export async function workThrough(ports: WorkPorts, session: Session, signal: Ab
 /** Reports that an earlier run of the agent could not bring out. */
 export async function sendOldReports(ports: WorkPorts, session: Session): Promise<void> {
   for (const { job, report } of await ports.runner.journal.all())
-    if (report !== null) await sendReport(job, report, ports, session);
+    if (report !== null && !ports.refused.isSetAside(job.jobId)) await sendReport(job, report, ports, session);
 }
 
 /** true = the job's report was taken. */
 async function workOn(job: Job, ports: WorkPorts, session: Session, signal: AbortSignal): Promise<boolean> {
   const leased = leasedJob(job);
   await dropSuperseded(leased.jobId, ports);
+  if (ports.refused.isSetAside(leased.jobId)) return false;
   const lost = new AbortController();
   let progress = 'leased';
   const renewing = setInterval(
@@ -75,7 +79,7 @@ async function workOn(job: Job, ports: WorkPorts, session: Session, signal: Abor
 
 async function sendReport(job: LeasedJob, report: Report, ports: WorkPorts, session: Session): Promise<boolean> {
   const facts = ports.sender.whole(await ports.runner.facts());
-  const reply = await ports.controller.finish({
+  const request = {
     position: session.position(),
     jobId: job.jobId,
     leaseNumber: job.leaseNumber,
@@ -85,7 +89,17 @@ async function sendReport(job: LeasedJob, report: Report, ports: WorkPorts, sess
     errorDetail: report.detail.slice(0, DETAIL_CHARS_MAX),
     resultJson: report.result === null ? Buffer.alloc(0) : Buffer.from(JSON.stringify(report.result)),
     factsJson: facts.json,
-  });
+  };
+  let reply: FinishReply;
+  try {
+    reply = await ports.controller.finish(request);
+  } catch (error) {
+    ports.sender.forget();
+    if (!isRefusedForGood(error)) throw error;
+    await noteRefusal(job, error, ports);
+    return false;
+  }
+  ports.refused.forget(job.jobId);
   const { log, journal } = ports.runner;
   log(`${job.kind} ${job.jobId}: ${report.outcome}${reply.accepted ? '' : `, not taken (${reply.code})`}`);
   // A refused finish stored no facts, so the controller does not have these.
@@ -96,6 +110,15 @@ async function sendReport(job: LeasedJob, report: Report, ports: WorkPorts, sess
       lastError: { code: report.code, detail: report.detail, at: new Date().toISOString() },
     });
   return reply.accepted;
+}
+
+/** A report that is refused again and again keeps neither the agent nor the controller busy; it stays in the journal. */
+async function noteRefusal(job: LeasedJob, error: ControllerError, ports: WorkPorts): Promise<void> {
+  const { log, now } = ports.runner;
+  const detail = `${job.kind} ${job.jobId}: ${error.code ?? 'refused'}: ${error.message}`;
+  if (!ports.refused.count(job.jobId)) throw error;
+  log(`REPORT_REFUSED ${detail}`);
+  await ports.status.update({ lastError: { code: 'REPORT_REFUSED', detail, at: now().toISOString() } });
 }
 
 /** One job is open at a time: another one's record belongs to work that the controller has given up. */
