@@ -88,7 +88,7 @@ describe('raise stops before the first change', () => {
     [
       'the kernel collection was changed',
       /was changed since it was built/,
-      async (mac) => void (await mac.writeCollection('6.6.6')),
+      async (mac) => void (await mac.writeCollection({ bundleVersion: '6.6.6' })),
     ],
     [
       'the kit is of another Mac with the same code typed',

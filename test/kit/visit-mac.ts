@@ -15,12 +15,22 @@ import {
 
 export const KIT_SOURCE = fileURLToPath(new URL('../../apps/agent/kit/', import.meta.url));
 export const KIT_NAMES = ['raise', 'check', 'revert'] as const;
+export const REVERT_LINE = 'sh /Volumes/*/Library/Headroom/revert';
 export const md5 = (data: string | Buffer): string => createHash('md5').update(data).digest('hex');
 
 export interface MacOptions {
   readonly version?: string;
   readonly build?: string;
   readonly systemName?: string;
+  readonly fileVault?: boolean;
+}
+
+export interface CollectionOptions {
+  /** Another one gives another kernel collection. */
+  readonly bundleVersion?: string;
+  readonly version?: string;
+  readonly build?: string;
+  readonly hasQuotaSupport?: boolean;
 }
 
 export interface VisitMac {
@@ -29,13 +39,17 @@ export interface VisitMac {
   readonly kcUuid: string;
   readonly bootArgs: string;
   readonly code: string;
+  /** What the run sheet says to type. */
+  readonly line: string;
   readonly kit: string;
   state(): SimState;
   /** Lines `key=value` of the receipt; null when there is none. */
   receipt(): Record<string, string> | null;
   setManifest(change: Readonly<Record<string, string>>): void;
   /** Replaces the kernel collection of the kit without telling the manifest. */
-  writeCollection(bundleVersion: string): Promise<string>;
+  writeCollection(options: CollectionOptions): Promise<string>;
+  /** The kit of a new visit with its own code, as Headroom places it. */
+  placeKit(options?: CollectionOptions, manifest?: Readonly<Record<string, string>>): Promise<void>;
   /** A visit: types the line that the run sheet prints, or another one. */
   visit(options?: Partial<RecoverySessionOptions>): Promise<RecoverySessionResult>;
   /** A visit that takes the raise back. */
@@ -43,95 +57,104 @@ export interface VisitMac {
   remove(): void;
 }
 
-export const REVERT_LINE = 'sh /Volumes/*/Library/Headroom/revert';
 const QUOTA = 255;
 const EXPIRES = '2099-01-31T00:00:00.000Z';
 
-export async function visitMac({ version = '14.5', build = '23F79', systemName }: MacOptions = {}): Promise<VisitMac> {
+export async function visitMac(options: MacOptions = {}): Promise<VisitMac> {
+  const { version = '14.5', build = '23F79', systemName, fileVault = false } = options;
   const folder = mkdtempSync(join(tmpdir(), 'visit mac-'));
   const dir = join(folder, 'mac');
-  createMac(dir, { variant: 'T6020', version, build, ...(systemName === undefined ? {} : { systemName }) });
+  const named = systemName === undefined ? {} : { systemName };
+  createMac(dir, { variant: 'T6020', version, build, fileVault, ...named });
   bootMac(dir);
   const { hardware, volumes } = loadState(dir);
   const kit = join(dir, 'Library/Headroom');
   const collection = join(kit, 'KernelCollection.kc');
+  const manifest: Record<string, string> = {};
+  let kcUuid = '';
+  let code = '';
   mkdirSync(kit, { recursive: true });
-  for (const name of KIT_NAMES) cpSync(join(KIT_SOURCE, 'raise'), join(kit, name));
 
-  const writeCollection = async (bundleVersion: string): Promise<string> => {
-    const system = systemFor(version, build);
-    const id = 'com.apple.driver.AppleSMC';
-    const { uuid } = await writeKernelCollection({
-      kernelFile: buildKernelFile({
-        versionText: kernelVersionText(system, 'T6020', 'development'),
-        osVersion: version,
-        build,
-      }),
-      bundles: [
-        {
-          id,
-          version: bundleVersion,
-          binary: buildBundleFile({ id, version: bundleVersion, build, osVersion: version }),
-        },
-      ],
-      build,
-      out: collection,
-    });
-    return uuid;
-  };
-  const kcUuid = await writeCollection('1.0.0');
-  const kcMd5 = md5(readFileSync(collection));
-  const bootArgs = quotaWords(QUOTA).join(' ');
-  const manifest: Record<string, string> = {
-    'headroom-manifest': '1',
-    visit: randomUUID(),
-    'host-uuid': hardware.hostUuid,
-    'group-uuid': volumes.group,
-    'system-uuid': volumes.systemUuid,
-    'data-uuid': volumes.dataUuid,
-    'kc-file': 'KernelCollection.kc',
-    'kc-md5': kcMd5,
-    'kc-uuid': kcUuid,
-    build,
-    variant: 'T6020',
-    quota: String(QUOTA),
-    'boot-args': bootArgs,
-    expires: EXPIRES,
-    'proven-coih': '',
-  };
   const setManifest = (change: Readonly<Record<string, string>>): void => {
     Object.assign(manifest, change);
     const lines = Object.entries(manifest).map(([key, value]) => `${key}=${value}\n`);
     writeFileSync(join(kit, 'manifest'), lines.join(''));
   };
-  setManifest({});
-  const code = visitCode(
-    {
-      random: visitRandom(Buffer.from(crockford25(kcMd5))),
-      kcMd5,
-      hostUuid: hardware.hostUuid,
-      quota: QUOTA,
-      bootArgs,
-      expiresAt: EXPIRES,
-    },
-    md5,
-  );
+  const writeCollection = (of: CollectionOptions): Promise<string> =>
+    writeKc(collection, { version, build, bundleVersion: '1.0.0', hasQuotaSupport: true, ...of });
+  const placeKit = async (of: CollectionOptions = {}, change: Readonly<Record<string, string>> = {}): Promise<void> => {
+    for (const name of KIT_NAMES) cpSync(join(KIT_SOURCE, 'raise'), join(kit, name));
+    kcUuid = await writeCollection(of);
+    setManifest({
+      'headroom-manifest': '1',
+      visit: randomUUID(),
+      'host-uuid': hardware.hostUuid,
+      'group-uuid': volumes.group,
+      'system-uuid': volumes.systemUuid,
+      'data-uuid': volumes.dataUuid,
+      'kc-file': 'KernelCollection.kc',
+      'kc-md5': md5(readFileSync(collection)),
+      'kc-uuid': kcUuid,
+      build: of.build ?? build,
+      variant: 'T6020',
+      quota: String(QUOTA),
+      'boot-args': quotaWords(QUOTA).join(' '),
+      expires: EXPIRES,
+      'proven-coih': '',
+      ...change,
+    });
+    code = codeFor(manifest);
+  };
+  const line = (): string => `sh /Volumes/*/Library/Headroom/raise ${code}`;
+  await placeKit();
 
   return {
     dir,
-    kcUuid,
-    bootArgs,
-    code,
     kit,
     setManifest,
     writeCollection,
+    get kcUuid() {
+      return kcUuid;
+    },
+    get bootArgs() {
+      return manifest['boot-args'] ?? '';
+    },
+    get code() {
+      return code;
+    },
+    get line() {
+      return line();
+    },
+    placeKit,
     state: () => loadState(dir),
     receipt: () => keyValues(join(kit, 'receipt')),
-    visit: (options = {}) =>
-      recoverySession({ dir, shell: 'dash', line: `sh /Volumes/*/Library/Headroom/raise ${code}`, ...options }),
-    revert: (options = {}) => recoverySession({ dir, shell: 'dash', line: REVERT_LINE, ...options }),
+    visit: (visit = {}) => recoverySession({ dir, shell: 'dash', line: line(), ...visit }),
+    revert: (visit = {}) => recoverySession({ dir, shell: 'dash', line: REVERT_LINE, ...visit }),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+/** The code that the controller shows; a manifest that is changed later does not change it. */
+function codeFor(manifest: Readonly<Record<string, string>>): string {
+  const value = (key: string): string => manifest[key] ?? '';
+  const kcMd5 = value('kc-md5');
+  const random = visitRandom(Buffer.from(crockford25(kcMd5)));
+  const [hostUuid, bootArgs, expiresAt] = [value('host-uuid'), value('boot-args'), value('expires')];
+  return visitCode({ random, kcMd5, hostUuid, quota: QUOTA, bootArgs, expiresAt }, md5);
+}
+
+async function writeKc(out: string, options: Required<CollectionOptions>): Promise<string> {
+  const { version, build, bundleVersion, hasQuotaSupport } = options;
+  const versionText = kernelVersionText(systemFor(version, build), 'T6020', 'development');
+  const id = 'com.apple.driver.AppleSMC';
+  const binary = buildBundleFile({ id, version: bundleVersion, build, osVersion: version });
+  const { uuid } = await writeKernelCollection({
+    kernelFile: buildKernelFile({ versionText, osVersion: version, build, hasQuotaSupport }),
+    bundles: [{ id, version: bundleVersion, binary }],
+    build,
+    out,
+  });
+  return uuid;
 }
 
 function keyValues(path: string): Record<string, string> | null {
