@@ -1,0 +1,212 @@
+/**
+ * `decideRollout`: which hosts a rollout opens now, and why it does not open more. Pure: the answer follows from the rollout,
+ * its targets as they are counted now, and the time; nothing is remembered between two decisions. Guarantees (property-tested):
+ * nothing opens unless the rollout runs, every earlier ring has succeeded and soaked, gate and window are open, and no error
+ * threshold is reached; never more are under way than the concurrency allows.
+ */
+import { type RingCount, readRing } from './ring-count.ts';
+import type { RolloutStrategy } from './strategy.ts';
+import { findStuck, stuckTimes } from './stuck.ts';
+import { isInWindow, opensAt } from './window.ts';
+
+export const ROLLOUT_STATES = [
+  'waiting_for_confirmation',
+  'running',
+  'paused',
+  'halted',
+  'finished',
+  'superseded',
+] as const;
+export type RolloutState = (typeof ROLLOUT_STATES)[number];
+
+export const TARGET_STATES = ['pending', 'opened', 'succeeded', 'failed', 'stuck', 'skipped', 'superseded'] as const;
+export type TargetState = (typeof TARGET_STATES)[number];
+
+export interface RolloutTarget {
+  readonly hostId: string;
+  readonly ring: number;
+  readonly state: TargetState;
+  readonly site: string;
+  /** Build whose KDK this Mac still has to fetch; null when it has it, or is not known. */
+  readonly kdkBuild: string | null;
+  readonly endedAt: Date | null;
+  /** What an opened Mac waits for, and since when. */
+  readonly phase: 'work' | 'visit';
+  readonly phaseSince: Date;
+}
+
+export interface RolloutInput {
+  readonly state: RolloutState;
+  readonly strategy: RolloutStrategy;
+  /** Rings whose manual gate a person opened. */
+  readonly gatesOpened: readonly number[];
+}
+
+export interface StuckTarget {
+  readonly hostId: string;
+  readonly reason: string;
+}
+
+export interface RolloutDecision {
+  readonly state: RolloutState;
+  /** The ring that is under way, from 0. */
+  readonly ring: number;
+  /** Hosts whose intent flips now, in this order. */
+  readonly open: readonly string[];
+  readonly stuck: readonly StuckTarget[];
+  /** One sentence; null when it waits for nothing. */
+  readonly waitsFor: string | null;
+  /** When time alone moves it; null = it doesn't. */
+  readonly movesAt: Date | null;
+  readonly wouldStop: readonly string[];
+}
+
+export function decideRollout(rollout: RolloutInput, given: readonly RolloutTarget[], now: Date): RolloutDecision {
+  const { strategy } = rollout;
+  const stuck = rollout.state === 'running' ? findStuck(strategy.stuckAfter, given, now) : [];
+  const stuckIds = new Set(stuck.map(({ hostId }) => hostId));
+  const targets = given.map((target) =>
+    stuckIds.has(target.hostId) ? { ...target, state: 'stuck' as const } : target,
+  );
+  const rings = strategy.rings.map((ring, index) => readRing(ring, index, targets));
+  const current = currentRing(rings, now);
+  const base = { ring: current, open: [], stuck, movesAt: null, wouldStop: wouldStop(rings, current) };
+  const done = endOf(rollout, targets, rings, base);
+  if (done !== null) return done;
+  const closed = windowHold(strategy, now);
+  if (closed !== null) return { ...base, state: 'running', ...closed };
+  const held = ringHold(rollout, rings, current, now);
+  const open = admit(strategy, targets, held === null ? current : current - 1);
+  return {
+    ...base,
+    state: 'running',
+    open,
+    waitsFor: open.length > 0 ? null : (held?.waitsFor ?? waitsForRing(rings[current])),
+    movesAt: earliest([...stuckTimes(strategy.stuckAfter, targets), ...timesOf(held)], now),
+  };
+}
+
+function timesOf(hold: Hold | null): readonly number[] {
+  return hold?.movesAt == null ? [] : [hold.movesAt.getTime()];
+}
+
+/** A rollout that does not move any more, or not now. */
+function endOf(
+  { state }: RolloutInput,
+  targets: readonly RolloutTarget[],
+  rings: readonly RingCount[],
+  base: Omit<RolloutDecision, 'state' | 'waitsFor'>,
+): RolloutDecision | null {
+  const still = (next: RolloutState, waitsFor: string | null) => ({ ...base, state: next, waitsFor });
+  if (state === 'finished' || state === 'superseded') return still(state, null);
+  const isLeft = targets.some(({ state: one }) => one === 'pending' || one === 'opened');
+  if (!isLeft && state === 'running') {
+    const halt = rings.find(({ failed, errorLimit }) => errorLimit !== null && failed >= errorLimit);
+    if (halt === undefined)
+      return still(targets.every((one) => one.state === 'superseded') ? 'superseded' : 'finished', null);
+  }
+  if (state === 'waiting_for_confirmation')
+    return still(state, 'A person: it takes the raise from many Macs and must be confirmed.');
+  if (state === 'paused') return still(state, 'A person: it was paused.');
+  if (state === 'halted') return still(state, 'A person: retry or skip what failed, then resume; or leave it halted.');
+  const failed = rings.find(({ failed: count, errorLimit }) => errorLimit !== null && count >= errorLimit);
+  if (failed !== undefined)
+    return still('halted', `Ring ${failed.name}: ${failed.failed} failed, and ${failed.errorLimit} halt it.`);
+  const short = rings.find(({ isShort, index }) => isShort && index < rings.length - 1);
+  return short === undefined
+    ? null
+    : still('halted', `Ring ${short.name} ended with ${short.succeeded} of the ${short.needed} that must succeed.`);
+}
+
+/** The first ring whose successors may not open yet; the last one when all have succeeded. */
+function currentRing(rings: readonly RingCount[], now: Date): number {
+  const index = rings.findIndex((ring) => !hasSoaked(ring, now));
+  return index < 0 ? Math.max(rings.length - 1, 0) : index;
+}
+
+function hasSoaked({ succeededAt, soakMs }: RingCount, now: Date): boolean {
+  return succeededAt !== null && now.getTime() >= succeededAt.getTime() + soakMs;
+}
+
+type Hold = Pick<RolloutDecision, 'waitsFor' | 'movesAt'>;
+
+/** No intent flips outside the window. */
+function windowHold({ window }: RolloutStrategy, now: Date): Hold | null {
+  if (window === null || isInWindow(window, now)) return null;
+  const movesAt = opensAt(window, now);
+  const when = movesAt === null ? 'never opens' : `opens ${movesAt.toISOString()}`;
+  return { waitsFor: `The maintenance window (${window.from}-${window.to} ${window.timeZone}): ${when}.`, movesAt };
+}
+
+/** Soak and gate: they hold the current ring; what is left of earlier ones goes on. */
+function ringHold(
+  { strategy, gatesOpened }: RolloutInput,
+  rings: readonly RingCount[],
+  current: number,
+  now: Date,
+): Hold | null {
+  const ring = rings[current];
+  if (ring === undefined) return null;
+  if (ring.succeededAt !== null && ring.pending === 0 && !hasSoaked(ring, now)) {
+    const movesAt = new Date(ring.succeededAt.getTime() + ring.soakMs);
+    return { waitsFor: `Ring ${ring.name} has succeeded and soaks until ${movesAt.toISOString()}.`, movesAt };
+  }
+  if (strategy.rings[current]?.gate !== 'manual' || gatesOpened.includes(current) || ring.pending === 0) return null;
+  return { waitsFor: `A person: the gate of ring ${ring.name}.`, movesAt: null };
+}
+
+/** Pending hosts up to the current ring, as many as the limits allow, in ring and then host order. */
+function admit(
+  { concurrency }: RolloutStrategy,
+  targets: readonly RolloutTarget[],
+  current: number,
+): readonly string[] {
+  const { total, perSite, perKdk } = concurrency;
+  const underWay = targets.filter(({ state }) => state === 'opened');
+  const sites = countBy(underWay, ({ site }) => site);
+  const builds = countBy(underWay, ({ kdkBuild }) => kdkBuild);
+  let left = (total ?? Number.POSITIVE_INFINITY) - underWay.length;
+  const pending = targets.filter(({ state, ring }) => state === 'pending' && ring <= current);
+  const open: string[] = [];
+  for (const { hostId, site, kdkBuild } of [...pending].sort(byRingAndHost)) {
+    if (left <= 0) break;
+    if (perSite !== null && (sites.get(site) ?? 0) >= perSite) continue;
+    if (perKdk !== null && kdkBuild !== null && (builds.get(kdkBuild) ?? 0) >= perKdk) continue;
+    sites.set(site, (sites.get(site) ?? 0) + 1);
+    builds.set(kdkBuild, (builds.get(kdkBuild) ?? 0) + 1);
+    left -= 1;
+    open.push(hostId);
+  }
+  return open;
+}
+
+function byRingAndHost(left: RolloutTarget, right: RolloutTarget): number {
+  if (left.ring !== right.ring) return left.ring - right.ring;
+  return left.hostId < right.hostId ? -1 : 1;
+}
+
+function countBy<K>(targets: readonly RolloutTarget[], keyOf: (target: RolloutTarget) => K): Map<K, number> {
+  const counts = new Map<K, number>();
+  for (const target of targets) counts.set(keyOf(target), (counts.get(keyOf(target)) ?? 0) + 1);
+  return counts;
+}
+
+function waitsForRing(ring: RingCount | undefined): string | null {
+  if (ring === undefined) return null;
+  const more = Math.max((ring.needed ?? 0) - ring.succeeded, 0);
+  const held = ring.pending > 0 ? ` ${ring.pending} wait for a free place.` : '';
+  return `Ring ${ring.name}: ${ring.opened} under way, ${more} more must succeed.${held}`;
+}
+
+function wouldStop(rings: readonly RingCount[], current: number): readonly string[] {
+  return rings
+    .filter(({ index, size }) => index <= current && size > 0)
+    .flatMap(({ name, failed, errorLimit }) =>
+      errorLimit === null ? [] : [`Ring ${name}: ${failed} failed, ${errorLimit} halt it.`],
+    );
+}
+
+function earliest(times: readonly number[], now: Date): Date | null {
+  const future = times.filter((time) => time > now.getTime());
+  return future.length === 0 ? null : new Date(Math.min(...future));
+}
