@@ -23,7 +23,7 @@ const SHA256 = createHash('sha256').update(KC.bytes).digest('hex');
 const MD5 = createHash('md5').update(KC.bytes).digest('hex');
 
 /** Null without a reason is right for these alone: nothing stored, SIP not custom, no kit, no receipt. */
-const MAY_BE_NULL = ['bootArgs.stored', 'sip.flags', 'visitKit', 'receipt'];
+const MAY_BE_NULL = ['bootArgs.stored', 'sip.flags', 'guests.witness', 'visitKit', 'receipt'];
 
 let macs: StubMac[] = [];
 afterEach(() => {
@@ -63,7 +63,8 @@ describe('facts of a raised Mac', () => {
       volumes: {
         group: GROUP,
         startupDefault: true,
-        owners: [{ user: null, uuid: '2457711A-523C-4604-B75A-F48A571D5036' }],
+        owners: [{ user: 'anna', uuid: '2457711A-523C-4604-B75A-F48A571D5036' }],
+        recoveryAdmins: [{ user: 'anna', uuid: '2457711A-523C-4604-B75A-F48A571D5036' }],
       },
       fileVault: 'on',
       mdm: { enrolled: true, userApproved: true },
@@ -153,7 +154,14 @@ describe('one broken tool', () => {
     '/usr/sbin/system_profiler': ['hardware.chip'],
     '/usr/sbin/ioreg': [],
     '/usr/sbin/diskutil': [
-      ...['volumes.systemUuid', 'volumes.dataUuid', 'volumes.group', 'volumes.systemName', 'volumes.owners'],
+      ...[
+        'volumes.systemUuid',
+        'volumes.dataUuid',
+        'volumes.group',
+        'volumes.systemName',
+        'volumes.owners',
+        'volumes.recoveryAdmins',
+      ],
       ...[
         'volumes.startupDefault',
         'disk.freeBytes',

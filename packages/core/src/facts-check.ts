@@ -12,6 +12,7 @@ import type {
   KernelFacts,
   OsFacts,
   ReceiptFact,
+  RecoveryAdmin,
   SipFacts,
   VisitKitFact,
   VolumeFacts,
@@ -76,13 +77,15 @@ const bootPolicy: Shape<BootPolicyFacts> = {
   sip0: maybeText,
   paired: maybeBool,
 };
-const owner: Shape<VolumeOwner> = { user: maybeText, uuid: text, inRecoveryList: optional(maybeBool) };
+const owner: Shape<VolumeOwner> = { user: maybeText, uuid: text };
+const recoveryAdmin: Shape<RecoveryAdmin> = { user: text, uuid: text };
 const volumes: Shape<VolumeFacts> = {
   systemUuid: maybeText,
   dataUuid: maybeText,
   group: maybeText,
   systemName: maybeText,
   owners: nullable(listOf(fields(owner))),
+  recoveryAdmins: optional(nullable(listOf(fields(recoveryAdmin)))),
   startupDefault: maybeBool,
 };
 const kdk: Shape<KdkFact> = {

@@ -23,6 +23,7 @@ const NOTHING_READ: Omit<Facts, 'unknown'> = {
     group: null,
     systemName: null,
     owners: null,
+    recoveryAdmins: null,
     startupDefault: null,
   },
   fileVault: null,

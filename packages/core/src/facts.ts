@@ -75,8 +75,13 @@ export interface VolumeOwner {
   /** Short name; null where it is not known. */
   readonly user: string | null;
   readonly uuid: string;
-  /** Is it in the list of admins that recoveryOS uses (AdminUserRecoveryInfo.plist)? Older agents do not say. */
-  readonly inRecoveryList?: boolean | null;
+}
+
+/** An admin that recoveryOS lets sign in: AdminUserRecoveryInfo.plist in Preboot. */
+export interface RecoveryAdmin {
+  /** Short name. */
+  readonly user: string;
+  readonly uuid: string;
 }
 
 /** What lies at /Library/Headroom: `foreign` = a link, somebody else's folder, or one that others can write. */
@@ -99,6 +104,8 @@ export interface VolumeFacts {
   readonly group: string | null;
   readonly systemName: string | null;
   readonly owners: readonly VolumeOwner[] | null;
+  /** An owner who is not among them cannot sign in in recoveryOS. Older agents do not say. */
+  readonly recoveryAdmins?: readonly RecoveryAdmin[] | null;
   /** Is this system the default startup volume? */
   readonly startupDefault: boolean | null;
 }

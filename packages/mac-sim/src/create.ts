@@ -194,10 +194,10 @@ export function writeSystemVersion(dir: string, os: OsState): void {
   );
 }
 
-/** The list of admins that recoveryOS uses: their UUIDs and names. */
+/** The list of admins that recoveryOS uses, in the form in which public tools read it. */
 function recoveryUsers(state: SimState): string {
   const admins = state.accounts.filter(({ admin, volumeOwner }) => admin && volumeOwner);
   return plist(
-    dict(Object.fromEntries(admins.map(({ uuid, name }) => [uuid, dict({ FullName: name, UserName: name })]))),
+    dict(Object.fromEntries(admins.map(({ uuid, name }) => [name, dict({ GeneratedUID: uuid, RealName: name })]))),
   );
 }

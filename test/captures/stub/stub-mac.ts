@@ -60,7 +60,10 @@ export function raisedMac(filesetUuid: string): StubMac {
     '    Type: Local Open Directory User',
     '    Volume Owner: Yes',
   ];
-  return new StubMac()
+  const admins = `<key>anna</key><dict>${field('GeneratedUID', '2457711A-523C-4604-B75A-F48A571D5036')}</dict>`;
+  const mac = new StubMac();
+  mac.file(`/System/Volumes/Preboot/${GROUP}/var/db/AdminUserRecoveryInfo.plist`, plist(admins).slice(1));
+  return mac
     .tool('/usr/bin/sw_vers', { '*': 'sw_vers/15.1.txt' })
     .tool('/usr/bin/uname', { '-v': 'uname/v-dev-t6020-14.0b4.txt' })
     .tool('/usr/sbin/sysctl', { '*': `=${sysctl.join('\n')}\n` })

@@ -54,6 +54,10 @@ async function assemble(readings: MacReadings, ordinal: BootOrdinal | undefined)
     update: updateFacts(readings, log),
     guests: guestFacts(readings, { kernel, bootArgs }, log),
     boot: await bootFacts(readings, log, ordinal),
+    kitFolder: log.take(
+      'kitFolder',
+      part(readings.kitFolder, ({ status }) => status, ''),
+    ),
     visitKit: log.take('visitKit', readings.visitKit),
     receipt: log.take('receipt', readings.receipt),
     unknown: log.toRecord(),

@@ -2,7 +2,14 @@
  * Reads everything that facts are made of, a few tools at a time. Guarantee: never throws for what one source does; each
  * gives a value or a reason, so one broken tool costs only its own facts.
  */
-import type { FileVaultStatus, KdkFact, KernelCollectionFact, ReceiptFact, VisitKitFact } from '@headroom/core';
+import type {
+  FileVaultStatus,
+  KdkFact,
+  KernelCollectionFact,
+  ReceiptFact,
+  RecoveryAdmin,
+  VisitKitFact,
+} from '@headroom/core';
 import { type BootPolicy, readBootPolicy } from '../macos/bputil.ts';
 import { readCsrutil, type Sip } from '../macos/csrutil.ts';
 import * as disk from '../macos/diskutil.ts';
@@ -15,17 +22,21 @@ import { readPreferences } from '../macos/plutil.ts';
 import { type Enrollment, readEnrollment } from '../macos/profiles.ts';
 import { readGuestProcesses } from '../macos/ps.ts';
 import { type Reading, unknown } from '../macos/reading.ts';
+import { readRecoveryAdmins } from '../macos/recovery-admins.ts';
 import { type OfferedUpdate, readUpdates } from '../macos/softwareupdate.ts';
 import { readSwVers, type SystemVersion } from '../macos/sw-vers.ts';
 import { readSysctl, type SysctlValues } from '../macos/sysctl.ts';
 import * as profiler from '../macos/system-profiler.ts';
 import type { ToolContext } from '../macos/tool.ts';
 import { type KernelVersion, readUname } from '../macos/uname.ts';
+import type { Witness } from '../state/witness.ts';
 import { readKdks } from './kdks.ts';
 import { readKernelCollections } from './kernel-collections.ts';
+import { type KitFolder, readKitFolder } from './kit-folder.ts';
 import { createLimit } from './limit.ts';
 import { SYSCTL_NAMES } from './sysctl-names.ts';
 import { readReceipt, readVisitKit } from './visit-files.ts';
+import { readWitness } from './witness.ts';
 
 const TOOLS_AT_ONCE = 4;
 const DATA_VOLUME = '/System/Volumes/Data';
@@ -49,6 +60,7 @@ export interface MacReadings {
   readonly dataVolume: Reading<disk.VolumeInfo>;
   readonly containers: Reading<readonly disk.Container[]>;
   readonly cryptoUsers: Reading<readonly disk.CryptoUser[]>;
+  readonly recoveryAdmins: Reading<readonly RecoveryAdmin[]>;
   readonly fileVault: Reading<FileVaultStatus>;
   readonly enrollment: Reading<Enrollment>;
   readonly updates: Reading<readonly OfferedUpdate[]>;
@@ -59,6 +71,9 @@ export interface MacReadings {
   readonly guestProcesses: Reading<number>;
   readonly kdks: Reading<readonly KdkFact[]>;
   readonly kernelCollections: Reading<readonly KernelCollectionFact[]>;
+  readonly kitFolder: Reading<KitFolder>;
+  /** null = nobody has counted guests. */
+  readonly witness: Reading<Witness | null>;
   /** null = there is none. */
   readonly visitKit: Reading<VisitKitFact | null>;
   readonly receipt: Reading<ReceiptFact | null>;
@@ -77,6 +92,7 @@ export async function readMac(context: ToolContext): Promise<MacReadings> {
     sip: read(() => readCsrutil(context)),
     rootVolume,
     ...policyReadings(context, rootVolume, read),
+    recoveryAdmins: recoveryAdmins(context, rootVolume, read),
     hardware: read(() => profiler.readHardwareOverview(context)),
     platform: read(() => readPlatform(context)),
     dataVolume: read(() => disk.readVolume(context, DATA_VOLUME)),
@@ -92,12 +108,23 @@ export async function readMac(context: ToolContext): Promise<MacReadings> {
     guestProcesses: read(() => readGuestProcesses(context)),
     kdks: read(() => readKdks(context)),
     kernelCollections: read(() => readKernelCollections(context)),
+    kitFolder: read(() => readKitFolder(context)),
+    witness: read(() => readWitness(context)),
     visitKit: read(() => readVisitKit(context)),
     receipt: read(() => readReceipt(context)),
   });
 }
 
 type Read = <T>(source: () => Promise<Reading<T>>) => Promise<Reading<T>>;
+
+/** The list lies in a folder of Preboot that bears the volume group's name. */
+function recoveryAdmins(context: ToolContext, rootVolume: Promise<Reading<disk.VolumeInfo>>, read: Read) {
+  return rootVolume.then((volume) => {
+    const group = volume.ok ? volume.value.group : null;
+    if (group === null) return unknown('the volume group is not known');
+    return read(() => readRecoveryAdmins(context, group));
+  });
+}
 
 /** bputil wants the volume group's name. What system_profiler shows is asked only where bputil (root only) does not answer. */
 function policyReadings(context: ToolContext, rootVolume: Promise<Reading<disk.VolumeInfo>>, read: Read) {

@@ -1,19 +1,20 @@
 /** Facts about volumes, their owners, and the room on the disk. */
-import type { Facts, VolumeFacts, VolumeOwner } from '@headroom/core';
+import type { Facts, RecoveryAdmin, VolumeFacts, VolumeOwner } from '@headroom/core';
 import type { CryptoUser } from '../macos/diskutil.ts';
 import { bootVolumeGroup } from '../macos/nvram.ts';
-import { known, part, type Reading, unknown } from '../macos/reading.ts';
+import { known, part, type Reading, unknown, valueOrNull } from '../macos/reading.ts';
 import type { MacReadings } from './read-mac.ts';
 import type { UnknownLog } from './unknown-log.ts';
 
 export function volumeFacts(readings: MacReadings, log: UnknownLog): VolumeFacts {
-  const { rootVolume, cryptoUsers } = readings;
+  const { rootVolume, cryptoUsers, recoveryAdmins } = readings;
   return {
     systemUuid: log.field('volumes.systemUuid', rootVolume, 'uuid', 'diskutil names no UUID of the system volume'),
     dataUuid: log.take('volumes.dataUuid', dataUuid(readings)),
     group: log.field('volumes.group', rootVolume, 'group', 'the system volume is in no group'),
     systemName: log.field('volumes.systemName', rootVolume, 'name', 'diskutil names no system volume'),
-    owners: log.take('volumes.owners', ownersOf(cryptoUsers)),
+    owners: log.take('volumes.owners', ownersOf(cryptoUsers, valueOrNull(recoveryAdmins) ?? [])),
+    recoveryAdmins: log.take('volumes.recoveryAdmins', recoveryAdmins),
     startupDefault: log.take('volumes.startupDefault', startupDefault(readings)),
   };
 }
@@ -28,13 +29,18 @@ function dataUuid({ rootVolume, dataVolume }: MacReadings): Reading<string> {
   return uuid === null ? unknown('diskutil names no UUID of the Data volume') : known(uuid);
 }
 
-/** People only: recovery keys and MDM keys are listed as owners too, but nobody can sign in with them. */
-function ownersOf(users: Reading<readonly CryptoUser[]>): Reading<readonly VolumeOwner[]> {
+/** People only: recovery keys and MDM keys are listed as owners too, but nobody can sign in with them. diskutil names no names. */
+function ownersOf(
+  users: Reading<readonly CryptoUser[]>,
+  admins: readonly RecoveryAdmin[],
+): Reading<readonly VolumeOwner[]> {
   if (!users.ok) return users;
   const people = users.value.filter(({ type }) => type === 'Local Open Directory User');
   if (people.some(({ volumeOwner }) => volumeOwner === null))
     return unknown('diskutil does not say of each user whether it is an owner');
-  return known(people.filter(({ volumeOwner }) => volumeOwner === true).map(({ uuid }) => ({ user: null, uuid })));
+  const nameOf = (uuid: string) => admins.find((admin) => admin.uuid === uuid)?.user ?? null;
+  const owners = people.filter(({ volumeOwner }) => volumeOwner === true);
+  return known(owners.map(({ uuid }) => ({ user: nameOf(uuid), uuid })));
 }
 
 function startupDefault({ bootVolume, rootVolume }: MacReadings): Reading<boolean> {

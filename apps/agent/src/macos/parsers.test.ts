@@ -7,9 +7,11 @@ import { parseListUsers } from './diskutil.ts';
 import { parseFdesetup } from './fdesetup.ts';
 import { parseShowLoaded } from './kmutil.ts';
 import { kmutilCreateArgs, kmutilCreateFailure } from './kmutil-create.ts';
+import { parseAcl } from './ls.ts';
 import { parseNvram } from './nvram.ts';
 import { appleSigned, type PackageSignature, parsePackageInfo } from './pkgutil.ts';
 import { parseGuestProcesses } from './ps.ts';
+import { recoveryAdminsIn } from './recovery-admins.ts';
 import { parseSysctl, sysctlValue } from './sysctl.ts';
 import { parseShownPolicy } from './system-profiler.ts';
 import { parseKernelVersion, parseUname } from './uname.ts';
@@ -89,6 +91,47 @@ describe('localised or damaged text is unknown, not wrong', () => {
       value: { securityMode: 'reduced', customKernel: null },
     });
   });
+});
+
+describe('ls -lde', () => {
+  const folder = (sign: string): string => `drwxr-xr-x${sign}  6 root  wheel  192 Nov  1 08:00 /Library/Headroom\n`;
+  it.each<[string, string, readonly string[] | null]>([
+    ['none', folder(' '), []],
+    ['extended attributes only', folder('@ '), []],
+    [
+      'entries',
+      `${folder('+ ')} 0: group:everyone deny delete\n 1: user:bob allow add_file\n`,
+      ['group:everyone deny delete', 'user:bob allow add_file'],
+    ],
+    ['a list that is not shown', folder('+ '), null],
+    ['an entry of another form', `${folder('+ ')} user:bob\n`, null],
+    ['nothing', '', null],
+  ])('%s', (_name, text, entries) => {
+    const reading = parseAcl(out(text));
+    expect(reading.ok ? reading.value : null).toEqual(entries);
+  });
+});
+
+describe('AdminUserRecoveryInfo.plist', () => {
+  const UUID = '2457711A-523C-4604-B75A-F48A571D5036';
+  it('gives short names and UUIDs', () => {
+    const list = { zoe: { GeneratedUID: UUID.toLowerCase(), RealName: 'Zoe' }, anna: { GeneratedUID: UUID } };
+    expect(recoveryAdminsIn(list)).toEqual({
+      ok: true,
+      value: [
+        { user: 'anna', uuid: UUID },
+        { user: 'zoe', uuid: UUID },
+      ],
+    });
+    expect(recoveryAdminsIn({})).toEqual({ ok: true, value: [] });
+  });
+
+  it.each([[{ anna: 'x' }], [{ anna: {} }], [{ anna: { GeneratedUID: 'no' } }], [{ 'a/b': { GeneratedUID: UUID } }]])(
+    'is unknown as a whole with an entry of another form: %j',
+    (list) => {
+      expect(recoveryAdminsIn(list)).toMatchObject({ ok: false });
+    },
+  );
 });
 
 describe('PackageInfo', () => {

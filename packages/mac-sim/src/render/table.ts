@@ -2,6 +2,7 @@
 import type { Boot, SimState } from '../state-model.ts';
 import { dfOutputs, diskutilOutputs } from './disk-tools.ts';
 import { sysctlOutputs, unameOutputs } from './kernel-tools.ts';
+import { lsOutputs } from './ls-tool.ts';
 import { nvramOutputs, nvramVariableOutputs } from './nvram-tool.ts';
 import type { Output } from './output.ts';
 import { bputilOutputs, csrutilOutputs } from './policy-tools.ts';
@@ -21,6 +22,7 @@ export function tableOutputs(state: SimState, boot: Boot): readonly Output[] {
     ...careOutputs(state),
     ...diskutilOutputs(state),
     ...dfOutputs(),
+    ...lsOutputs(),
     ...psOutputs(state),
     ...showLoadedOutputs(state, boot),
   ];

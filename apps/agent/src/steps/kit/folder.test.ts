@@ -8,6 +8,7 @@ let path: string;
 beforeEach(() => {
   mac = fakeMac();
   mkdirSync(mac.path('/Library'));
+  acl('');
   path = mac.path('/Library/Headroom');
 });
 afterEach(() => mac.remove());
@@ -28,12 +29,32 @@ describe("the kit's folder", () => {
     await expect(openKitFolder(mac)).rejects.toMatchObject({ code: 'KIT_FOLDER_NOT_OURS' });
   });
 
+  it.each([
+    ['an entry', ' 0: user:bob allow add_file'],
+    ['an unreadable one', ' 0 user:bob'],
+  ])('is refused with an access control list: %s', async (_name, entry) => {
+    acl(entry);
+    await expect(openKitFolder(mac)).rejects.toMatchObject({ code: 'KIT_FOLDER_NOT_OURS' });
+  });
+
+  it('may deny things to others, and needs its list to be known', async () => {
+    acl(' 0: group:everyone deny delete');
+    expect(await openKitFolder(mac)).toBe(path);
+    rmSync(mac.path('/bin/ls'));
+    await expect(openKitFolder(mac)).rejects.toMatchObject({ code: 'KIT_FOLDER_NOT_OURS' });
+  });
+
   it('has to be owned by root on a real Mac', async () => {
     mkdirSync(path);
     if (process.getuid?.() === 0) chownSync(path, 501, 20);
     await expect(openKitFolder({ ...mac, simulated: false })).rejects.toMatchObject({ code: 'KIT_FOLDER_NOT_OURS' });
   });
 });
+
+/** `ls -lde` of a folder with these entries. */
+function acl(entries: string): void {
+  mac.tool('/bin/ls', `echo 'drwxr-xr-x  2 root  wheel  64 Nov  1 08:00 /Library/Headroom'; echo '${entries}'`);
+}
 
 function mkdirWritableByAll(folder: string): void {
   mkdirSync(folder);

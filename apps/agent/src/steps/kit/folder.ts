@@ -1,13 +1,9 @@
-/**
- * The kit's folder. A person runs as root what lies here, so nobody but root may own it, write it, or have put a link in its
- * place first. On a simulated Mac the present user takes root's part.
- */
-import { lstat, mkdir } from 'node:fs/promises';
+/** The kit's folder: made when it is not there, refused when it is not ours (facts/kit-folder.ts says what that means). */
+import { mkdir } from 'node:fs/promises';
 import { AgentError, differs } from '../../agent-error.ts';
+import { kitFolderOwner, readKitFolder } from '../../facts/kit-folder.ts';
 import type { Mac } from '../../mac.ts';
 import { KIT_FOLDER } from '../../paths.ts';
-
-const WRITABLE_BY_OTHERS = 0o022;
 
 export async function openKitFolder(mac: Mac): Promise<string> {
   const folder = mac.path(KIT_FOLDER);
@@ -20,18 +16,11 @@ export async function openKitFolder(mac: Mac): Promise<string> {
   return folder;
 }
 
+/** What cannot be read is not ours: a person will run as root what is put there. */
 export async function checkKitFolder(mac: Mac): Promise<void> {
-  const seen = await lstat(mac.path(KIT_FOLDER));
-  const owner = mac.simulated ? (process.getuid?.() ?? 0) : 0;
-  if (!seen.isDirectory()) throw notOurs('a real folder', seen.isSymbolicLink() ? 'a link' : 'a file');
-  if (seen.uid !== owner) throw notOurs(`owner ${owner}`, `owner ${seen.uid}`);
-  if ((seen.mode & WRITABLE_BY_OTHERS) !== 0) throw notOurs('writable by its owner only', `mode ${modeOf(seen.mode)}`);
-}
-
-function notOurs(expected: string, seen: string): AgentError {
-  return new AgentError('KIT_FOLDER_NOT_OURS', differs(KIT_FOLDER, expected, seen));
-}
-
-function modeOf(mode: number): string {
-  return (mode & 0o7777).toString(8);
+  const found = await readKitFolder({ sysroot: mac.sysroot }, kitFolderOwner(mac.simulated));
+  if (!found.ok) throw new AgentError('KIT_FOLDER_NOT_OURS', `${found.reason}.`);
+  if (found.value.status === 'foreign')
+    throw new AgentError('KIT_FOLDER_NOT_OURS', differs(KIT_FOLDER, found.value.expected, found.value.seen));
+  if (found.value.status === 'absent') throw new AgentError('KIT_PLACE_FAILED', `${KIT_FOLDER} is not there.`);
 }

@@ -1,0 +1,20 @@
+/** What somebody counted, as state/witness.ts keeps it. */
+import { readTextFile } from '../files.ts';
+import { known, type Reading } from '../macos/reading.ts';
+import { resolve } from '../macos/sysroot.ts';
+import type { ToolContext } from '../macos/tool.ts';
+import { WITNESS_FILE } from '../paths.ts';
+import { type Witness, witnessOf } from '../state/witness.ts';
+
+const BYTES_MAX = 16 * 1024;
+
+/** null = nobody has counted, or the file is damaged. */
+export async function readWitness({ sysroot }: ToolContext): Promise<Reading<Witness | null>> {
+  const text = await readTextFile(resolve(sysroot, WITNESS_FILE), BYTES_MAX);
+  if (text === null) return known(null);
+  try {
+    return known(witnessOf(JSON.parse(text)));
+  } catch {
+    return known(null);
+  }
+}
