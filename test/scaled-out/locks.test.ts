@@ -1,4 +1,7 @@
 /** Who may work: one controller for a state folder; on one database one alone, or many that have Redis and the same keys. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,6 +30,26 @@ describe('a state folder', () => {
     await expect(StateLock.take(stateDir)).rejects.toThrow(/Another controller runs on .*one.*another --state-dir/);
     await lock.release();
     await (await StateLock.take(stateDir)).release();
+  });
+
+  it('is never given to two of several that start at once where another was killed', async () => {
+    const stateDir = join(folder, 'killed');
+    const socket = join(stateDir, 'lock-0badcafe');
+    mkdirSync(stateDir);
+    const listen = `require('node:net').createServer().listen(${JSON.stringify(socket)}, () => console.log('up'))`;
+    const child = spawn(process.execPath, ['-e', listen], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(existsSync(socket)).toBe(true);
+    const takes = await Promise.allSettled(Array.from({ length: 8 }, () => StateLock.take(stateDir)));
+    const locks = takes.filter((take) => take.status === 'fulfilled').map(({ value }) => value);
+    expect(locks.length).toBeLessThanOrEqual(1);
+    expect(existsSync(socket)).toBe(false);
+    // Under load all of them may step back; the next one gets it then.
+    const holder = locks[0] ?? (await StateLock.take(stateDir));
+    await expect(StateLock.take(stateDir)).rejects.toThrow(/Another controller runs/);
+    await holder.release();
   });
 
   it('is told apart when its path is too long for a socket', async () => {

@@ -11,6 +11,7 @@ import { ControllerProcess } from '../support/controller-process.ts';
 import { query } from '../support/query.ts';
 import { hasRedis, REDIS_NEEDED, TestRedis } from '../support/redis.ts';
 import { SyntheticAgent } from '../support/synthetic-agent.ts';
+import { SyntheticMac } from '../support/synthetic-mac.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { urlOf } from './database-url.ts';
 import { applyQuota, provideKdk, readyFor } from './fleet-of-agents.ts';
@@ -29,14 +30,15 @@ describe.skipIf(!hasRedis)(`two controllers on one fleet, needs ${REDIS_NEEDED}`
   const agents: SyntheticAgent[] = [];
   const sql = <Row extends object>(text: string) => query<Row>(postgres.address, text);
 
-  const start = (name: string) =>
+  /** With a sweep as rare as this, what `a` does at once it heard of by the bus; `b` sweeps for both. */
+  const start = (name: 'a' | 'b') =>
     ControllerProcess.start({
       stateDir: join(folder, name),
       args: ['--keys-dir', join(folder, 'keys'), '--kdk-dir', join(folder, 'kdks')].concat([
         '--check-in-ms',
         String(CHECK_IN_MS),
         '--sweep-ms',
-        '1000',
+        name === 'a' ? '120000' : '1000',
         '--lease-ttl-ms',
         '5000',
       ]),
@@ -95,6 +97,17 @@ describe.skipIf(!hasRedis)(`two controllers on one fleet, needs ${REDIS_NEEDED}`
     await expectEachJobOnce();
   });
 
+  it('are safe when both are asked for the same at once', async () => {
+    const policy = { name: 'twice', quota: 2, selector: { labels: ['nobody'] }, apply: false };
+    expect(await outcomes([a, b], 'POST', '/api/v1/policies', policy)).toEqual(['201', '409 CONFLICT']);
+    const token = await a.enrolToken(2, []);
+    const mac = new SyntheticMac();
+    const [one, two] = await Promise.all([a, b].map(({ urls }) => SyntheticAgent.enrol(urls.enrolUrl, token, mac)));
+    expect(one?.hostId).toBe(two?.hostId);
+    const valid = await sql(`SELECT 1 FROM certificate WHERE host_id = '${one?.hostId}' AND revoked_at IS NULL`);
+    expect(valid).toHaveLength(1);
+  });
+
   it('fence an older session on the other one at once', async () => {
     const [original] = agents;
     if (original === undefined) throw new Error('no agent');
@@ -141,6 +154,12 @@ describe.skipIf(!hasRedis)(`two controllers on one fleet, needs ${REDIS_NEEDED}`
     await expectEachJobOnce();
   });
 
+  it('revoke an exception once, whoever is asked', async () => {
+    const { items } = await a.call<{ items: { id: string }[] }>('GET', '/api/v1/exceptions');
+    const answers = await outcomes([a, b], 'POST', `/api/v1/exceptions/${items[0]?.id}/revoke`, {});
+    expect(answers).toEqual([expect.stringMatching(/^20/), '409 CONFLICT']);
+  });
+
   it('refuse one without Redis beside them, with the reason', async () => {
     const alone = { stateDir: join(folder, 'c'), env: { DATABASE_URL: urlOf(postgres.address) } };
     const { code, stderr } = await ControllerProcess.refused(alone);
@@ -153,3 +172,9 @@ describe.skipIf(!hasRedis)(`two controllers on one fleet, needs ${REDIS_NEEDED}`
     expect([code, stderr]).toEqual([1, expect.stringMatching(/other keys than those in .*--keys-dir/)]);
   });
 });
+
+/** Status and code of the same call to all of them at the same time, sorted. */
+async function outcomes(controllers: readonly ControllerProcess[], method: string, path: string, body: object) {
+  const calls = controllers.map((controller) => controller.status(method, path, body));
+  return (await Promise.all(calls)).sort();
+}

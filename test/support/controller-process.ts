@@ -55,9 +55,23 @@ export class ControllerProcess {
   }
 
   async call<Body>(method: string, path: string, body?: object | Uint8Array, headers: object = {}): Promise<Body> {
+    const response = await this.send(method, path, body, headers);
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}\n${this.log}`);
+    return (text === '' ? null : JSON.parse(text)) as Body;
+  }
+
+  /** `201`, or `409 CONFLICT`: status and, of a refusal, its code. */
+  async status(method: string, path: string, body: object): Promise<string> {
+    const response = await this.send(method, path, body, {});
+    const text = await response.text();
+    return response.ok ? `${response.status}` : `${response.status} ${(JSON.parse(text) as { code?: string }).code}`;
+  }
+
+  private send(method: string, path: string, body: object | Uint8Array | undefined, headers: object) {
     const isBytes = body instanceof Uint8Array;
     const type = isBytes ? 'application/octet-stream' : 'application/json';
-    const response = await fetch(`${this.urls.apiUrl}${path}`, {
+    return fetch(`${this.urls.apiUrl}${path}`, {
       method,
       headers: {
         authorization: `Bearer ${this.token}`,
@@ -66,9 +80,6 @@ export class ControllerProcess {
       },
       ...(body !== undefined && { body: (isBytes ? body : JSON.stringify(body)) as RequestInit['body'] }),
     });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-    return (text === '' ? null : JSON.parse(text)) as Body;
   }
 
   async enrolToken(uses: number, labels: readonly string[]): Promise<string> {

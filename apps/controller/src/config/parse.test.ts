@@ -24,6 +24,40 @@ describe('parseServeOptions', () => {
     expect(() => parseServeOptions(args, {})).toThrow(message);
   });
 
+  it('takes REDIS_URL from the environment, beside DATABASE_URL only, and never says what stands in it', () => {
+    const env = { DATABASE_URL: 'postgres://x', REDIS_URL: 'rediss://:secret@redis:6379' };
+    expect(parseServeOptions([], env).config.redisUrl).toBe(env.REDIS_URL);
+    expect(parseServeOptions([], {}).config.redisUrl).toBeNull();
+    expect(() => parseServeOptions([], { REDIS_URL: env.REDIS_URL })).toThrow(
+      /Set DATABASE_URL too, or remove REDIS_URL/,
+    );
+    const refused = () => parseServeOptions([], { ...env, REDIS_URL: 'http://:secret@redis' });
+    expect(refused).toThrow(/expected redis:/);
+    expect(refused).not.toThrow(/secret/);
+  });
+
+  it('lets controllers share keys, KDK images and the name that Macs dial', () => {
+    const shared = [
+      '--keys-dir',
+      '/keys',
+      '--kdk-dir',
+      '/kdks',
+      '--public-host',
+      'mdm',
+      '--agent-url',
+      'https://mdm:8',
+    ];
+    expect(parseServeOptions(shared, {}).config).toMatchObject({
+      keysDir: '/keys',
+      kdkDir: '/kdks',
+      agentUrl: 'https://mdm:8',
+    });
+    for (const url of ['http://mdm:1', 'mdm:7443', 'https://other:7443'])
+      expect(() => parseServeOptions(['--public-host', 'mdm', '--agent-url', url], {})).toThrow(
+        /NAME of --public-host/,
+      );
+  });
+
   it('takes DATABASE_URL from the environment, never from the command line', () => {
     expect(parseServeOptions([], { DATABASE_URL: 'postgres://x' }).config.databaseUrl).toBe('postgres://x');
     expect(() => parseServeOptions(['--database-url', 'postgres://x'], {})).toThrow();
