@@ -1,0 +1,137 @@
+/**
+ * What runs for every call of an agent, in every round of the timer, and behind every page: run for real, so that the SQL
+ * that is explained is the SQL that the product sends.
+ */
+import { generateKeyPairSync } from 'node:crypto';
+import { FinishRequest, OpenSessionRequest, Outcome } from '@headroom/proto';
+import { Admission, type AnyCall } from '../../../apps/controller/src/agents/caller.ts';
+import { ReportStore } from '../../../apps/controller/src/agents/report-store.ts';
+import { SessionStore } from '../../../apps/controller/src/agents/session-store.ts';
+import type { Route } from '../../../apps/controller/src/api/route.ts';
+import { auditRoutes } from '../../../apps/controller/src/audit/routes.ts';
+import { InProcessBus } from '../../../apps/controller/src/bus/bus.ts';
+import { Clock } from '../../../apps/controller/src/common/clock.ts';
+import type { Database } from '../../../apps/controller/src/db/database.ts';
+import { Evaluator } from '../../../apps/controller/src/evaluator/evaluator.ts';
+import { listHosts } from '../../../apps/controller/src/hosts/host-list.ts';
+import { viewHost } from '../../../apps/controller/src/hosts/host-view.ts';
+import { FinishJob } from '../../../apps/controller/src/jobs/finish-job.ts';
+import { JobStore } from '../../../apps/controller/src/jobs/job-store.ts';
+import { PlanWriter } from '../../../apps/controller/src/plans/plan-writer.ts';
+import { readiness } from '../../../apps/controller/src/readiness/readiness.ts';
+import { RolloutEngine } from '../../../apps/controller/src/rollouts/rollout-engine.ts';
+import { visitRoutes } from '../../../apps/controller/src/visits/routes.ts';
+import { VisitWriter } from '../../../apps/controller/src/visits/visit-writer.ts';
+import { Visits } from '../../../apps/controller/src/visits/visits.ts';
+import { HOSTS, idOf, NOW } from './big-fleet.ts';
+
+export interface HotPath {
+  readonly name: string;
+  readonly run: () => Promise<unknown>;
+  /** Why it may read whole tables all the same. */
+  readonly mayReadAll?: string;
+}
+
+const clock = new (class extends Clock {
+  now = () => NOW;
+})();
+
+/** In this order: a job is leased before it is renewed and finished. */
+export function hotPaths(database: Database, serial: string): readonly HotPath[] {
+  const bus = new InProcessBus();
+  const jobs = new JobStore(database, clock, bus, { leaseTtlMs: 60_000 });
+  const reports = new ReportStore(database, clock);
+  const sessions = new SessionStore(database, clock, reports, jobs);
+  const finishing = new FinishJob(database, clock, bus, jobs, reports);
+  const rollouts = new RolloutEngine(database, bus);
+  const publicKeyPem = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  const key = { keyId: 'none', publicKeyPem, sign: () => '' };
+  const plans = new PlanWriter(database, jobs);
+  const evaluator = new Evaluator({
+    database,
+    bus,
+    plans,
+    visits: new VisitWriter(database),
+    rollouts,
+    key,
+    checkInMs: 60_000,
+  });
+  const visits = visitRoutes(database, new Visits(database, bus));
+  const audit = auditRoutes(database);
+
+  // A host whose open plan waits to be worked on: neither leased nor in a back-off.
+  const hostId = idOf('host', 50);
+  const sessionNumber = 5n;
+  const jobId = idOf('job', 50 * 8 + 3 * 2 + 2);
+  const position = (sequence: bigint) => ({ sessionNumber, bootOrdinal: 1, sequence });
+  const caller = { hostId, hardwareUuid: 'UUID-50', serial, sessionNumber };
+  const middle = Buffer.from(idOf('host', HOSTS / 2)).toString('base64url');
+  const page = { limit: 50 };
+
+  return [
+    { name: 'agent: who calls', run: () => new Admission(database).admit(callOf(database, hostId, serial)) },
+    { name: 'agent: check-in with nothing new', run: () => reports.touch(hostId, position(200n)) },
+    { name: 'agent: is there work', run: () => jobs.workAvailable(hostId, sessionNumber) },
+    { name: 'agent: lease', run: async () => expectLeased(await jobs.lease(hostId, sessionNumber)) },
+    {
+      name: 'agent: renew',
+      run: () => jobs.renew({ hostId, sessionNumber, jobId, leaseNumber: 2, progress: 'half' }),
+    },
+    {
+      name: 'agent: finish',
+      run: async () => {
+        const report = { jobId, leaseNumber: 2, generation: 3n, outcome: Outcome.SUCCEEDED };
+        const result = await finishing.finish(caller, position(201n), FinishRequest.fromPartial(report));
+        if (!result.accepted) throw new Error(`the finish was declined: ${result.code}`);
+      },
+    },
+    {
+      name: 'agent: new session',
+      run: () =>
+        sessions.open(
+          caller,
+          OpenSessionRequest.fromPartial({ bootSessionId: 'B', bootOrdinal: 2, highestGeneration: 9n }),
+        ),
+    },
+    { name: 'timer: lapsed leases and ended back-offs', run: () => jobs.sweep() },
+    { name: 'timer: hosts heard again', run: () => evaluator.markReturned(NOW) },
+    { name: 'timer: hosts that are due', run: () => evaluator.runBatch(NOW) },
+    { name: 'timer: rollouts', run: () => rollouts.openPending(NOW) },
+    { name: 'page: hosts', run: () => listHosts(database, page) },
+    { name: 'page: hosts of a rack', run: () => listHosts(database, { ...page, label: 'rack-7' }) },
+    {
+      name: 'page: hosts with two labels in a state, from a cursor',
+      run: () => listHosts(database, { ...page, label: ['all', 'half-0'], state: 'blocked', cursor: middle }),
+    },
+    { name: 'page: silent hosts', run: () => listHosts(database, { ...page, presence: 'silent' }) },
+    { name: 'page: one host', run: () => viewHost(database, hostId) },
+    { name: 'page: visits that are due', run: () => handle(visits, 'listVisits', { ...page, state: 'due' }) },
+    { name: 'page: visits', run: () => handle(visits, 'listVisits', page) },
+    { name: 'page: audit', run: () => handle(audit, 'listAudit', page) },
+    {
+      name: 'page: audit of one thing',
+      run: () => handle(audit, 'listAudit', { ...page, entity: 'host', entityId: '50' }),
+    },
+    {
+      name: 'page: readiness',
+      run: () => readiness(database),
+      mayReadAll: 'it counts the whole fleet: one pass over two tables of a row per host',
+    },
+  ];
+}
+
+function expectLeased(job: unknown): void {
+  if (job === null) throw new Error('there was nothing to lease: the explained plan would be that of an empty answer');
+}
+
+function handle(routes: readonly Route[], id: string, query: object): Promise<unknown> {
+  const route = routes.find((one) => one.id === id);
+  if (route === undefined) throw new Error(`there is no route ${id}`);
+  return Promise.resolve(route.handle({ query, now: NOW } as Parameters<Route['handle']>[0]));
+}
+
+/** A call with the certificate of a host, as TLS shows it. */
+function callOf({ fleetId }: Database, hostId: string, serial: string): AnyCall {
+  const sslPeerCertificate = { subjectaltname: `URI:spiffe://${fleetId}/host/${hostId}`, serialNumber: serial };
+  return { getAuthContext: () => ({ sslPeerCertificate }) } as unknown as AnyCall;
+}
