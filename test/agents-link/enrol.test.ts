@@ -148,7 +148,7 @@ describe('a source that keeps failing', () => {
     try {
       const statuses: number[] = [];
       for (let n = 0; n < 31; n++) statuses.push((await postEnrol(own, 'not json')).status);
-      expect([statuses[29], statuses[30]]).toEqual([400, 503]);
+      expect([statuses[29], statuses[30]]).toEqual([400, 429]);
       own.clock.advance(61_000);
       expect((await postEnrol(own, 'not json')).status).toBe(400);
     } finally {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Facts, PlanStep } from '@headroom/core';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { HostCertificates } from '../../apps/controller/src/agents/host-certificates.ts';
 import { createApiToken } from '../../apps/controller/src/api/api-tokens.ts';
 import { type Api, createApi } from '../../apps/controller/src/api/create-api.ts';
 import { ROLES, type Role } from '../../apps/controller/src/api/permissions.ts';
@@ -61,6 +62,9 @@ export interface TestApi {
   readonly jobs: JobStore;
   readonly stateDir: string;
   readonly url: string;
+  readonly bus: InProcessBus;
+  /** The bearer token of a role. */
+  token(role: Role): string;
   call(method: string, path: string, options?: CallOptions): Promise<Reply>;
   /** What the controller's timer does. */
   sweep(): Promise<void>;
@@ -76,7 +80,11 @@ export async function openTestApi(): Promise<TestApi> {
   const jobs = new JobStore(database, clock, bus, config);
   const enrolTokens = new TokenService(database, keys, clock);
   const queue = new DeafQueue();
-  const api = createApi({ config, database, clock, bus, queue, grantKey: keys.grantKey, jobs, enrolTokens });
+  const certificates = new HostCertificates(database, clock);
+  const { grantKey } = keys;
+  const watchTimes = { pollMs: 100, restMs: 20, heartbeatMs: 200 };
+  const parts = { config, database, clock, bus, queue, grantKey, jobs, enrolTokens, certificates, watchTimes };
+  const api = createApi(parts);
   await api.start();
   const app = await listen(api);
   const url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
@@ -88,6 +96,8 @@ export async function openTestApi(): Promise<TestApi> {
     jobs,
     stateDir,
     url,
+    bus,
+    token: (role) => tokens.get(role) ?? '',
     call: (method, path, options = {}) => call(url, tokens, method, path, options),
     sweep: () => api.sweepOnce(clock.now()),
     async stop() {
@@ -131,7 +141,9 @@ async function call(
     },
     ...(body !== undefined && { body: isBytes ? (body as RequestInit['body']) : JSON.stringify(body) }),
   });
-  const text = await response.text();
+  const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
+  if (isStream) await response.body?.cancel();
+  const text = isStream ? '' : await response.text();
   const isJson = /json/.test(response.headers.get('content-type') ?? '');
   const shown: unknown = isJson && text !== '' ? JSON.parse(text) : text;
   return { status: response.status, body: shown as ReplyBody, headers: response.headers };

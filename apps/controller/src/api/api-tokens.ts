@@ -7,6 +7,8 @@ import { isRole, type Permission, permissionsOf, type Role } from './permissions
 
 /** Who calls, as far as the API is concerned. */
 export interface Actor {
+  /** Null for rows that anybody may call. */
+  readonly tokenId: string | null;
   /** As it stands in the audit: `token:<name>`. */
   readonly name: string;
   readonly role: Role;
@@ -22,7 +24,14 @@ export interface NewApiToken {
 }
 
 /** Makes a bearer token. The secret is returned once; the database keeps its sha256 only. */
-export async function createApiToken(tx: Tx, { name, role, createdBy, siteId, at }: NewApiToken): Promise<string> {
+export async function createApiToken(tx: Tx, order: NewApiToken): Promise<string> {
+  return (await makeApiToken(tx, order)).secret;
+}
+
+export async function makeApiToken(
+  tx: Tx,
+  { name, role, createdBy, siteId, at }: NewApiToken,
+): Promise<{ readonly id: string; readonly secret: string }> {
   const secret = `hrt_${randomBytes(32).toString('base64url')}`;
   const id = uuidv7(at.getTime());
   await tx.apiToken.create({
@@ -37,7 +46,7 @@ export async function createApiToken(tx: Tx, { name, role, createdBy, siteId, at
     at,
     siteId,
   });
-  return secret;
+  return { id, secret };
 }
 
 /** The caller behind an `Authorization` header; refuses with UNAUTHENTICATED and never says why a token is wrong. */
@@ -48,7 +57,7 @@ export async function authenticate(database: Database, header: string | undefine
   const token = await database.prisma.apiToken.findUnique({ where: { secretSha256: sha256(secret) } });
   if (token === null || token.revokedAt !== null || !isRole(token.role))
     throw new Problem('UNAUTHENTICATED', 'The token is not known, or was revoked.');
-  return { name: `token:${token.name}`, role: token.role, permissions: permissionsOf(token.role) };
+  return { tokenId: token.id, name: `token:${token.name}`, role: token.role, permissions: permissionsOf(token.role) };
 }
 
 export function requirePermission(actor: Actor, permission: Permission): void {

@@ -1,9 +1,12 @@
-import { type DynamicModule, Inject, Module, type OnModuleInit } from '@nestjs/common';
+import type { Server } from 'node:http';
+import { type DynamicModule, Inject, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { z } from 'zod';
 import type { Clock } from '../common/clock.ts';
 import type { Database } from '../db/database.ts';
 import { type HttpHandler, handlerOf, unknownPath } from './dispatch.ts';
+import type { Idempotency } from './idempotency.ts';
+import { limitServer } from './limits.ts';
 import { openApi } from './openapi.ts';
 import type { Method, Route } from './route.ts';
 
@@ -13,6 +16,9 @@ export interface ApiModuleOptions {
   readonly routes: readonly Route[];
   readonly database: Database;
   readonly clock: Clock;
+  readonly idempotency: Idempotency;
+  /** Ends what would keep the listener from closing. */
+  readonly beforeClose: () => void;
 }
 
 /** What this module needs of the HTTP adapter: the four verbs, and one handler for the rest. */
@@ -26,7 +32,7 @@ interface Router {
 
 /** Registers every row of the route table. Create the application with `bodyParser: false`: rows read their own bodies. */
 @Module({})
-export class ApiModule implements OnModuleInit {
+export class ApiModule implements OnModuleInit, OnModuleDestroy {
   constructor(
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
     @Inject(OPTIONS) private readonly options: ApiModuleOptions,
@@ -38,10 +44,15 @@ export class ApiModule implements OnModuleInit {
 
   onModuleInit(): void {
     const router = this.host.httpAdapter as unknown as Router;
-    const { routes, database, clock } = this.options;
+    limitServer(this.host.httpAdapter.getHttpServer() as Server);
+    const { routes } = this.options;
     for (const row of [...routes, documentRow(routes)])
-      register(router, row.method, row.path.replaceAll(/\{(\w+)\}/g, ':$1'), handlerOf(row, database, clock));
+      register(router, row.method, row.path.replaceAll(/\{(\w+)\}/g, ':$1'), handlerOf(row, this.options));
     router.use(unknownPath);
+  }
+
+  onModuleDestroy(): void {
+    this.options.beforeClose();
   }
 }
 
@@ -65,6 +76,8 @@ function documentRow(routes: readonly Route[]): Route {
     query: null,
     body: null,
     reply: z.record(z.string(), z.unknown()),
+    etag: null,
+    open: null,
     handle: () => document,
   };
   const document = openApi([...routes, row]);

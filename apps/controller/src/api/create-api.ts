@@ -1,6 +1,7 @@
 /** The one place where the API's services are put together; the process wiring calls it once. */
 import { join } from 'node:path';
 import type { DynamicModule } from '@nestjs/common';
+import type { HostCertificates } from '../agents/host-certificates.ts';
 import { auditRoutes } from '../audit/routes.ts';
 import type { ControllerBus } from '../bus/bus.ts';
 import type { Clock } from '../common/clock.ts';
@@ -11,12 +12,14 @@ import { EvaluatorLoop } from '../evaluator/evaluator-loop.ts';
 import { Exceptions } from '../exceptions/exceptions.ts';
 import type { GrantSigner } from '../exceptions/grant-signer.ts';
 import { exceptionRoutes } from '../exceptions/routes.ts';
+import { HostEnds } from '../hosts/retire.ts';
 import { type EnrolTokens, hostRoutes } from '../hosts/routes.ts';
+import type { JobStore } from '../jobs/job-store.ts';
 import { KdkFolder } from '../kdks/kdk-folder.ts';
 import { KdkInbox } from '../kdks/kdk-inbox.ts';
 import { Kdks } from '../kdks/kdks.ts';
 import { kdkRoutes } from '../kdks/routes.ts';
-import { type PlanJobs, PlanWriter } from '../plans/plan-writer.ts';
+import { PlanWriter } from '../plans/plan-writer.ts';
 import { Policies } from '../policies/policies.ts';
 import { policyRoutes } from '../policies/routes.ts';
 import type { JobQueue } from '../queue/queue.ts';
@@ -27,8 +30,13 @@ import { visitRoutes } from '../visits/routes.ts';
 import { VisitWriter } from '../visits/visit-writer.ts';
 import { Visits } from '../visits/visits.ts';
 import { ApiModule } from './api.module.ts';
+import { Idempotency } from './idempotency.ts';
 import { operationRoutes } from './operations.ts';
 import type { Route } from './route.ts';
+import { tokenRoutes } from './token-routes.ts';
+import { EventLog } from './watch/event-log.ts';
+import { watchRoutes } from './watch/routes.ts';
+import { WatchHub, type WatchTimes } from './watch/watch-hub.ts';
 
 export interface ApiDeps {
   readonly config: Pick<ControllerConfig, 'stateDir' | 'kdkDir' | 'checkInMs' | 'simulation'>;
@@ -39,9 +47,12 @@ export interface ApiDeps {
   /** `KeyStore.grantKey`. */
   readonly grantKey: GrantSigner;
   /** The job store. */
-  readonly jobs: PlanJobs;
+  readonly jobs: Pick<JobStore, 'openJob' | 'cancelOpen'>;
+  readonly certificates: HostCertificates;
   /** The token service. */
   readonly enrolTokens: EnrolTokens;
+  /** Tests hurry. */
+  readonly watchTimes?: WatchTimes;
 }
 
 export interface Api {
@@ -60,7 +71,7 @@ export interface Api {
 }
 
 export function createApi(deps: ApiDeps): Api {
-  const { config, database, clock, bus, queue, grantKey, jobs, enrolTokens } = deps;
+  const { config, database, clock, bus, queue, grantKey, jobs, enrolTokens, certificates } = deps;
   const rollouts = new RolloutEngine(database, bus);
   const exceptions = new Exceptions(database, bus, clock, grantKey, config.simulation);
   const policies = new Policies(database, exceptions, rollouts);
@@ -72,9 +83,15 @@ export function createApi(deps: ApiDeps): Api {
   const kdkFiles = new KdkFolder(config.kdkDir ?? join(config.stateDir, 'kdks'));
   const kdks = new Kdks(database, bus, clock, kdkFiles);
   const kdkInbox = new KdkInbox(config.stateDir, kdks);
+  const idempotency = new Idempotency(database);
+  const hub = new WatchHub(new EventLog(database), clock, bus, deps.watchTimes);
+  const hostEnds = new HostEnds(database, certificates, jobs, bus);
   const routes = [
     ...operationRoutes(database),
-    ...hostRoutes(database, enrolTokens),
+    // Before the routes with an id in the same place.
+    ...watchRoutes(hub),
+    ...tokenRoutes(database, () => hub.soon()),
+    ...hostRoutes(database, enrolTokens, hostEnds),
     ...readinessRoutes(database),
     ...policyRoutes(database, policies),
     ...exceptionRoutes(database, exceptions),
@@ -84,7 +101,7 @@ export function createApi(deps: ApiDeps): Api {
     ...auditRoutes(database),
   ];
   return {
-    module: ApiModule.with({ routes, database, clock }),
+    module: ApiModule.with({ routes, database, clock, idempotency, beforeClose: () => hub.stop() }),
     routes,
     kdkFiles,
     kdkInbox,
@@ -94,7 +111,13 @@ export function createApi(deps: ApiDeps): Api {
       await kdkInbox.prepare();
       await evaluatorLoop.start();
     },
-    sweepOnce: (now) => evaluatorLoop.sweepOnce(now),
-    stop: () => evaluatorLoop.stop(),
+    async sweepOnce(now) {
+      await idempotency.purge(now);
+      await evaluatorLoop.sweepOnce(now);
+    },
+    stop() {
+      hub.stop();
+      evaluatorLoop.stop();
+    },
   };
 }

@@ -3,10 +3,13 @@ import type { Clock } from '../common/clock.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
 import { type Actor, authenticate, requirePermission } from './api-tokens.ts';
+import { readIfMatch } from './etag.ts';
+import { type Idempotency, readIdempotencyKey } from './idempotency.ts';
+import { checkUrl, URL_CHARS_MAX } from './limits.ts';
 import { readJsonBody } from './read-body.ts';
-import { sendJson, sendProblem, sendText } from './reply.ts';
-import type { Route } from './route.ts';
-import { validate } from './validate.ts';
+import { type Answer, sendAnswer, sendProblem, sendText } from './reply.ts';
+import type { Call, Route } from './route.ts';
+import { invalid, validate } from './validate.ts';
 
 export interface HttpRequest extends IncomingMessage {
   /** Filled by the router from the `{name}` places of the path. */
@@ -15,24 +18,33 @@ export interface HttpRequest extends IncomingMessage {
 
 export type HttpHandler = (request: HttpRequest, response: ServerResponse) => Promise<void>;
 
-const NOBODY: Actor = { name: 'public', role: 'reader', permissions: [] };
+const NOBODY: Actor = { tokenId: null, name: 'public', role: 'reader', permissions: [] };
 
-/** The way of every request: who, may they, is it valid, do it, answer in the promised shape. */
-export function handlerOf(row: Route, database: Database, clock: Clock): HttpHandler {
+export interface DispatchDeps {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly idempotency: Idempotency;
+}
+
+/** The way of every request: is it small enough, who, may they, is it valid, do it once, answer in the promised shape. */
+export function handlerOf(row: Route, deps: DispatchDeps): HttpHandler {
   return async (request, response) => {
     try {
-      const actor = await admit(row, database, request);
+      checkUrl(request);
+      const actor = await admit(row, deps.database, request);
+      const body = row.body === null ? {} : await readJsonBody(request);
       const call = {
         actor,
         params: row.params === null ? {} : validate(row.params, 'path', { ...request.params }),
         query: row.query === null ? {} : validate(row.query, 'query', queryOf(request)),
-        body: row.body === null ? {} : validate(row.body, 'body', await readJsonBody(request)),
-        now: clock.now(),
+        body: row.body === null ? {} : validate(row.body, 'body', body),
+        now: deps.clock.now(),
+        ifMatch: ifMatchOf(row, request),
         request,
       };
-      const reply = row.reply.parse(await row.handle(call));
-      if (row.text === undefined) sendJson(response, row.status, reply);
-      else sendText(response, row.status, row.text, String(reply));
+      if (row.open !== null) await row.open(call, { response, lastEventId: lastEventIdOf(request) });
+      else if (row.text !== undefined) sendText(response, row.status, row.text, String(await replyOf(row, call)));
+      else sendAnswer(response, await answer(row, call, body, deps));
     } catch (error) {
       sendProblem(request, response, error);
     }
@@ -41,15 +53,45 @@ export function handlerOf(row: Route, database: Database, clock: Clock): HttpHan
 
 /** The last handler: whatever no row knows. */
 export const unknownPath: HttpHandler = async (request, response) => {
-  const path = request.url?.split('?', 1)[0] ?? '/';
+  const path = request.url?.split('?', 1)[0]?.slice(0, URL_CHARS_MAX) ?? '/';
   sendProblem(request, response, new Problem('NOT_FOUND', `There is no ${request.method} ${path}.`));
 };
+
+type AnyCall = Call<unknown, unknown, unknown>;
+
+async function replyOf(row: Route, call: AnyCall): Promise<unknown> {
+  return row.reply.parse(await row.handle(call));
+}
+
+/** Only POST needs a key to be repeated harmlessly. */
+function answer(row: Route, call: AnyCall, body: unknown, { idempotency }: DispatchDeps): Promise<Answer> {
+  const work = async (): Promise<Answer> => {
+    const reply = await replyOf(row, call);
+    return { status: row.status, body: reply, etag: row.etag?.(reply as never) ?? null };
+  };
+  const { actor, request, now } = call;
+  const key = row.method === 'POST' ? readIdempotencyKey(request.headers['idempotency-key']) : null;
+  if (key === null || actor.tokenId === null) return work();
+  return idempotency.once({ row, tokenId: actor.tokenId, key, content: [request.url ?? '/', body], now }, work);
+}
 
 async function admit(row: Route, database: Database, request: HttpRequest): Promise<Actor> {
   if (row.permission === 'public') return NOBODY;
   const actor = await authenticate(database, request.headers.authorization);
   requirePermission(actor, row.permission);
   return actor;
+}
+
+/** A condition that a row cannot check must not be passed over. */
+function ifMatchOf(row: Route, request: HttpRequest): string | null {
+  const ifMatch = readIfMatch(request.headers['if-match']);
+  if (ifMatch === null || row.conditional === true) return ifMatch;
+  throw invalid([{ path: 'header.if-match', message: 'this request takes no condition' }]);
+}
+
+function lastEventIdOf(request: HttpRequest): string | null {
+  const header = request.headers['last-event-id'];
+  return typeof header === 'string' ? header : null;
 }
 
 /** Query as an object; a repeated key becomes a list. */

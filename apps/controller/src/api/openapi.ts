@@ -33,7 +33,7 @@ function operation(row: Route): Record<string, unknown> {
     summary: row.summary,
     'x-permission': row.permission,
     ...(row.permission === 'public' && { security: [] }),
-    parameters: [...parameters(row.params, 'path'), ...parameters(row.query, 'query')],
+    parameters: [...parameters(row.params, 'path'), ...parameters(row.query, 'query'), ...headers(row)],
     ...(body !== null && { requestBody: body }),
     responses: {
       [row.status]: {
@@ -66,6 +66,21 @@ function parameters(schema: z.ZodType | null, where: 'path' | 'query'): readonly
     required: where === 'path' || required.includes(name),
     schema: property,
   }));
+}
+
+function headers({ method, conditional, open }: Route): readonly Record<string, unknown>[] {
+  const wanted: readonly (readonly [boolean, string, string])[] = [
+    [
+      method === 'POST',
+      'Idempotency-Key',
+      'A repeat with the same key and body gets the answer of the first, for 24 h.',
+    ],
+    [conditional === true, 'If-Match', 'ETag that the thing must still have, else 412.'],
+    [open !== null, 'Last-Event-ID', 'Goes on after this event. An event may come twice; its id tells.'],
+  ];
+  return wanted
+    .filter(([has]) => has)
+    .map(([, name, description]) => ({ name, in: 'header', required: false, description, schema: { type: 'string' } }));
 }
 
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Record<string, unknown> {

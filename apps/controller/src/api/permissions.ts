@@ -3,6 +3,8 @@ export const PERMISSIONS = [
   'me.read',
   'host.read',
   'host.label',
+  'host.retire',
+  'certificate.revoke',
   'readiness.read',
   'enrol_token.create',
   'policy.read',
@@ -19,6 +21,8 @@ export const PERMISSIONS = [
   'kdk.write',
   'audit.read',
   'metrics.read',
+  'api_token.read',
+  'api_token.write',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 

@@ -5,6 +5,21 @@ import { logger } from '../common/log.ts';
 import { Problem } from '../common/problem.ts';
 
 const log = logger('api');
+const RETRY_AFTER_S = 5;
+
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly etag: string | null;
+  /** true = kept from the first request with this Idempotency-Key. */
+  readonly repeated?: true;
+}
+
+export function sendAnswer(response: ServerResponse, { status, body, etag, repeated }: Answer): void {
+  if (etag !== null) response.setHeader('ETag', etag);
+  if (repeated === true) response.setHeader('Idempotent-Replayed', 'true');
+  sendJson(response, status, body);
+}
 
 export function sendJson(response: ServerResponse, status: number, value: unknown): void {
   send(response, status, 'application/json; charset=utf-8', JSON.stringify(value));
@@ -21,7 +36,8 @@ export function sendProblem(request: IncomingMessage, response: ServerResponse, 
     return;
   }
   const problem = error instanceof Problem ? error : internal(request, error);
-  const { title, remedy, httpStatus } = describeError(problem.code, templateArgs(problem.extra));
+  const { title, remedy, retry, httpStatus } = describeError(problem.code, templateArgs(problem.extra));
+  if (retry === 'transient') response.setHeader('Retry-After', String(RETRY_AFTER_S));
   if (httpStatus === 401) response.setHeader('WWW-Authenticate', 'Bearer');
   // A body that was not read to its end can't be followed by another request on this connection.
   if (!request.complete) response.setHeader('Connection', 'close');

@@ -1,5 +1,5 @@
 /** One row of the route table. Routing, validation, the permission check and OpenAPI all come from it. */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { z } from 'zod';
 import type { Actor } from './api-tokens.ts';
 import type { Permission } from './permissions.ts';
@@ -12,8 +12,16 @@ export interface Call<P, Q, B> {
   readonly query: Q;
   readonly body: B;
   readonly now: Date;
+  /** ETag that the thing must still have; null = whatever it is now. */
+  readonly ifMatch: string | null;
   /** For rows that take raw bytes. */
   readonly request: IncomingMessage;
+}
+
+/** What a row of events gets beside its call: the answer stays open until one side ends it. */
+export interface EventStream {
+  readonly response: ServerResponse;
+  readonly lastEventId: string | null;
 }
 
 interface RouteText {
@@ -29,6 +37,13 @@ interface RouteText {
   readonly bytes?: string;
   /** Content type of a reply that is text as it stands instead of JSON. */
   readonly text?: string;
+  /**
+   * What a POST gets that repeats an Idempotency-Key: the answer that was kept (when this is absent); `again` = it is done
+   * again, being harmless; `secret` = a refusal, because the answer shows a secret, which no table holds.
+   */
+  readonly repeat?: 'again' | 'secret';
+  /** true = the row honours If-Match. */
+  readonly conditional?: true;
 }
 
 export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType>
@@ -37,7 +52,16 @@ export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z
   readonly query?: Q;
   readonly body?: B;
   readonly reply: R;
+  /** ETag of what the reply shows. */
+  readonly etag?: (reply: z.output<R>) => string;
   readonly handle: (call: Call<z.output<P>, z.output<Q>, z.output<B>>) => Promise<z.input<R>> | z.input<R>;
+}
+
+/** A row that answers with events; `event` is the shape of one. */
+export interface EventsSpec<Q extends z.ZodType> extends Omit<RouteText, 'status' | 'method' | 'bytes' | 'text'> {
+  readonly query: Q;
+  readonly event: z.ZodType;
+  readonly open: (call: Call<unknown, z.output<Q>, unknown>, stream: EventStream) => Promise<void> | void;
 }
 
 export interface Route extends RouteText {
@@ -45,13 +69,37 @@ export interface Route extends RouteText {
   readonly query: z.ZodType | null;
   readonly body: z.ZodType | null;
   readonly reply: z.ZodType;
+  readonly etag: ((reply: never) => string) | null;
   readonly handle: (call: Call<unknown, unknown, unknown>) => unknown;
+  /** Present on a row of events, which has no other answer. */
+  readonly open: ((call: Call<unknown, unknown, unknown>, stream: EventStream) => Promise<void> | void) | null;
 }
+
+export const EVENT_STREAM = 'text/event-stream';
 
 /** Ties a row's handler to its schemas: what `handle` gets has passed exactly these. */
 export function route<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType>(
   spec: RouteSpec<P, Q, B, R>,
 ): Route {
-  const { params = null, query = null, body = null, handle, ...rest } = spec;
-  return { ...rest, params, query, body, handle: handle as Route['handle'] };
+  const { params = null, query = null, body = null, etag = null, handle, ...rest } = spec;
+  return { ...rest, params, query, body, etag, handle: handle as Route['handle'], open: null };
+}
+
+/** The same for a row that answers with events. */
+export function events<Q extends z.ZodType>({ event, open, ...rest }: EventsSpec<Q>): Route {
+  const handle = () => {
+    throw new Error(`${rest.id} answers with events`);
+  };
+  return {
+    ...rest,
+    method: 'GET',
+    status: 200,
+    text: EVENT_STREAM,
+    params: null,
+    body: null,
+    reply: event,
+    etag: null,
+    handle,
+    open: open as Route['open'],
+  };
 }

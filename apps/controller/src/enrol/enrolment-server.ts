@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { ErrorCode } from '@headroom/core';
 import { Clock } from '../common/clock.ts';
 import { logger } from '../common/log.ts';
 import { Problem } from '../common/problem.ts';
@@ -19,6 +20,9 @@ import { readJsonBody, sendJson, sendProblem } from './json-http.ts';
 
 const TIMEOUT_MS = 15_000;
 const CONNECTIONS_MAX = 256;
+
+/** Not held against the source: it would never get out again. */
+const OURS: readonly ErrorCode[] = ['NOT_READY', 'RATE_LIMITED'];
 
 const log = logger('enrol');
 
@@ -90,7 +94,7 @@ export class EnrolmentServer {
     const now = this.clock.now().getTime();
     try {
       if (!this.failures.allows(source, now))
-        throw new Problem('NOT_READY', 'too many failed enrolments from this address; wait a minute');
+        throw new Problem('RATE_LIMITED', 'too many failed enrolments from this address');
       sendJson(response, 200, await this.enrol(request));
     } catch (error) {
       this.note(source, now, error);
@@ -101,7 +105,7 @@ export class EnrolmentServer {
   /** Our own failures are not held against the source. */
   private note(source: string, now: number, error: unknown): void {
     if (!(error instanceof Problem)) log(`${source}: ${error instanceof Error ? error.stack : String(error)}`);
-    else if (error.code !== 'NOT_READY') {
+    else if (!OURS.includes(error.code)) {
       this.failures.failed(source, now);
       log(`${source}: ${error.message}`);
     }

@@ -1,3 +1,4 @@
+import { hostEtag, requireMatch } from '../api/etag.ts';
 import { toJson } from '../audit/json.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
@@ -11,16 +12,27 @@ export interface LabelChange {
   readonly present: boolean;
   readonly actor: string;
   readonly now: Date;
+  /** ETag that the host must still have; null = whatever it is. */
+  readonly ifMatch: string | null;
+}
+
+export interface LabelledHost {
+  readonly id: string;
+  readonly name: string;
+  readonly labels: string[];
 }
 
 /** Adds or removes a label. Intents stay as they are: what a selector means is asked again only when its policy is applied. */
-export async function setLabel(database: Database, { hostId, label, present, actor, now }: LabelChange) {
+export async function setLabel(database: Database, change: LabelChange): Promise<LabelledHost> {
+  const { hostId, label, present, actor, now } = change;
   const { siteId } = database;
   return database.transaction(async (tx) => {
-    const locked = await tx.$queryRaw<unknown[]>`SELECT 1 FROM host WHERE id = ${hostId}::uuid FOR UPDATE`;
-    if (locked.length === 0) throw new Problem('NOT_FOUND', `There is no host ${hostId}.`);
+    const [host] = await tx.$queryRaw<{ name: string }[]>`
+      SELECT name FROM host WHERE id = ${hostId}::uuid AND retired_at IS NULL FOR UPDATE`;
+    if (host === undefined) throw new Problem('NOT_FOUND', `There is no host ${hostId}.`);
     const before = await labelsOf();
-    if (before.includes(label) === present) return before;
+    requireMatch(change.ifMatch, hostEtag({ name: host.name, labels: before }));
+    if (before.includes(label) === present) return { id: hostId, name: host.name, labels: before };
     if (present && before.length >= LABELS_PER_HOST_MAX)
       throw new Problem('CONFLICT', `The Mac has ${before.length} labels already; at most ${LABELS_PER_HOST_MAX}.`);
     if (present) await tx.hostLabel.create({ data: { hostId, siteId, label } });
@@ -36,9 +48,9 @@ export async function setLabel(database: Database, { hostId, label, present, act
       at: now,
       siteId,
     });
-    return after;
+    return { id: hostId, name: host.name, labels: after };
 
-    async function labelsOf(): Promise<readonly string[]> {
+    async function labelsOf(): Promise<string[]> {
       const rows = await tx.hostLabel.findMany({ where: { hostId }, orderBy: { label: 'asc' } });
       return rows.map((row) => row.label);
     }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { hostEtag } from '../api/etag.ts';
 import { idParams, isoDate, pageOf } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
 import type { Database } from '../db/database.ts';
@@ -6,6 +7,7 @@ import { labelText } from '../policies/selector.ts';
 import { hostListQuery, hostRow, listHosts } from './host-list.ts';
 import { hostView, viewHost } from './host-view.ts';
 import { LABELS_PER_HOST_MAX, setLabel } from './labels.ts';
+import type { HostEnds } from './retire.ts';
 
 /** Makes enrolment tokens; the token service is one. */
 export interface EnrolTokens {
@@ -21,9 +23,10 @@ export interface EnrolTokenOrder {
 
 const HOUR_MS = 3_600_000;
 const labelParams = z.object({ id: z.uuid(), label: labelText });
-const labelsReply = z.object({ id: z.uuid(), labels: z.array(z.string()) });
+const labelsReply = z.object({ id: z.uuid(), name: z.string(), labels: z.array(z.string()) });
+const reason = z.string().trim().min(1).max(500).describe('Stands in the audit and in the timeline.');
 
-export function hostRoutes(database: Database, tokens: EnrolTokens): readonly Route[] {
+export function hostRoutes(database: Database, tokens: EnrolTokens, ends: HostEnds): readonly Route[] {
   return [
     route({
       id: 'listHosts',
@@ -45,6 +48,7 @@ export function hostRoutes(database: Database, tokens: EnrolTokens): readonly Ro
       status: 200,
       params: idParams,
       reply: hostView,
+      etag: hostEtag,
       handle: ({ params }) => viewHost(database, params.id),
     }),
     route({
@@ -55,11 +59,11 @@ export function hostRoutes(database: Database, tokens: EnrolTokens): readonly Ro
       summary: 'Gives a Mac a label. No intent changes until a policy is applied.',
       status: 200,
       params: labelParams,
+      conditional: true,
       reply: labelsReply,
-      handle: async ({ params: { id, label }, actor, now }) => ({
-        id,
-        labels: [...(await setLabel(database, { hostId: id, label, present: true, actor: actor.name, now }))],
-      }),
+      etag: hostEtag,
+      handle: ({ params: { id, label }, actor, now, ifMatch }) =>
+        setLabel(database, { hostId: id, label, present: true, actor: actor.name, now, ifMatch }),
     }),
     route({
       id: 'deleteLabel',
@@ -69,15 +73,47 @@ export function hostRoutes(database: Database, tokens: EnrolTokens): readonly Ro
       summary: 'Takes a label away. No intent changes until a policy is applied.',
       status: 200,
       params: labelParams,
+      conditional: true,
       reply: labelsReply,
-      handle: async ({ params: { id, label }, actor, now }) => ({
-        id,
-        labels: [...(await setLabel(database, { hostId: id, label, present: false, actor: actor.name, now }))],
-      }),
+      etag: hostEtag,
+      handle: ({ params: { id, label }, actor, now, ifMatch }) =>
+        setLabel(database, { hostId: id, label, present: false, actor: actor.name, now, ifMatch }),
+    }),
+    route({
+      id: 'retireHost',
+      method: 'POST',
+      path: '/api/v1/hosts/{id}/retire',
+      permission: 'host.retire',
+      summary:
+        'Ends a host: its certificates are revoked and its work ends. Refused while it may be raised, unless forced.',
+      status: 200,
+      params: idParams,
+      body: z.strictObject({ reason, force: z.boolean().default(false) }),
+      reply: z.object({ id: z.uuid() }),
+      handle: async ({ params: { id }, body, actor, now }) => {
+        await ends.retire({ hostId: id, reason: body.reason, actor: actor.name, now }, body.force);
+        return { id };
+      },
+    }),
+    route({
+      id: 'revokeCertificates',
+      method: 'POST',
+      path: '/api/v1/hosts/{id}/certificates/revoke',
+      permission: 'certificate.revoke',
+      summary: 'Revokes every certificate of a Mac and cuts its live streams. It has to enrol again.',
+      status: 200,
+      params: idParams,
+      body: z.strictObject({ reason }),
+      reply: z.object({ id: z.uuid(), serials: z.array(z.string()) }),
+      handle: async ({ params: { id }, body, actor, now }) => {
+        const order = { hostId: id, reason: body.reason, actor: actor.name, now };
+        return { id, serials: [...(await ends.revokeCertificates(order))] };
+      },
     }),
     route({
       id: 'createEnrolToken',
       method: 'POST',
+      repeat: 'secret',
       path: '/api/v1/enrol-tokens',
       permission: 'enrol_token.create',
       summary: 'Makes a token with which Macs enrol. Its text is shown this once.',

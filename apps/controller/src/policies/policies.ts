@@ -1,5 +1,6 @@
 import { QUOTA_STOCK } from '@headroom/core';
 import type { Actor } from '../api/api-tokens.ts';
+import { requireMatch, revisionEtag } from '../api/etag.ts';
 import { requirePermission } from '../api/api-tokens.ts';
 import { toJson } from '../audit/json.ts';
 import { uuidv7 } from '../common/ids.ts';
@@ -48,19 +49,34 @@ export class Policies {
     });
   }
 
-  async revise(policyId: string, input: RevisionInput, actor: Actor, now: Date): Promise<Outcome> {
+  async revise(
+    policyId: string,
+    input: RevisionInput,
+    actor: Actor,
+    now: Date,
+    ifMatch: string | null = null,
+  ): Promise<Outcome> {
     return this.change(now, async (tx) => {
       // Locked, so that two revisions at once get two numbers.
       await tx.$queryRaw`SELECT 1 FROM policy WHERE id = ${policyId}::uuid FOR UPDATE`;
       const newest = await this.newest(tx, policyId);
+      requireMatch(ifMatch, revisionEtag(newest.number));
       return this.addRevision(tx, policyId, newest.number + 1, input, actor, now);
     });
   }
 
   /** Applies the newest revision to the Macs that its selector means now. */
-  async apply(policyId: string, exception: ExceptionInput | undefined, actor: Actor, now: Date): Promise<Outcome> {
+  async apply(
+    policyId: string,
+    exception: ExceptionInput | undefined,
+    actor: Actor,
+    now: Date,
+    ifMatch: string | null = null,
+  ): Promise<Outcome> {
     return this.change(now, async (tx) => {
-      const { id, quota, extraArgs, selector } = await this.newest(tx, policyId);
+      await tx.$queryRaw`SELECT 1 FROM policy WHERE id = ${policyId}::uuid FOR UPDATE`;
+      const { id, number, quota, extraArgs, selector } = await this.newest(tx, policyId);
+      requireMatch(ifMatch, revisionEtag(number));
       const revision = { id, quota, extraArgs, selector: selector as unknown as Selector };
       return this.put(tx, policyId, revision, { exception, apply: true }, actor, now);
     });

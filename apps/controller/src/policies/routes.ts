@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { policyEtag } from '../api/etag.ts';
 import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
 import { Problem } from '../common/problem.ts';
@@ -73,6 +74,7 @@ export function policyRoutes(database: Database, policies: Policies): readonly R
       status: 200,
       params: idParams,
       reply: policyView.extend({ revisions: z.array(revisionView) }),
+      etag: policyEtag,
       handle: async ({ params: { id } }) => {
         const [policy] = await readPolicies(database, { id }, 1);
         if (policy === undefined) throw new Problem('NOT_FOUND', `There is no policy ${id}.`);
@@ -87,9 +89,10 @@ export function policyRoutes(database: Database, policies: Policies): readonly R
       summary: 'Adds a revision. What earlier revisions said stays as it was.',
       status: 201,
       params: idParams,
+      conditional: true,
       body: revisionInput,
       reply: outcome,
-      handle: ({ params, body, actor, now }) => policies.revise(params.id, body, actor, now),
+      handle: ({ params, body, actor, now, ifMatch }) => policies.revise(params.id, body, actor, now, ifMatch),
     }),
     route({
       id: 'applyPolicy',
@@ -99,9 +102,10 @@ export function policyRoutes(database: Database, policies: Policies): readonly R
       summary: 'Applies the newest revision: a rollout sets the intent of each Mac that its selector means now.',
       status: 200,
       params: idParams,
+      conditional: true,
       body: applyInput,
       reply: outcome,
-      handle: ({ params, body, actor, now }) => policies.apply(params.id, body.exception, actor, now),
+      handle: ({ params, body, actor, now, ifMatch }) => policies.apply(params.id, body.exception, actor, now, ifMatch),
     }),
   ];
 }

@@ -56,7 +56,8 @@ async function startParts(wanted: ControllerConfig, onStop: OnStop): Promise<Omi
   const certificates = new HostCertificates(database, clock);
   const jobs = new JobStore(database, clock, bus, config);
   const enrolTokens = new TokenService(database, keys, clock);
-  const api = createApi({ config, database, clock, bus, queue, grantKey: keys.grantKey, jobs, enrolTokens });
+  const { grantKey } = keys;
+  const api = createApi({ config, database, clock, bus, queue, grantKey, jobs, enrolTokens, certificates });
   await api.start();
   onStop(async () => api.stop());
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { visitEtag } from '../api/etag.ts';
 import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
 import { Problem } from '../common/problem.ts';
@@ -47,6 +48,7 @@ export function visitRoutes(database: Database, visits: Visits): readonly Route[
       status: 200,
       params: idParams,
       reply: listed,
+      etag: visitEtag,
       handle: async ({ params: { id } }) => {
         const visit = await database.prisma.visit.findUnique({ where: { id } });
         if (visit === null) throw new Problem('NOT_FOUND', `There is no visit ${id}.`);
@@ -57,6 +59,8 @@ export function visitRoutes(database: Database, visits: Visits): readonly Route[
     route({
       id: 'openVisit',
       method: 'POST',
+      repeat: 'again',
+      conditional: true,
       path: '/api/v1/visits/{id}/open',
       permission: 'visit.open',
       summary: 'Opens a visit and gives the line to type. Asking again gives the same line.',
@@ -71,8 +75,8 @@ export function visitRoutes(database: Database, visits: Visits): readonly Route[
         instruction: z.string(),
         openedAt: isoDate,
       }),
-      handle: async ({ params, actor, now }) => {
-        const { openedAt, ...opened } = await visits.open(params.id, actor.name, now);
+      handle: async ({ params, actor, now, ifMatch }) => {
+        const { openedAt, ...opened } = await visits.open(params.id, actor.name, now, ifMatch);
         return { ...opened, openedAt: openedAt.toISOString() };
       },
     }),

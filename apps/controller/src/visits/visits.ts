@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { visitCode, visitRandom } from '@headroom/core';
+import { requireMatch, visitEtag } from '../api/etag.ts';
 import type { ControllerBus } from '../bus/bus.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database, Tx } from '../db/database.ts';
@@ -34,9 +35,10 @@ export class Visits {
   ) {}
 
   /** Opens a visit, once; asking again gives the same code. The code exists from this moment on. */
-  async open(id: string, actor: string, now: Date): Promise<OpenedVisit> {
+  async open(id: string, actor: string, now: Date, ifMatch: string | null = null): Promise<OpenedVisit> {
     const opened = await this.database.transaction(async (tx) => {
       const visit = await lockVisit(tx, id);
+      requireMatch(ifMatch, visitEtag({ state: visit.state, openedAt: visit.openedAt?.toISOString() ?? null }));
       if (visit.state !== 'due' && visit.state !== 'open')
         throw new Problem('VISIT_NOT_OPEN', `The visit is ${visit.state}; nothing is left to do in it.`);
       if (visit.state === 'open' && visit.openedAt !== null) return openedVisit(visit, visit.code, visit.openedAt);

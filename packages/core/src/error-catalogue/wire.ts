@@ -75,7 +75,8 @@ export const WIRE_ERRORS = {
   },
   RENEWAL_INVALID: {
     title: 'The request for a new certificate is not valid',
-    remedy: 'Compare the versions of agent and controller. If the certificate ends before it is cured, enrol the Mac again.',
+    remedy:
+      'Compare the versions of agent and controller. If the certificate ends before it is cured, enrol the Mac again.',
     retry: 'needs_admin',
     http: 422,
     grpc: 'INVALID_ARGUMENT',

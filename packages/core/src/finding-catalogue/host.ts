@@ -60,4 +60,15 @@ export const HOST_FINDINGS = {
     nextStep:
       'Go to the Mac. "Custom kernel failed to boot": hold the power button, Options, Terminal, `csrutil enable`, answer y, restart.',
   },
+  AGENT_TOO_OLD: {
+    severity: 'blocker',
+    title: 'The agent is too old for a step of the plan',
+    nextStep: 'Update the agent on this Mac: version {version} cannot do {kinds}. Nothing of the plan is begun before.',
+  },
+  CLONE_SUSPECTED: {
+    severity: 'warning',
+    title: 'Two Macs seem to use the identity of this one',
+    nextStep:
+      'Find both Macs by the hints. Remove /var/db/headroom on the one that was copied and enrol it with a token of its own; if you cannot tell them apart, revoke the certificates of this host and enrol both.',
+  },
 } as const satisfies Record<string, FindingRow>;

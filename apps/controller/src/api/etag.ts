@@ -1,0 +1,41 @@
+/**
+ * ETags of what people change: a host (name and labels), a policy (its newest revision), a visit (its state). What changes by
+ * itself, such as when a Mac was last heard, is no part of them: a change must not fail because the Mac reported meanwhile.
+ */
+import { createHash } from 'node:crypto';
+import { Problem } from '../common/problem.ts';
+import { invalid } from './validate.ts';
+
+export function hostEtag({ name, labels }: { readonly name: string; readonly labels: readonly string[] }): string {
+  return tag(['host', name, ...labels]);
+}
+
+export function policyEtag({ newest }: { readonly newest: { readonly number: number } }): string {
+  return revisionEtag(newest.number);
+}
+
+export function revisionEtag(number: number): string {
+  return `"r${number}"`;
+}
+
+export function visitEtag({ state, openedAt }: { readonly state: string; readonly openedAt: string | null }): string {
+  return tag(['visit', state, openedAt ?? '']);
+}
+
+/** The one ETag of an If-Match header; null without one, and for `*`, which any existing thing meets. */
+export function readIfMatch(header: string | undefined): string | null {
+  if (header === undefined || header.trim() === '*') return null;
+  const etag = header.trim();
+  if (/^"[\x21\x23-\x7e]{1,100}"$/.test(etag)) return etag;
+  throw invalid([{ path: 'header.if-match', message: 'expected one ETag as it was answered, with its quotes' }]);
+}
+
+/** Call it with the thing locked, or the answer may be old already. */
+export function requireMatch(ifMatch: string | null | undefined, present: string): void {
+  if (ifMatch == null || ifMatch === present) return;
+  throw new Problem('PRECONDITION_FAILED', `expected ETag ${ifMatch}, seen ${present}`, { etag: present });
+}
+
+function tag(parts: readonly string[]): string {
+  return `"${createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22)}"`;
+}

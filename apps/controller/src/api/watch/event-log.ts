@@ -1,0 +1,75 @@
+/** Reads the timelines of all hosts in order, for whoever watches. Events lie in Postgres: a watcher that was away misses none. */
+import type { Database } from '../../db/database.ts';
+
+export interface LoggedEvent {
+  readonly id: string;
+  readonly hostId: string;
+  readonly at: Date;
+  readonly kind: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+  /** The host's state now. */
+  readonly hostState: string;
+}
+
+/**
+ * Ids are made before their transaction commits, so a lower one may appear after a higher one. No transaction lasts longer than
+ * 15 s (database.ts): whoever looks this far back sees all.
+ */
+export const OVERLAP_MS = 20_000;
+/** More than this at once is caught up page by page. */
+export const PAGE = 500;
+
+export class EventLog {
+  constructor(private readonly database: Database) {}
+
+  /** Ids of events since a moment. */
+  async idsSince(since: Date): Promise<readonly string[]> {
+    const { rows } = await this.database.pool.query<{ id: string }>(
+      'SELECT id FROM host_event WHERE at >= $1 AND id >= $2 ORDER BY id',
+      [since, firstIdAt(since.getTime())],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  async byIds(ids: readonly string[], since: Date): Promise<readonly LoggedEvent[]> {
+    const { rows } = await this.database.pool.query<LoggedEvent>(
+      `${SELECT} WHERE e.at >= $1 AND e.id = ANY($2::uuid[]) ORDER BY e.id`,
+      [since, ids],
+    );
+    return rows;
+  }
+
+  /** The next page after an id. */
+  async after(id: string): Promise<readonly LoggedEvent[]> {
+    const { rows } = await this.database.pool.query<LoggedEvent>(
+      `${SELECT} WHERE e.at >= $1 AND e.id > $2 ORDER BY e.id LIMIT ${PAGE}`,
+      [new Date(timeOf(id)), id],
+    );
+    return rows;
+  }
+
+  /** Which of these tokens may not be used any more? */
+  async revokedOf(tokenIds: readonly string[]): Promise<ReadonlySet<string>> {
+    const { rows } = await this.database.pool.query<{ id: string }>(
+      `SELECT t.id FROM unnest($1::uuid[]) AS t(id) LEFT JOIN api_token a ON a.id = t.id AND a.revoked_at IS NULL
+       WHERE a.id IS NULL`,
+      [tokenIds],
+    );
+    return new Set(rows.map(({ id }) => id));
+  }
+}
+
+const SELECT = `
+  SELECT e.id, e.host_id AS "hostId", e.at, e.kind, e.detail, s.state AS "hostState"
+  FROM host_event e JOIN host_state s ON s.host_id = e.host_id`;
+
+/** The time that a UUIDv7 was made for, in ms. */
+export function timeOf(id: string): number {
+  return Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);
+}
+
+/** Lower than every UUIDv7 of this millisecond. */
+export function firstIdAt(ms: number): string {
+  const hex = Math.max(0, ms).toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+}

@@ -1,0 +1,156 @@
+/**
+ * Tells watchers what happened. One reader for all of them asks Postgres now and then, and at once after a wake-up; with nobody
+ * watching it does not ask at all. Every event reaches every watcher at least once, in the order of becoming known.
+ */
+import type { ControllerBus } from '../../bus/bus.ts';
+import type { Clock } from '../../common/clock.ts';
+import { isUuid } from '../../common/ids.ts';
+import { logger } from '../../common/log.ts';
+import { Problem } from '../../common/problem.ts';
+import type { Actor } from '../api-tokens.ts';
+import type { EventStream } from '../route.ts';
+import { type EventLog, firstIdAt, OVERLAP_MS, PAGE, timeOf } from './event-log.ts';
+import { type ShowEvent, Watcher } from './watcher.ts';
+
+const log = logger('watch');
+
+export const WATCHERS_MAX = 200;
+export const WATCHERS_PER_TOKEN_MAX = 20;
+/** Who was away longer reads the lists again. */
+export const REPLAY_MS_MAX = 24 * 3_600_000;
+
+export interface WatchTimes {
+  readonly pollMs: number;
+  /** Shortest time between two looks, however many wake-ups come. */
+  readonly restMs: number;
+  readonly heartbeatMs: number;
+}
+
+const TIMES: WatchTimes = { pollMs: 1_000, restMs: 100, heartbeatMs: 15_000 };
+
+export class WatchHub {
+  private readonly watchers = new Set<Watcher>();
+  private seen: ReadonlySet<string> = new Set();
+  private timer: NodeJS.Timeout | null = null;
+  private looking: Promise<void> = Promise.resolve();
+  private lastBeat = 0;
+  private stopListening: (() => void) | null = null;
+  private isStopped = false;
+
+  constructor(
+    private readonly events: EventLog,
+    private readonly clock: Clock,
+    private readonly bus: ControllerBus,
+    private readonly times: WatchTimes = TIMES,
+  ) {}
+
+  async open(actor: Actor, { response, lastEventId }: EventStream, show: ShowEvent): Promise<void> {
+    const { tokenId } = actor;
+    if (tokenId === null || this.isStopped) throw new Problem('NOT_READY', 'the controller is stopping');
+    const own = [...this.watchers].filter((one) => one.tokenId === tokenId).length;
+    if (this.watchers.size >= WATCHERS_MAX || own >= WATCHERS_PER_TOKEN_MAX)
+      throw new Problem('RATE_LIMITED', `${own} watches of this token are open, ${this.watchers.size} in all.`);
+    const watcher = new Watcher(tokenId, response, show);
+    await this.begin();
+    const now = this.clock.now().getTime();
+    watcher.open(firstIdAt(now));
+    this.watchers.add(watcher);
+    watcher.onClose(() => this.leave(watcher));
+    await this.catchUp(watcher, lastEventId, now);
+  }
+
+  /** Looks now: something changed that watchers should feel at once, such as a token. */
+  soon(): void {
+    if (this.watchers.size > 0) this.plan(this.times.restMs);
+  }
+
+  stop(): void {
+    this.isStopped = true;
+    for (const watcher of this.watchers) watcher.end();
+  }
+
+  /** The first watcher finds the present as known. */
+  private async begin(): Promise<void> {
+    if (this.watchers.size > 0 || this.timer !== null) return;
+    this.seen = new Set(await this.events.idsSince(this.since()));
+    this.stopListening ??= this.bus.subscribe(() => this.soon());
+    this.plan(this.times.pollMs);
+  }
+
+  private leave(watcher: Watcher): void {
+    this.watchers.delete(watcher);
+    if (this.watchers.size > 0) return;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    this.stopListening?.();
+    this.stopListening = null;
+  }
+
+  private async catchUp(watcher: Watcher, lastEventId: string | null, now: number): Promise<void> {
+    const sent = new Set<string>();
+    if (lastEventId !== null && isUuid(lastEventId)) {
+      const from = timeOf(lastEventId);
+      if (from < now - REPLAY_MS_MAX) watcher.resync();
+      else await this.replay(watcher, firstIdAt(from - OVERLAP_MS), lastEventId.toLowerCase(), sent);
+    }
+    watcher.goLive(sent);
+  }
+
+  private async replay(watcher: Watcher, from: string, known: string, sent: Set<string>): Promise<void> {
+    for (let after = from; watcher.isOpen; ) {
+      const page = await this.events.after(after);
+      await watcher.sendPast(page.filter(({ id }) => id !== known));
+      for (const { id } of page) sent.add(id);
+      const last = page.at(-1);
+      if (page.length < PAGE || last === undefined) return;
+      after = last.id;
+    }
+  }
+
+  private plan(ms: number): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.looking = this.looking.then(() => this.look());
+    }, ms).unref();
+  }
+
+  private async look(): Promise<void> {
+    try {
+      await this.tellNew();
+      await this.cutRevoked();
+      this.beat();
+    } catch (error) {
+      log(`looking for events failed: ${String(error)}`);
+    }
+    if (this.watchers.size > 0) this.plan(this.times.pollMs);
+  }
+
+  private async tellNew(): Promise<void> {
+    const since = this.since();
+    const ids = await this.events.idsSince(since);
+    const fresh = ids.filter((id) => !this.seen.has(id));
+    this.seen = new Set(ids);
+    for (let at = 0; at < fresh.length; at += PAGE) {
+      const events = await this.events.byIds(fresh.slice(at, at + PAGE), since);
+      for (const watcher of this.watchers) watcher.tell(events);
+    }
+  }
+
+  private async cutRevoked(): Promise<void> {
+    const tokens = [...new Set([...this.watchers].map(({ tokenId }) => tokenId))];
+    if (tokens.length === 0) return;
+    const revoked = await this.events.revokedOf(tokens);
+    for (const watcher of this.watchers) if (revoked.has(watcher.tokenId)) watcher.end();
+  }
+
+  private beat(): void {
+    const now = performance.now();
+    if (now - this.lastBeat < this.times.heartbeatMs) return;
+    this.lastBeat = now;
+    for (const watcher of this.watchers) watcher.heartbeat();
+  }
+
+  private since(): Date {
+    return new Date(this.clock.now().getTime() - OVERLAP_MS);
+  }
+}

@@ -1,0 +1,102 @@
+/** Tokens, roles and the end of a host, as an admin uses them. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { permissionsOf, ROLES } from '../../apps/controller/src/api/permissions.ts';
+import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
+import { addMac, itemsOf, openTestApi, type TestApi } from './support.ts';
+
+let test: TestApi;
+beforeAll(async () => {
+  test = await openTestApi();
+});
+afterAll(() => test.stop());
+
+const withToken = (token: unknown) => ({ role: null, headers: { authorization: `Bearer ${String(token)}` } });
+
+describe('API tokens', () => {
+  it('are made, listed without their texts, and revoked', async () => {
+    const body = { name: 'ci', role: 'tool' };
+    const made = await test.call('POST', '/api/v1/api-tokens', { body });
+    expect(made.status).toBe(201);
+    const { token, id } = made.body;
+    expect((await test.call('GET', '/api/v1/me', withToken(token))).body).toMatchObject({
+      name: 'token:ci',
+      role: 'tool',
+    });
+    const listed = await test.call('GET', '/api/v1/api-tokens?limit=2');
+    expect(itemsOf(listed.body)[0]).toMatchObject({ id, ...body, revokedAt: null });
+    expect(JSON.stringify(listed.body)).not.toContain(String(token));
+    const next = await test.call('GET', `/api/v1/api-tokens?limit=10&cursor=${String(listed.body['nextCursor'])}`);
+    expect(itemsOf(listed.body).length + itemsOf(next.body).length).toBe(ROLES.length + 1);
+    for (const _ of [1, 2]) {
+      const revoked = await test.call('DELETE', `/api/v1/api-tokens/${String(id)}`);
+      expect([revoked.status, revoked.body['revokedAt']]).toEqual([200, test.clock.now().toISOString()]);
+    }
+    expect((await test.call('GET', '/api/v1/me', withToken(token))).status).toBe(401);
+    const audit = await test.database.prisma.audit.findMany({ where: { entityId: String(id) } });
+    expect(audit.map(({ action, actor }) => [action, actor]).sort()).toEqual([
+      ['api_token.create', 'token:admin'],
+      ['api_token.revoke', 'token:admin'],
+    ]);
+  });
+
+  it('of nothing cannot be revoked', async () => {
+    expect((await test.call('DELETE', `/api/v1/api-tokens/${uuidv7()}`)).status).toBe(404);
+  });
+});
+
+describe('roles', () => {
+  it('stand in one table that everybody may read', async () => {
+    const { body } = await test.call('GET', '/api/v1/roles', { role: 'reader' });
+    expect(itemsOf(body)).toEqual(ROLES.map((role) => ({ role, permissions: [...permissionsOf(role)] })));
+  });
+});
+
+describe('the end of a host', () => {
+  const certify = async (hostId: string) => {
+    const { siteId, prisma } = test.database;
+    const [issuedAt, notAfter] = [test.clock.now(), new Date(test.clock.now().getTime() + 1e9)];
+    const serial = uuidv7().replaceAll('-', '');
+    const data = { serial, siteId, hostId, publicKeySha256: 'a', pem: 'x', issuedAt, notAfter };
+    await prisma.certificate.create({ data });
+    return serial;
+  };
+  const retire = (id: string, body: object) => test.call('POST', `/api/v1/hosts/${id}/retire`, { body });
+
+  it('revokes its certificates, ends its work and takes it off the list', async () => {
+    const id = await addMac(test, { labels: ['old'] });
+    const serial = await certify(id);
+    const { siteId, prisma } = test.database;
+    await prisma.visit.create({
+      data: { id: uuidv7(), siteId, hostId: id, kind: 'raise', state: 'due', reason: 'x', createdAt: test.clock.now() },
+    });
+    expect((await retire(id, { reason: 'sold' })).status).toBe(200);
+    expect((await test.call('GET', `/api/v1/hosts/${id}`)).status).toBe(404);
+    expect((await prisma.certificate.findUniqueOrThrow({ where: { serial } })).revokedAt).not.toBeNull();
+    expect(await prisma.visit.findFirstOrThrow({ where: { hostId: id } })).toMatchObject({ state: 'withdrawn' });
+    expect(await prisma.audit.count({ where: { entityId: id, action: 'host.retire' } })).toBe(1);
+    expect((await retire(id, { reason: 'sold' })).status).toBe(404);
+  });
+
+  it('is refused while the Mac may be raised, unless somebody says why', async () => {
+    const id = await addMac(test);
+    await test.database.prisma.hostState.update({ where: { hostId: id }, data: { state: 'raised' } });
+    const refused = await retire(id, { reason: 'stolen' });
+    expect([refused.status, refused.body['code'], refused.body['state']]).toEqual([
+      409,
+      'HOST_MAY_BE_RAISED',
+      'raised',
+    ]);
+    expect((await retire(id, { reason: 'stolen', force: true })).status).toBe(200);
+    const audit = await test.database.prisma.audit.findFirstOrThrow({ where: { entityId: id, action: 'host.retire' } });
+    expect(audit.after).toMatchObject({ reason: 'stolen', force: true });
+  });
+
+  it('may be the end of its certificates alone', async () => {
+    const id = await addMac(test);
+    const serial = await certify(id);
+    const path = `/api/v1/hosts/${id}/certificates/revoke`;
+    expect((await test.call('POST', path, { body: { reason: 'lost' } })).body).toEqual({ id, serials: [serial] });
+    expect((await test.call('POST', path, { body: { reason: 'lost' } })).body).toEqual({ id, serials: [] });
+    expect((await test.call('GET', `/api/v1/hosts/${id}`)).status).toBe(200);
+  });
+});

@@ -1,0 +1,226 @@
+/** Whoever watches is told what happens, misses nothing while away, and is cut off when slow or not allowed any more. */
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WATCHERS_PER_TOKEN_MAX } from '../../apps/controller/src/api/watch/watch-hub.ts';
+import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { addMac, openTestApi, type TestApi } from './support.ts';
+
+let test: TestApi;
+let host: string;
+beforeAll(async () => {
+  test = await openTestApi();
+  host = await addMac(test, { labels: ['lab'] });
+});
+afterAll(() => test.stop());
+
+interface SeenEvent {
+  readonly id: string;
+  readonly name: string;
+  readonly data: Record<string, unknown>;
+}
+
+interface Watch {
+  readonly events: SeenEvent[];
+  readonly status: number;
+  readonly heartbeats: () => number;
+  readonly ended: () => boolean;
+  stop(): void;
+}
+
+async function watch(path: string, lastEventId?: string, token = test.token('reader')): Promise<Watch> {
+  const leaving = new AbortController();
+  const headers = {
+    authorization: `Bearer ${token}`,
+    ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
+  };
+  const response = await fetch(`${test.url}${path}`, { headers, signal: leaving.signal });
+  const events: SeenEvent[] = [];
+  let heartbeats = 0;
+  let ended = false;
+  const read = async () => {
+    let text = '';
+    for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      text += chunk;
+      const blocks = text.split('\n\n');
+      text = blocks.pop() ?? '';
+      for (const block of blocks) {
+        const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? '';
+        if (block.startsWith(':')) heartbeats += 1;
+        else events.push({ id: field('id'), name: field('event'), data: JSON.parse(field('data')) });
+      }
+    }
+  };
+  void read()
+    .catch(() => {})
+    .finally(() => {
+      ended = true;
+    });
+  return {
+    events,
+    status: response.status,
+    heartbeats: () => heartbeats,
+    ended: () => ended,
+    stop: () => leaving.abort(),
+  };
+}
+
+async function happen(kind: string, detail: object = {}, hostId = host): Promise<string> {
+  const at = test.clock.now();
+  const id = uuidv7(at.getTime());
+  const { siteId } = test.database;
+  await test.database.prisma.hostEvent.create({ data: { id, siteId, hostId, at, kind, detail } });
+  return id;
+}
+
+const ids = ({ events }: Watch) => events.filter(({ name }) => name !== 'ready').map(({ id }) => id);
+
+describe('watching', () => {
+  it('tells hosts and jobs apart, each with its state', async () => {
+    const hosts = await watch('/api/v1/hosts/watch');
+    const jobs = await watch('/api/v1/jobs/watch');
+    const state = await happen('state', { from: 'no_facts', to: 'not_started' });
+    const step = await happen('step.started', { jobId: 'j1', kind: 'build_kc', leaseNumber: 1 });
+    await waitFor(() => ids(hosts).length > 0 && ids(jobs).length > 0);
+    expect(hosts.events.find(({ id }) => id === state)).toMatchObject({
+      name: 'host',
+      data: { hostId: host, kind: 'state', state: 'no_facts', detail: { to: 'not_started' } },
+    });
+    expect(jobs.events.find(({ id }) => id === step)).toMatchObject({
+      name: 'job',
+      data: { hostId: host, jobId: 'j1', kind: 'build_kc', state: 'leased' },
+    });
+    expect([ids(hosts), ids(jobs)]).toEqual([[state], [step]]);
+    for (const one of [hosts, jobs]) one.stop();
+  });
+
+  it('tells only of the Macs asked for', async () => {
+    const other = await addMac(test);
+    const only = await watch(`/api/v1/hosts/watch?host=${other}`);
+    await happen('session');
+    const wanted = await happen('session', {}, other);
+    await waitFor(() => ids(only).length > 0);
+    expect(ids(only)).toEqual([wanted]);
+    only.stop();
+  });
+
+  it('goes on where it was left, with a lower id that was committed late', async () => {
+    const first = await watch('/api/v1/hosts/watch');
+    const late = uuidv7(test.clock.now().getTime());
+    const known = await happen('session');
+    await waitFor(() => ids(first).includes(known));
+    first.stop();
+    const { siteId } = test.database;
+    const at = test.clock.now();
+    await test.database.prisma.hostEvent.create({
+      data: { id: late, siteId, hostId: host, at, kind: 'session', detail: {} },
+    });
+    const missed = [await happen('session'), await happen('state', { to: 'not_started' })];
+    const again = await watch('/api/v1/hosts/watch', known);
+    await waitFor(() => missed.every((id) => ids(again).includes(id)));
+    expect(ids(again)).toContain(late);
+    expect(ids(again)).not.toContain(known);
+    expect(new Set(ids(again)).size).toBe(ids(again).length);
+    const live = await happen('session');
+    await waitFor(() => ids(again).includes(live));
+    again.stop();
+  });
+
+  it('tells a live watcher of a lower id that was committed late', async () => {
+    const one = await watch('/api/v1/hosts/watch');
+    const late = uuidv7(test.clock.now().getTime());
+    const known = await happen('session');
+    await waitFor(() => ids(one).includes(known));
+    const at = test.clock.now();
+    const { siteId } = test.database;
+    await test.database.prisma.hostEvent.create({
+      data: { id: late, siteId, hostId: host, at, kind: 'session', detail: {} },
+    });
+    await waitFor(() => ids(one).includes(late));
+    one.stop();
+  });
+
+  it('sends whoever was away for more than a day to the lists', async () => {
+    const id = await happen('session');
+    test.clock.advance(25 * 3_600_000);
+    const one = await watch('/api/v1/hosts/watch', id);
+    await waitFor(() => one.events.some(({ name }) => name === 'resync'));
+    expect(ids(one)).toEqual(['']);
+    one.stop();
+  });
+
+  it('replays more than one page', async () => {
+    const from = await happen('session');
+    const at = test.clock.now();
+    const { siteId } = test.database;
+    const many = Array.from({ length: 1200 }, () => uuidv7(at.getTime()));
+    await test.database.prisma.hostEvent.createMany({
+      data: many.map((id) => ({ id, siteId, hostId: host, at, kind: 'session', detail: {} })),
+    });
+    const one = await watch('/api/v1/hosts/watch', from);
+    await waitFor(() => ids(one).length >= 1200);
+    expect(new Set(ids(one)).size).toBe(ids(one).length);
+    expect(many.every((id) => ids(one).includes(id))).toBe(true);
+    one.stop();
+  });
+
+  it('shows that it lives when nothing happens', async () => {
+    const one = await watch('/api/v1/hosts/watch');
+    await waitFor(() => one.heartbeats() >= 2);
+    one.stop();
+  });
+
+  it('needs the permission, and ends with the token', async () => {
+    expect((await watch('/api/v1/hosts/watch', undefined, 'hrt_wrongwrongwrongwrong')).status).toBe(401);
+    const made = await test.call('POST', '/api/v1/api-tokens', { body: { name: 'watcher', role: 'reader' } });
+    const one = await watch('/api/v1/hosts/watch', undefined, String(made.body['token']));
+    const other = await watch('/api/v1/hosts/watch');
+    await waitFor(() => one.heartbeats() > 0);
+    await test.call('DELETE', `/api/v1/api-tokens/${String(made.body['id'])}`);
+    await waitFor(() => one.ended(), 3000);
+    expect(other.ended()).toBe(false);
+    other.stop();
+  });
+
+  it('is limited for each token', async () => {
+    const made = await test.call('POST', '/api/v1/api-tokens', { body: { name: 'many', role: 'reader' } });
+    const token = String(made.body['token']);
+    const open = await Promise.all(
+      Array.from({ length: WATCHERS_PER_TOKEN_MAX }, () => watch('/api/v1/hosts/watch', undefined, token)),
+    );
+    const more = await watch('/api/v1/hosts/watch', undefined, token);
+    expect(more.status).toBe(429);
+    for (const one of open) one.stop();
+  });
+
+  it('cuts off a reader that does not read, and the others go on', async () => {
+    const { port, hostname } = new URL(test.url);
+    const slow = connect(Number(port), hostname);
+    let closed = false;
+    slow.on('close', () => {
+      closed = true;
+    });
+    slow.on('error', () => {});
+    slow.write(`GET /api/v1/hosts/watch HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${test.token('reader')}\r\n\r\n`);
+    await new Promise((resolve) => slow.once('data', resolve));
+    slow.pause();
+    const good = await watch('/api/v1/hosts/watch');
+    const at = test.clock.now();
+    const { siteId } = test.database;
+    let told: string[] = [];
+    for (let round = 0; round < 8; round++) {
+      told = Array.from({ length: 100 }, () => uuidv7(at.getTime()));
+      const detail = { text: 'x'.repeat(20_000) };
+      await test.database.prisma.hostEvent.createMany({
+        data: told.map((id) => ({ id, siteId, hostId: host, at, kind: 'note', detail })),
+      });
+      await waitFor(() => told.every((id) => ids(good).includes(id)));
+    }
+    // A paused socket learns of its end only when it reads again.
+    await sleep(100);
+    slow.resume();
+    await waitFor(() => closed, 5000);
+    good.stop();
+  });
+});
