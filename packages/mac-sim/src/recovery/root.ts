@@ -37,7 +37,7 @@ export function makeRecoveryRoot(
     if (!lacking.includes(name)) writeLauncher(join(recovery, folder, name), dir, name);
   // The Data volume is a folder of the host, so there is nothing of its own to flush.
   if (!lacking.includes('sync')) writeScript(join(recovery, 'bin/sync'), ':');
-  for (const name of HOST_TOOLS.filter((tool) => !lacking.includes(tool))) {
+  for (const name of [...HOST_TOOLS, ...shell.lacks].filter((tool) => !lacking.includes(tool))) {
     const path = findOnHost(name);
     if (path !== null) symlinkSync(path, join(recovery, 'usr/bin', name));
   }

@@ -9,6 +9,8 @@ export interface RecoveryShell {
   /** Absolute path; also what `sh` is inside recoveryOS. */
   readonly program: string;
   readonly args: readonly string[];
+  /** Builtins of recoveryOS's bash that this shell lacks; it gets them as tools. */
+  readonly lacks: readonly string[];
 }
 
 /**
@@ -33,7 +35,7 @@ export function parseShell(text: string): RecoveryShell {
     throw new Error(`shell ${JSON.stringify(text)}: expected dash, "bash --posix", "busybox ash" or mksh`);
   const path = isAbsolute(program) ? program : findOnHost(name);
   if (path === null || !isExecutable(path)) throw new Error(`shell ${program}: not on this machine`);
-  return { program: path, args };
+  return { program: path, args, lacks: kind === 'mksh' ? ['printf'] : [] };
 }
 
 export function findOnHost(name: string): string | null {
