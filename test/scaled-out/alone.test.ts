@@ -12,9 +12,10 @@ import { urlOf } from './database-url.ts';
 import { applyQuota, provideKdk, readyFor } from './fleet-of-agents.ts';
 
 const AGENTS = 6;
-const SLOW_MS = 40_000;
+const SLOW_MS = 60_000;
+const TEST_MS = 180_000;
 
-describe('a controller alone', () => {
+describe('a controller alone', { timeout: TEST_MS }, () => {
   let folder: string;
   let postgres: EmbeddedPostgres;
   let controller: ControllerProcess;
@@ -31,7 +32,7 @@ describe('a controller alone', () => {
     postgres = new EmbeddedPostgres(folder);
     await postgres.start();
     controller = await ControllerProcess.start(optionsFor('one'));
-  });
+  }, TEST_MS);
   afterAll(async () => {
     await Promise.all(agents.map((agent) => agent.stop()));
     await controller?.stop();

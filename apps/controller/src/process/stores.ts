@@ -1,11 +1,15 @@
 import type { Clock } from '../common/clock.ts';
+import { logger } from '../common/log.ts';
 import type { ControllerConfig } from '../config/config.ts';
+import { HistoryKeeper } from '../data/history.ts';
 import type { Database } from '../db/database.ts';
 import { openDatabase } from '../db/open.ts';
 import { KeyStore } from '../keys/key-store.ts';
 import { FleetLock } from './fleet-lock.ts';
 import { StateLock } from './state-lock.ts';
 import { openWakeUps, type WakeUps } from './wake-ups.ts';
+
+const log = logger('controller');
 
 export type OnStop = (stop: () => Promise<unknown>) => void;
 
@@ -28,9 +32,15 @@ export async function openStores(
   const fleetLock =
     databaseUrl === null ? null : await FleetLock.take(databaseUrl, config.redisUrl ? 'together' : 'alone', onLost);
   onStop(async () => fleetLock?.release());
-  const open = () => openDatabase(config);
-  const { database, connection, stop } = await (fleetLock === null ? open() : fleetLock.exclusively(open));
-  onStop(stop);
+  const open = async () => {
+    const opened = await openDatabase(config);
+    onStop(opened.stop);
+    // Before anybody writes: Postgres refuses a row that is on its way to DEFAULT while its month is made.
+    const history = new HistoryKeeper(opened.database, config);
+    await history.daily(clock.now()).catch((error: unknown) => log(`history is left to the timer: ${String(error)}`));
+    return opened;
+  };
+  const { database, connection } = await (fleetLock === null ? open() : fleetLock.exclusively(open));
   const keys = await KeyStore.open(config, clock);
   await fleetLock?.agreeOnKeys(keys.caFingerprint, config.keysDir ?? `${config.stateDir}/keys`);
   const { bus, queue } = await openWakeUps(config, database.fleetId, connection);
