@@ -1,0 +1,173 @@
+/**
+ * Property: a kill at any moment (controller, agent, Postgres, all three, `npm start` itself) ends, after a restart, with all
+ * raised, one finish per job, one kernel collection on disk, no orphan, without anybody's help. The moments follow from a seed
+ * that is printed; HEADROOM_KILL_SEED plays them again.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fleetChoices } from '@headroom/quickstart';
+import { afterAll, describe, expect, it } from 'vitest';
+import { TestFleet } from './support/fleet.ts';
+import { kill, type RunningStart, StartFolder } from './support/start-process.ts';
+import { pause } from './support/until.ts';
+
+const SEED = Number(process.env['HEADROOM_KILL_SEED'] ?? Date.now() % 1_000_000);
+const MACS = 3;
+const KILLS = 10;
+const PAUSE_MS = [100, 3_000] as const;
+/** No more kills after this: what is left of the raise must then go through. */
+const KILLING_MS = 70_000;
+/** Starts that a supervisor makes in the end, one after the other, until one ends well. */
+const STARTS_MAX = 6;
+/** Each as often as it stands here. */
+const VICTIMS = [
+  'controller',
+  'controller',
+  'agent',
+  'agent',
+  'agent',
+  'postgres',
+  'postgres',
+  'controller, agent and postgres',
+  'npm start',
+  'everything',
+] as const;
+type Victim = (typeof VICTIMS)[number];
+
+describe.skipIf(process.platform !== 'linux')('kill -9 at many moments of a raise (needs Linux: /proc)', () => {
+  const folder = new StartFolder();
+  let fleet: TestFleet | null = null;
+  afterAll(async () => {
+    await fleet?.stop();
+    folder.remove();
+  }, 60_000);
+
+  it(`ends with all raised: HEADROOM_KILL_SEED=${SEED}`, { timeout: 280_000 }, async () => {
+    console.log(`HEADROOM_KILL_SEED=${SEED} plays these kills again`);
+    const random = randomFrom(SEED);
+    const killed: string[] = [];
+    let run = start(folder);
+    const end = Date.now() + KILLING_MS;
+    while (killed.length < KILLS && Date.now() < end) {
+      const [least, most] = PAUSE_MS;
+      const ended = await Promise.race([run.ended, pause(least + random() * (most - least)).then(() => null)]);
+      if (ended?.code === 0) break;
+      if (ended !== null) run = start(folder);
+      const victim = VICTIMS[Math.floor(random() * VICTIMS.length)] ?? 'controller';
+      if (strike(folder, run, victim, random) > 0) killed.push(victim);
+    }
+    console.log(`killed: ${killed.join(', ')}`);
+    expect(killed.length, 'kills that hit before all was raised').toBeGreaterThan(4);
+    await endsRaised(folder, run);
+    expect(await folder.orphans()).toEqual([]);
+
+    fleet = await TestFleet.resume(folder.stateDir, fleetChoices(MACS));
+    for (const member of fleet.fleet.members)
+      await fleet.hostUntil(member, 'raised', ({ state, presence }) => state === 'raised' && presence === 'online');
+    expect(await finishes(fleet)).toEqual([]);
+    expect(
+      await fleet.sql(`SELECT kind, state, error_code FROM job WHERE state <> ALL('{succeeded,cancelled}')`),
+    ).toEqual([]);
+    expect(await fleet.sql(`SELECT state FROM visit WHERE state IN ('due', 'open')`)).toEqual([]);
+    for (const { mac } of fleet.fleet.members) expectClean(mac.dir);
+    expect(leftovers(join(folder.stateDir, 'controller'), ['postgres'])).toEqual([]);
+    await fleet.fleet.stop();
+    expect(await folder.orphans()).toEqual([]);
+  });
+});
+
+function start(folder: StartFolder): RunningStart {
+  return folder.start(['--macs', String(MACS), '--exit-when-raised', '--timeout', '100']);
+}
+
+/** What an init system does: starts it again until it ends well. */
+async function endsRaised(folder: StartFolder, first: RunningStart): Promise<void> {
+  let run = first;
+  const outputs: string[] = [];
+  for (let starts = 0; starts < STARTS_MAX; starts += 1) {
+    const { code, output } = await run.ended;
+    if (code === 0) return;
+    outputs.push(output);
+    await pause(1_000);
+    run = start(folder);
+  }
+  run.child.kill('SIGINT');
+  throw new Error(`not raised after ${STARTS_MAX} starts:\n${outputs.join('\n---\n')}`);
+}
+
+/** Returns how many processes it hit. Before there is a controller, nothing is under way yet. */
+function strike(folder: StartFolder, { child }: RunningStart, victim: Victim, random: () => number): number {
+  const processes = folder.processes();
+  const pids = (pattern: RegExp) => processes.filter(({ command }) => pattern.test(command)).map(({ pid }) => pid);
+  const controllers = pids(/controller\/dist\/main\.js serve/);
+  if (controllers.length === 0) return 0;
+  const agents = pids(/agent\/dist\/main\.js run/);
+  const agent = agents.length === 0 ? [] : [agents[Math.floor(random() * agents.length)] ?? 0];
+  const self = child.pid === undefined ? [] : [child.pid];
+  const targets: Readonly<Record<Victim, readonly number[]>> = {
+    controller: controllers,
+    agent,
+    postgres: postmaster(folder),
+    'controller, agent and postgres': [...controllers, ...agent, ...postmaster(folder)],
+    'npm start': self,
+    everything: [...self, ...processes.map(({ pid }) => pid)],
+  };
+  for (const pid of targets[victim]) kill(pid);
+  return targets[victim].length;
+}
+
+function postmaster({ stateDir }: StartFolder): readonly number[] {
+  try {
+    const pid = Number(readFileSync(join(stateDir, 'controller/postgres/postmaster.pid'), 'utf8').split('\n')[0]);
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    return command.includes(stateDir) ? [pid] : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Jobs whose end was accepted more or less often than once. */
+function finishes(fleet: TestFleet) {
+  return fleet.sql(
+    `SELECT j.kind, j.state, count(a.id)::int AS audited,
+       (SELECT count(*)::int FROM host_event e WHERE e.kind = 'step.finished' AND e.detail ->> 'jobId' = j.id::text) AS told
+     FROM job j LEFT JOIN audit a ON a.entity_id = j.id::text AND a.action = 'job.succeed'
+     WHERE j.state = 'succeeded' GROUP BY j.id
+     HAVING count(a.id) <> 1
+       OR (SELECT count(*) FROM host_event e WHERE e.kind = 'step.finished' AND e.detail ->> 'jobId' = j.id::text) <> 1`,
+  );
+}
+
+function expectClean(dir: string): void {
+  const home = join(dir, 'private/var/db/headroom');
+  expect(readdirSync(join(home, 'kc')).filter((name) => name.endsWith('.kc'))).toHaveLength(1);
+  // What runs at this moment is noted there too; only a job's record would be left over.
+  expect(namesIn(join(home, 'journal')).filter((name) => !name.startsWith('.tool-'))).toEqual([]);
+  for (const name of ['kdk', 'mnt']) expect(namesIn(join(home, name))).toEqual([]);
+  const mounts = join(dir, '.mac-sim/mounts.json');
+  expect(existsSync(mounts) ? JSON.parse(readFileSync(mounts, 'utf8')) : []).toEqual([]);
+  expect(leftovers(home)).toEqual([]);
+  expect(leftovers(join(dir, 'Library/Headroom'))).toEqual([]);
+}
+
+function namesIn(folder: string): readonly string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
+/** Half-written files, by the names that all our atomic writes use. */
+function leftovers(folder: string, except: readonly string[] = []): readonly string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .filter((path) => /\.(part|tmp|new)$/.test(path) && !except.some((name) => path.startsWith(`${name}/`)));
+}
+
+/** mulberry32: small, and the same everywhere. */
+function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
