@@ -5,9 +5,11 @@ import { type Command, type Options, readCommandLine } from './cli/arguments.ts'
 import { doctor } from './cli/doctor.ts';
 import { enroll } from './cli/enroll.ts';
 import { facts } from './cli/facts.ts';
+import { prepare } from './cli/prepare.ts';
 import { run } from './cli/run.ts';
 import { status } from './cli/status.ts';
 import { USAGE, UsageError } from './cli/usage.ts';
+import { witness } from './cli/witness.ts';
 import { AGENT_VERSION } from './version.ts';
 
 const COMMANDS: Readonly<Record<Command, (options: Options) => Promise<number>>> = {
@@ -17,6 +19,8 @@ const COMMANDS: Readonly<Record<Command, (options: Options) => Promise<number>>>
   status,
   doctor,
   'apply-plan': applyPlan,
+  prepare,
+  witness,
 };
 
 async function main(args: readonly string[]): Promise<number> {

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { UsageError } from './usage.ts';
 
-export const COMMANDS = ['run', 'facts', 'enroll', 'status', 'doctor', 'apply-plan'] as const;
+export const COMMANDS = ['run', 'facts', 'enroll', 'status', 'doctor', 'apply-plan', 'prepare', 'witness'] as const;
 export type Command = (typeof COMMANDS)[number];
 
 const OPTIONS = {
@@ -14,6 +14,11 @@ const OPTIONS = {
   'check-in-ms': { type: 'string' },
   'exit-with-parent': { type: 'boolean', default: false },
   'log-file': { type: 'string' },
+  guests: { type: 'string' },
+  source: { type: 'string' },
+  local: { type: 'boolean', default: false },
+  sha256: { type: 'string' },
+  quota: { type: 'string' },
   plan: { type: 'string' },
   kdk: { type: 'string' },
   'grant-key': { type: 'string' },
@@ -29,6 +34,8 @@ const TAKES: Readonly<Record<Command, readonly string[]>> = {
   status: ['json'],
   doctor: ['json'],
   'apply-plan': ['plan', 'kdk', 'grant-key'],
+  prepare: ['local', 'kdk', 'sha256', 'quota', 'json'],
+  witness: ['guests', 'source'],
 };
 
 export type Options = ReturnType<typeof parse>['values'];

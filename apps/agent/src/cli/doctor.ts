@@ -1,12 +1,16 @@
-/** headroom-agent doctor: looks at what this agent needs, one line each, and says the next step for what is not well. */
+/** headroom-agent doctor: what is wrong and what to do, in plain words: the agent itself first, then the Mac. */
+import type { Facts } from '@headroom/core';
 import { type Mac, openMac } from '../mac.ts';
 import { readFactsLooking } from '../read-facts.ts';
+import { type Problem, readReadiness } from '../readiness.ts';
 import { openJournal } from '../runner/journal.ts';
 import { readCredentials } from '../state/identity.ts';
+import { readLockHolder } from '../state/lock.ts';
 import { readStatus } from '../state/status-file.ts';
 import type { Options } from './arguments.ts';
+import { QUOTA_TO_JUDGE } from './quota-option.ts';
 
-interface Look {
+export interface Look {
   readonly name: string;
   readonly ok: boolean;
   readonly seen: string;
@@ -15,10 +19,20 @@ interface Look {
 
 export async function doctor(options: Options): Promise<number> {
   const mac = openMac(options.sysroot);
-  const looks = await Promise.all([identity(mac), contact(mac), journal(mac), readable(mac)].map(caught));
+  const facts = readFactsLooking(mac);
+  const agent = await Promise.all(
+    [identity(mac), running(mac), contact(mac), journal(mac), readable(facts)].map(caught),
+  );
+  const problems = await theMac(mac, facts);
+  const looks = [...agent, ...problems];
   if (options.json) process.stdout.write(`${JSON.stringify(looks)}\n`);
-  else for (const look of looks) process.stdout.write(`${lineOf(look)}\n`);
+  else process.stdout.write(`${looks.map(lineOf).join('\n')}\n${verdict(looks)}\n`);
   return looks.every(({ ok }) => ok) ? 0 : 1;
+}
+
+function verdict(looks: readonly Look[]): string {
+  const bad = looks.filter(({ ok }) => !ok).length;
+  return bad === 0 ? 'Nothing is wrong.' : `${bad} thing${bad === 1 ? '' : 's'} to look at, each with its next step.`;
 }
 
 function lineOf({ name, ok, seen, next }: Look): string {
@@ -29,49 +43,79 @@ async function identity(mac: Mac): Promise<Look> {
   const name = 'identity';
   const credentials = await readCredentials(mac);
   if (credentials === null)
-    return { name, ok: false, seen: 'not enrolled', next: 'headroom-agent enroll --url URL --token-file FILE' };
+    return {
+      name,
+      ok: false,
+      seen: 'This Mac has not joined a fleet.',
+      next: 'headroom-agent enroll --url URL --token-file FILE',
+    };
   const { hostId, fleetId, agentUrl } = credentials.identity;
-  return { name, ok: true, seen: `host ${hostId}, fleet ${fleetId}, controller ${agentUrl}`, next: null };
+  return { name, ok: true, seen: `Host ${hostId} of fleet ${fleetId}, controller ${agentUrl}.`, next: null };
+}
+
+async function running(mac: Mac): Promise<Look> {
+  const name = 'agent';
+  const pid = await readLockHolder(mac);
+  if (pid !== null) return { name, ok: true, seen: `It runs (process ${pid}).`, next: null };
+  const next = 'Start it (`sudo launchctl kickstart system/com.headroom.agent`), and see that it is on in Login Items.';
+  return { name, ok: false, seen: 'It is not running.', next };
 }
 
 async function contact(mac: Mac): Promise<Look> {
   const name = 'contact';
   const status = await readStatus(mac);
   const at = status?.['lastContactAt'];
-  const error = status?.['lastError'];
-  const trouble = error === null || error === undefined ? '' : `; last error: ${JSON.stringify(error)}`;
-  if (typeof at === 'string') return { name, ok: true, seen: `last answer ${at}${trouble}`, next: null };
-  const next = 'is the daemon running? is the controller within reach? See its log.';
-  return { name, ok: false, seen: `no answer of the controller yet${trouble}`, next };
+  const error = status?.['lastError'] as { code: string; detail: string; at: string } | null | undefined;
+  const trouble = error ? ` Last error, at ${error.at}: ${error.code}: ${error.detail}` : '';
+  if (typeof at === 'string')
+    return { name, ok: true, seen: `The controller answered last at ${at}.${trouble}`, next: null };
+  const next =
+    'See that the agent runs and that its log (/Library/Logs/Headroom/agent.log) shows a session being opened.';
+  return { name, ok: false, seen: `The controller has not answered yet.${trouble}`, next };
 }
 
 async function journal(mac: Mac): Promise<Look> {
   const records = await (await openJournal(mac)).all();
-  const seen = records.map(({ job, phase }) => `${job.kind} ${job.jobId} ${phase}`).join('; ');
-  return { name: 'journal', ok: true, seen: seen || 'no job under way', next: null };
+  const seen = records.map(({ job, phase }) => `${job.kind} ${job.jobId}: ${phase}`).join('; ');
+  return { name: 'journal', ok: true, seen: seen === '' ? 'No job is under way.' : `${seen}.`, next: null };
 }
 
-async function readable(mac: Mac): Promise<Look> {
-  const { unknown } = await readFactsLooking(mac);
-  const paths = Object.keys(unknown);
-  const seen = paths.length === 0 ? 'all read' : `${paths.length} unknown: ${paths.slice(0, 8).join(', ')}`;
-  return {
-    name: 'facts',
-    ok: true,
-    seen,
-    next: paths.length === 0 ? null : 'headroom-agent facts --json gives each reason',
-  };
+async function readable(facts: Promise<Facts>): Promise<Look> {
+  const paths = Object.keys((await facts).unknown);
+  if (paths.length === 0) return { name: 'facts', ok: true, seen: 'All could be read.', next: null };
+  const seen = `${paths.length} could not be read: ${paths.slice(0, 8).join(', ')}${paths.length > 8 ? ' ...' : ''}`;
+  return { name: 'facts', ok: true, seen, next: '`headroom-agent facts --json` gives each reason.' };
+}
+
+async function theMac(mac: Mac, facts: Promise<Facts>): Promise<readonly Look[]> {
+  const catalogue = { kdks: [], dropBundles: {} };
+  try {
+    const { state, problems } = await readReadiness({
+      mac,
+      facts: await facts,
+      quota: QUOTA_TO_JUDGE,
+      catalogue,
+    });
+    const judged: Look = { name: 'mac', ok: true, seen: `State by facts alone: ${state}.`, next: null };
+    return [judged, ...problems.map(lookOf)];
+  } catch (error) {
+    return [failed(error)];
+  }
+}
+
+export function lookOf({ severity, what, detail, next }: Problem): Look {
+  return { name: severity, ok: severity === 'note', seen: `${what}. ${detail}`, next };
 }
 
 async function caught(look: Promise<Look>): Promise<Look> {
   try {
     return await look;
   } catch (error) {
-    return {
-      name: 'problem',
-      ok: false,
-      seen: error instanceof Error ? error.message : String(error),
-      next: 'run as root',
-    };
+    return failed(error);
   }
+}
+
+function failed(error: unknown): Look {
+  const seen = error instanceof Error ? error.message : String(error);
+  return { name: 'problem', ok: false, seen, next: 'Run it as root.' };
 }

@@ -6,6 +6,7 @@ import { newFactsSender } from '../link/facts-sender.ts';
 import { kdkImageFrom } from '../link/kdk-image.ts';
 import { newRefusedReports } from '../link/refused-reports.ts';
 import { runLink } from '../link/run-link.ts';
+import { openLocalSocket } from '../local/socket.ts';
 import { type Log, logToStderr } from '../log.ts';
 import { openLogFile } from '../log-file.ts';
 import { type Mac, openMac } from '../mac.ts';
@@ -68,13 +69,18 @@ async function serve({ mac, credentials, controller, signal, checkInMs, log }: S
     log,
   };
   log(`agent ${AGENT_VERSION}, host ${identity.hostId}, controller ${identity.agentUrl}`);
-  await runLink({
-    runner,
-    controller,
-    sender: newFactsSender(),
-    status,
-    refused: newRefusedReports(),
-    signal,
-    checkInMs,
-  });
+  const closeSocket = await openLocalSocket({ mac, status, log });
+  try {
+    await runLink({
+      runner,
+      controller,
+      sender: newFactsSender(),
+      status,
+      refused: newRefusedReports(),
+      signal,
+      checkInMs,
+    });
+  } finally {
+    await closeSocket();
+  }
 }

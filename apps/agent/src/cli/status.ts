@@ -1,20 +1,44 @@
-/** headroom-agent status: what the agent last said about itself, from its status file. */
+/** headroom-agent status: what the agent is doing, in one sentence, then what it last said about itself. */
+import { isObject } from '../files.ts';
 import { openMac } from '../mac.ts';
+import { readLockHolder } from '../state/lock.ts';
 import { readStatus } from '../state/status-file.ts';
 import type { Options } from './arguments.ts';
 
+type Status = Readonly<Record<string, unknown>>;
+
 export async function status(options: Options): Promise<number> {
-  const found = await readStatus(openMac(options.sysroot));
+  const mac = openMac(options.sysroot);
+  const found = await readStatus(mac);
   if (found === null) {
     process.stderr.write('No agent has run on this Mac yet. Next: headroom-agent doctor\n');
     return 1;
   }
-  const lines = Object.entries(found).map(([key, value]) => `${key.padEnd(14)} ${shown(value)}`);
-  process.stdout.write(options.json ? `${JSON.stringify(found)}\n` : `${lines.join('\n')}\n`);
+  const running = (await readLockHolder(mac)) !== null;
+  const doing = sentence(found, running);
+  if (options.json) process.stdout.write(`${JSON.stringify({ running, doing, ...found })}\n`);
+  else process.stdout.write(`${[doing, ...Object.entries(found).map(lineOf)].join('\n')}\n`);
   return 0;
+}
+
+export function sentence({ job, lastContactAt, lastError }: Status, running: boolean): string {
+  if (!running) return 'The agent is not running; what follows is what it said last.';
+  if (isObject(job)) return `Working on ${String(job['kind'])}: ${String(job['progress'])}.`;
+  if (typeof lastContactAt !== 'string')
+    return isObject(lastError)
+      ? `Trying to reach the controller; ${String(lastError['code'])}: ${String(lastError['detail'])}`
+      : 'Trying to reach the controller.';
+  return `Waiting for work; the controller answered last at ${lastContactAt}.`;
+}
+
+function lineOf([key, value]: readonly [string, unknown]): string {
+  return `  ${key.padEnd(14)} ${shown(value)}`;
 }
 
 function shown(value: unknown): string {
   if (value === null) return '-';
-  return typeof value === 'object' ? Object.values(value).join(', ') : String(value);
+  if (!isObject(value)) return String(value);
+  return Object.entries(value)
+    .map(([key, part]) => `${key} ${part === null ? 'unknown' : String(part)}`)
+    .join(', ');
 }

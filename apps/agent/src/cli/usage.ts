@@ -4,11 +4,15 @@ export const USAGE = `headroom-agent: keeps the macOS guest quota of this Mac as
   headroom-agent enroll --url URL --token-file FILE   join a fleet (FILE "-" is stdin; or HEADROOM_TOKEN in the environment)
   headroom-agent run [--check-in-ms N] [--exit-with-parent] [--log-file PATH]
                                       check in, work, wait; until SIGTERM
-  headroom-agent status [--json]      what the running agent says about itself
-  headroom-agent doctor [--json]      what is in the way of this agent, with the next step
+  headroom-agent status [--json]      what the agent is doing
+  headroom-agent doctor [--json]      what is wrong, and what to do
+  headroom-agent witness --guests N [--source NAME]
+                                      say how many macOS guests are alive at once now
   headroom-agent facts --json         read this Mac once and print it
   headroom-agent apply-plan --plan FILE [--grant-key FILE] [--kdk FILE]
                                       work through a plan from a file, without a controller
+  headroom-agent prepare --local --kdk FILE [--sha256 HEX] [--quota N] [--json]
+                                      without a controller: readiness, kernel collection and run sheet; lowers nothing
   headroom-agent --version | --help
 
 Every command takes --sysroot DIR: work on the simulated Mac in DIR instead of this one.

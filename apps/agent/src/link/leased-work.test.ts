@@ -55,7 +55,7 @@ async function work(jobs: Job[], replies: (FinishReply | Error)[]) {
   const ports: WorkPorts = {
     controller,
     sender: newFactsSender(),
-    status: { update: async (change) => void said.push(change) },
+    status: { update: async (change) => void said.push(change), text: () => '' },
     refused: newRefusedReports(),
     runner: {
       ...{ mac, journal, identity: null, verify: () => false, openKdkImage: unused, kitSource: '/nonexistent' },

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Facts } from '@headroom/core';
+import { macStatusOf } from '../state/mac-status.ts';
 import { detachStaleMounts } from '../steps/kdk/mounts.ts';
 import { type Backoff, backoff } from './backoff.ts';
 import { ControllerError, controllerError } from './controller-error.ts';
@@ -88,7 +89,7 @@ async function checkIn({ controller, sender, status }: LinkInput, session: Sessi
     sender.forget();
     reply = await send();
   }
-  void status.update({ lastContactAt: new Date().toISOString() });
+  void status.update({ lastContactAt: new Date().toISOString(), mac: macStatusOf(facts) });
   return reply;
 }
 

@@ -31,6 +31,14 @@ export async function takeLock(mac: Mac): Promise<() => Promise<void>> {
   throw new Error(`The lock ${path} could not be taken: others take and drop it all the time.`);
 }
 
+/** Process id of the agent that works on this Mac now; null when none does. */
+export async function readLockHolder(mac: Mac): Promise<number | null> {
+  const text = await readHolder(mac.path(LOCK_FILE));
+  if (text === null) return null;
+  const holder = holderOf(text);
+  return (await stillRuns(holder)) ? holder.pid : null;
+}
+
 /** A hard link either makes the whole file appear or fails: nobody sees a lock without its content. */
 async function linked(from: string, to: string): Promise<boolean> {
   try {

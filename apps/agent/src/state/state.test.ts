@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parsePlistDict } from '../macos/plist.ts';
 import { type FakeMac, fakeMac } from '../testing/fake-mac.ts';
 import { AGENT_VERSION } from '../version.ts';
 import { noteBoot, noteGeneration, readBootState } from './boot-state.ts';
@@ -56,6 +57,9 @@ describe('status file', () => {
     void file.update({ hostId: 'h' });
     await file.update({ lastContactAt: 'now' });
     expect(await readStatus(mac)).toMatchObject({ hostId: 'h', lastContactAt: 'now', agentVersion: AGENT_VERSION });
+    const plist = parsePlistDict(readFileSync(mac.path('/var/db/headroom/status.plist'), 'utf8'));
+    const same = { hostId: 'h', lastContactAt: 'now', agentVersion: AGENT_VERSION, pid: process.pid };
+    expect(plist).toEqual({ ok: true, value: same });
   });
 });
 

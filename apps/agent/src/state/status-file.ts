@@ -1,10 +1,15 @@
-/** Status file: what `headroom-agent status` shows, for people at the Mac. Holds no secret and is never read by the agent itself. */
-import { readJsonObject, writeJsonAtomic } from '../files.ts';
+/**
+ * Status files: what `headroom-agent status` shows, and what Jamf extension attributes, Munki conditions and osquery read, the same in
+ * JSON and as a property list. They hold no secret and are never read back by the running agent.
+ */
+import { readJsonObject, writeFileAtomic, writeJsonAtomic } from '../files.ts';
 import type { Mac } from '../mac.ts';
-import { STATUS_FILE } from '../paths.ts';
+import { toPlist } from '../macos/plist-write.ts';
+import { STATUS_FILE, STATUS_PLIST_FILE } from '../paths.ts';
 import { AGENT_VERSION } from '../version.ts';
 import { openHome } from './identity.ts';
 
+/** Keys and their types are read by others: they may grow, and never change. */
 export interface AgentStatus {
   readonly agentVersion: string;
   readonly pid: number;
@@ -14,13 +19,27 @@ export interface AgentStatus {
   readonly lastContactAt: string | null;
   readonly job: { readonly jobId: string; readonly kind: string; readonly progress: string } | null;
   readonly lastError: { readonly code: string; readonly detail: string; readonly at: string } | null;
+  /** As read last; null before the first reading. */
+  readonly mac: MacStatus | null;
 }
+
+export type MacStatus = {
+  readonly build: string | null;
+  readonly kernelConfig: string | null;
+  /** How many macOS guests kernel and arguments in force allow. */
+  readonly guestQuota: number | null;
+  readonly visitKitPlaced: boolean;
+  /** macOS guests that a witness counted in this boot; null = nobody has counted. */
+  readonly witnessedGuests: number | null;
+};
 
 export interface StatusFile {
   update(change: Partial<AgentStatus>): Promise<void>;
+  /** What it holds now, as JSON text. */
+  text(): string;
 }
 
-/** Keeps the file in step with what it is told. A write that fails is no reason to stop the agent's work. */
+/** Keeps the files in step with what it is told. A write that fails is no reason to stop the agent's work. */
 export function openStatusFile(mac: Mac, onError: (error: unknown) => void): StatusFile {
   let status: AgentStatus = {
     agentVersion: AGENT_VERSION,
@@ -31,6 +50,7 @@ export function openStatusFile(mac: Mac, onError: (error: unknown) => void): Sta
     lastContactAt: null,
     job: null,
     lastError: null,
+    mac: null,
   };
   let writing = Promise.resolve();
   return {
@@ -40,9 +60,11 @@ export function openStatusFile(mac: Mac, onError: (error: unknown) => void): Sta
       writing = writing
         .then(() => openHome(mac))
         .then(() => writeJsonAtomic(mac.path(STATUS_FILE), shown, 0o644))
+        .then(() => writeFileAtomic(mac.path(STATUS_PLIST_FILE), toPlist({ ...shown }), 0o644))
         .catch(onError);
       return writing;
     },
+    text: () => `${JSON.stringify(status)}\n`,
   };
 }
 

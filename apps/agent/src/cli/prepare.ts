@@ -1,0 +1,120 @@
+/**
+ * headroom-agent prepare --local: readiness, kernel collection and run sheet of this one Mac, without a controller.
+ * Guarantee: lowers nothing. It installs the KDK and builds the collection, both of which a stock Mac may have; no kit is placed, no
+ * boot argument is written, and no grant is asked for because none is used.
+ */
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import type { Facts, KcResult, KdkSource, Plan } from '@headroom/core';
+import { AgentError, differs } from '../agent-error.ts';
+import { digestFile, isMissing } from '../files.ts';
+import { type Mac, openMac } from '../mac.ts';
+import { parsePlan } from '../plan/parse-plan.ts';
+import { readFactsCounting } from '../read-facts.ts';
+import { type Readiness, readReadiness } from '../readiness.ts';
+import { recordTools } from '../runner/tool-record.ts';
+import { readBootState } from '../state/boot-state.ts';
+import { readIdentity } from '../state/identity.ts';
+import { takeLock } from '../state/lock.ts';
+import { detachStaleMounts } from '../steps/kdk/mounts.ts';
+import type { Options } from './arguments.ts';
+import { lifetime } from './lifetime.ts';
+import { isSuccess, localPorts, runLocalPlan } from './local-plan.ts';
+import { quotaOption } from './quota-option.ts';
+import { runSheet } from './run-sheet.ts';
+import { UsageError } from './usage.ts';
+
+export async function prepare(options: Options): Promise<number> {
+  if (!options.local) throw new UsageError('prepare needs --local: under a controller, its plan prepares this Mac');
+  if (options.kdk === undefined)
+    throw new UsageError("prepare needs --kdk FILE, Apple's image for the build of this Mac");
+  const quota = quotaOption(options.quota);
+  const mac = openMac(options.sysroot);
+  const signal = lifetime({ exitWithParent: false, log: say });
+  const release = await takeLock(mac);
+  try {
+    await recordTools(mac, say);
+    await detachStaleMounts(mac);
+    const facts = await readFactsCounting(mac);
+    const kdk = await kdkOf(options.kdk, options.sha256, facts);
+    const readiness = await readReadiness({ mac, facts, quota, catalogue: { kdks: [kdk], dropBundles: {} } });
+    const kc = canBeBuilt(readiness, facts)
+      ? await build({ mac, facts, kdk, quota, kdkFile: options.kdk, signal })
+      : null;
+    const sheet = kc === null ? null : runSheet({ facts, kc, quota, readiness });
+    if (options.json) process.stdout.write(`${JSON.stringify({ readiness, kc, runSheet: sheet })}\n`);
+    else process.stdout.write(`${readinessText(readiness)}\n${sheet ?? 'No kernel collection was built.'}\n`);
+    return kc === null ? 1 : 0;
+  } finally {
+    await release();
+  }
+}
+
+/** Without --sha256 the admin vouches for the file; signature and package id are checked all the same. */
+async function kdkOf(file: string, wanted: string | undefined, { os }: Facts): Promise<KdkSource> {
+  const digest = await digestFile(file).catch((error: unknown) => {
+    throw isMissing(error) ? new UsageError(`--kdk: ${file} does not exist`) : error;
+  });
+  if (wanted !== undefined && wanted.toLowerCase() !== digest.sha256)
+    throw new AgentError('KDK_SHA256_MISMATCH', differs(`sha256 of ${file}`, wanted, digest.sha256));
+  return {
+    build: os.baseBuild ?? '',
+    version: os.version ?? '',
+    sha256: digest.sha256,
+    sizeBytes: (await stat(file)).size,
+    fileName: basename(file),
+  };
+}
+
+function canBeBuilt({ state }: Readiness, { os, kernel }: Facts): boolean {
+  return state !== 'unsupported' && os.baseBuild !== null && os.version !== null && kernel.variant !== null;
+}
+
+interface BuildInput {
+  readonly mac: Mac;
+  readonly facts: Facts;
+  readonly kdk: KdkSource;
+  readonly quota: number;
+  readonly kdkFile: string;
+  readonly signal: AbortSignal;
+}
+
+/** The two steps that lower nothing, as a plan like any other; null when one of them did not succeed. */
+async function build({ mac, facts, kdk, quota, kdkFile, signal }: BuildInput): Promise<KcResult | null> {
+  const identity = await readIdentity(mac);
+  const variant = facts.kernel.variant ?? '';
+  const plan: Plan = {
+    schemaVersion: 1,
+    planId: `local-${kdk.build}`,
+    fleetId: identity?.fleetId ?? 'local',
+    hostId: identity?.hostId ?? 'local',
+    hostUuid: facts.hardware.uuid ?? '',
+    generation: (await readBootState(mac)).highestGeneration,
+    intentNumber: 0,
+    quota,
+    steps: [
+      { kind: 'install_kdk', kdk, variant },
+      { kind: 'build_kc', build: kdk.build, variant, dropBundles: [] },
+    ],
+    grant: null,
+  };
+  const planText = JSON.stringify(plan);
+  const ports = await localPorts({ mac, identity, verify: () => false, kdkFile });
+  const reports = await runLocalPlan({ plan: parsePlan(planText), planText, idPrefix: 'prepare', ports, signal, say });
+  const last = reports.at(-1);
+  if (last === undefined || reports.length < plan.steps.length || !isSuccess(last)) return null;
+  return last.result as KcResult;
+}
+
+function readinessText({ state, problems }: Readiness): string {
+  const lines = problems.map(({ severity, what, detail, next }) => `${severity}: ${what}. ${detail}\n  Next: ${next}`);
+  return [
+    `State by facts alone: ${state}. ${problems.length === 0 ? 'Nothing is in the way.' : ''}`.trim(),
+    ...lines,
+  ].join('\n');
+}
+
+/** What goes on is told beside the result, which alone is on stdout. */
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

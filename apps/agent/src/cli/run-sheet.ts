@@ -1,0 +1,83 @@
+/**
+ * The run sheet of one Mac without a controller: what a person does in recoveryOS, with this Mac's own names and values. Text only;
+ * no kit is placed, so there is no code and no script to type.
+ */
+import { type Facts, type KcResult, mergeBootArgs } from '@headroom/core';
+import type { Readiness } from '../readiness.ts';
+
+const BOOT_ARGS = '40A0DDD2-77F8-4392-B4A3-1E7304206516:boot-args';
+
+export interface RunSheetInput {
+  readonly facts: Facts;
+  readonly kc: KcResult;
+  readonly quota: number;
+  readonly readiness: Readiness;
+}
+
+export function runSheet({ facts, kc, quota, readiness }: RunSheetInput): string {
+  const { volumes, hardware, fileVault } = facts;
+  const blockers = readiness.problems.filter(({ severity }) => severity === 'blocker').length;
+  const line = bootArgsLine(facts, quota);
+  const system = shellQuoted(`/Volumes/${volumes.systemName ?? 'SYSTEM'}`);
+  return [
+    `Run sheet: quota ${quota}, ${hardware.model ?? 'this Mac'}, serial ${hardware.serial ?? 'unknown'}, hardware UUID ${hardware.uuid ?? 'unknown'}`,
+    `Kernel collection: ${kc.path}`,
+    `  build ${kc.build}, variant ${kc.variant}, LC_UUID ${kc.uuid}`,
+    `  md5 ${kc.md5}`,
+    '',
+    blockers === 0
+      ? 'No blocker is known.'
+      : `${blockers} blocker(s) above come first. Do not begin before they are gone.`,
+    "Somebody has to allow it: this lowers the Mac's boot security, and Apple's licence still says two extra guests.",
+    `Sign in as one of: ${signIns(facts)}. Fetch the password before the shutdown.`,
+    ...(fileVault === 'off'
+      ? []
+      : ['FileVault is not off: each restart stops at the unlock screen until somebody signs in.']),
+    '',
+    '1. Stop the guests. Shut down; wait until it is really off.',
+    '2. Hold the power button until "Loading startup options" is shown. Options, sign in, Utilities > Terminal.',
+    `3. md5 ${collectionInRecovery(kc.path)}`,
+    '   Compare with the md5 above. If Data is not mounted, mount it in Disk Utility; its name may differ.',
+    '4. csrutil disable',
+    `5. kmutil configure-boot -v ${system} -c ${collectionInRecovery(kc.path)}`,
+    `6. nvram ${BOOT_ARGS}=${shellQuoted(line)}`,
+    ...leftOut(facts, line),
+    '   A refusal here is not fatal: write them in macOS with `sudo nvram`, and restart once more.',
+    '7. nvram -s; reboot',
+    '8. In macOS: `headroom-agent facts --json`. It is raised only if kernel.filesetUuid is the LC_UUID above',
+    '   and bootArgs.inForce holds the quota.',
+    '',
+    'Way back: `sudo nvram -d boot-args` in macOS (or put back what was there: ' +
+      `${facts.bootArgs.stored ?? 'nothing'}), then in recoveryOS \`csrutil enable\` and y to Full Security.`,
+  ].join('\n');
+}
+
+/** No argument goes without a word. */
+function leftOut({ bootArgs: { stored } }: Facts, line: string): readonly string[] {
+  const words = (stored ?? '').split(/[ \t]+/).filter((word) => word !== '' && !line.split(' ').includes(word));
+  return words.length === 0
+    ? []
+    : [`   Stored now and not in this line: ${words.join(' ')}. Decide about each before.`];
+}
+
+/** Words already stored are kept; what cannot be merged has to be looked at by the person. */
+function bootArgsLine({ bootArgs }: Facts, quota: number): string {
+  const stored = mergeBootArgs({ stored: bootArgs.stored, quota, extra: [], granted: [] });
+  if (stored.ok) return stored.line;
+  const alone = mergeBootArgs({ stored: null, quota, extra: [], granted: [] });
+  return alone.ok ? alone.line : '';
+}
+
+function signIns({ volumes: { owners, recoveryAdmins } }: Facts): string {
+  const listed = (recoveryAdmins ?? []).filter(({ uuid }) => owners?.some((owner) => owner.uuid === uuid) ?? false);
+  return listed.map(({ user }) => user).join(', ') || 'a volume owner (which ones could not be read)';
+}
+
+/** The Data volume has its own mount point in recoveryOS; /var is below /private there. */
+function collectionInRecovery(path: string): string {
+  return `/Volumes/Data/private${path}`;
+}
+
+function shellQuoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

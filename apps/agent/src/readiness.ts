@@ -1,0 +1,100 @@
+/**
+ * Readiness of this Mac for a raise, judged here with the controller's own rules. Consent, catalogue and visits are the controller's
+ * to know, so what they alone say is left out; nothing is planned or changed by looking.
+ */
+import { type Catalogue, evaluate, type Facts, type Finding, type HostRecord, type KcResult } from '@headroom/core';
+import { readKitFolder } from './facts/kit-folder.ts';
+import type { Mac } from './mac.ts';
+
+/** What the rules say of things that only a controller has. */
+const OF_THE_CONTROLLER: readonly string[] = ['KDK_NOT_IN_CATALOGUE', 'NO_FACTS', 'HOST_SILENT', 'HOST_LOST'];
+const GRANT_CODE = /^GRANT_/;
+
+export interface Readiness {
+  readonly state: string;
+  readonly problems: readonly Problem[];
+}
+
+export interface Problem {
+  readonly severity: 'blocker' | 'warning' | 'note';
+  readonly what: string;
+  readonly detail: string;
+  readonly next: string;
+}
+
+export interface ReadinessInput {
+  readonly mac: Mac;
+  readonly facts: Facts;
+  readonly quota: number;
+  readonly catalogue: Catalogue;
+}
+
+export async function readReadiness({ mac, facts, quota, catalogue }: ReadinessInput): Promise<Readiness> {
+  const { state, findings } = evaluate({
+    facts,
+    intent: { number: 0, quota, extraArgs: [], grant: { covers: true, expiresAt: null, reason: null } },
+    record: recordOf(facts),
+    work: { plan: null, visit: null, failure: null },
+    presence: 'online',
+    catalogue,
+    newVisitId: 'none',
+    now: new Date(),
+  });
+  const own = findings.filter(({ code }) => !OF_THE_CONTROLLER.includes(code) && !GRANT_CODE.test(code));
+  return { state, problems: [...own.map(problemOf), ...ownersProblems(facts), ...(await kitFolderProblems(mac))] };
+}
+
+/** Which boot came after which visit only a controller knows; here this boot counts as after it. */
+function recordOf(facts: Facts): HostRecord {
+  const record = { kit: null, bootFirstSeenAt: new Date().toISOString(), everRaised: false };
+  return { ...record, kc: builtHere(facts), visitOpenedAt: new Date(0).toISOString() };
+}
+
+/** The collection that runs, if it is one that lies here; else any that was built for this build. */
+function builtHere({ kernel, os, kernelCollections }: Facts): KcResult | null {
+  const all = kernelCollections ?? [];
+  const running = all.find(({ uuid }) => uuid !== null && uuid === kernel.filesetUuid);
+  const found = running ?? all.find(({ build }) => build === os.baseBuild);
+  if (found === undefined || found.uuid === null || found.build === null || found.variant === null) return null;
+  const { uuid, build, variant, bundles } = found;
+  return {
+    ...found,
+    uuid,
+    build,
+    variant,
+    bundles: bundles ?? 0,
+    sizeBytes: 0,
+    kernelVersionText: kernel.versionText ?? '',
+  };
+}
+
+function problemOf({ severity, title, detail, expected, seen, nextStep }: Finding): Problem {
+  const compared =
+    expected === null && seen === null ? '' : ` Expected ${expected ?? 'it known'}, seen ${seen ?? 'nothing'}.`;
+  return { severity, what: title, detail: `${detail}${compared}`, next: nextStep };
+}
+
+/** Owners whom recoveryOS does not list are told "not a valid admin user" at the Mac, after the walk there. */
+function ownersProblems({ volumes: { owners, recoveryAdmins } }: Facts): readonly Problem[] {
+  const next = 'Run `diskutil apfs updatePreboot /` as root, then look again.';
+  if (owners === null || owners.length === 0) return [];
+  if (recoveryAdmins === null || recoveryAdmins === undefined) return [];
+  const listed = owners.filter(({ uuid }) => recoveryAdmins.some((admin) => admin.uuid === uuid));
+  if (listed.length > 0) return [];
+  const what = 'No volume owner is in the list of admins that recoveryOS uses';
+  const names = recoveryAdmins.map(({ user }) => user).join(' ') || 'nobody';
+  return [{ severity: 'blocker', what, detail: `The list names ${names}.`, next }];
+}
+
+async function kitFolderProblems({ sysroot }: Mac): Promise<readonly Problem[]> {
+  const found = await readKitFolder({ sysroot });
+  if (!found.ok || found.value.status !== 'foreign') return [];
+  return [
+    {
+      severity: 'blocker',
+      what: '/Library/Headroom is not ours',
+      detail: `Expected ${found.value.expected}, seen ${found.value.seen}.`,
+      next: 'Find out who made it, then remove it; nothing is placed into a folder that others can write.',
+    },
+  ];
+}

@@ -1,0 +1,13 @@
+/** The few readings that inventory tools ask for, out of the facts. */
+import type { Facts } from '@headroom/core';
+import type { MacStatus } from './status-file.ts';
+
+export function macStatusOf({ os, kernel, guests, visitKit }: Facts): MacStatus {
+  return {
+    build: os.build,
+    kernelConfig: kernel.config,
+    guestQuota: guests.derivedQuota,
+    visitKitPlaced: visitKit !== null,
+    witnessedGuests: guests.witness?.macosGuests ?? null,
+  };
+}

@@ -1,0 +1,104 @@
+/** What a person at one Mac gets without a controller: prepare, doctor, status, witness. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import type { Facts, KcResult } from '@headroom/core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CommandResult, command, SimulatedMac } from './simulated-mac.ts';
+
+interface Prepared {
+  readonly readiness: { readonly state: string; readonly problems: readonly { readonly what: string }[] };
+  readonly kc: KcResult | null;
+  readonly runSheet: string | null;
+}
+
+let mac: SimulatedMac;
+beforeAll(async () => {
+  mac = await new SimulatedMac().start();
+});
+afterAll(() => mac.remove());
+
+const agent = (name: string, ...args: readonly string[]): Promise<CommandResult> =>
+  command('headroom-agent', [name, '--sysroot', mac.sysroot, ...args]);
+const facts = async (): Promise<Facts> => JSON.parse((await agent('facts', '--json')).stdout);
+const prepare = (...args: readonly string[]) => agent('prepare', '--local', '--kdk', mac.kdkFile, ...args);
+
+describe('prepare --local', { timeout: 60_000 }, () => {
+  it('refuses an image with another sum before it looks into it', async () => {
+    const { code, stderr } = await prepare('--sha256', 'a'.repeat(64));
+    expect([code, stderr]).toEqual([1, expect.stringContaining('KDK_SHA256_MISMATCH')]);
+    expect(mac.list('/Library/Developer/KDKs')).toEqual([]);
+  });
+
+  it('builds the collection, says what a person does, and lowers nothing', async () => {
+    const before = await facts();
+    const { code, stdout } = await prepare('--json', '--sha256', mac.kdk.sha256, '--quota', '16');
+    const { readiness, kc, runSheet } = JSON.parse(stdout) as Prepared;
+    expect(code).toBe(0);
+    expect(readiness).toEqual({ state: 'not_started', problems: [] });
+    expect(mac.list('/var/db/headroom/kc')).toEqual(['23F79-T6020.kc', '23F79-T6020.kc.json']);
+    for (const text of [
+      kc?.md5,
+      kc?.uuid,
+      'hv_apple_isa_vm_quota=0x10',
+      "'/Volumes/Macintosh HD'",
+      'Sign in as one of: admin',
+    ])
+      expect(runSheet).toContain(text);
+    const after = await facts();
+    for (const part of ['bootPolicy', 'sip', 'bootArgs', 'kitFolder', 'visitKit', 'kernel'] as const)
+      expect(after[part], part).toEqual(before[part]);
+  });
+
+  it('names what is in the way, with its next step', async () => {
+    await mac.macSim('break', 'owner-gone');
+    const { stdout } = await prepare();
+    expect(stdout).toMatch(/^blocker: No user of this Mac is a volume owner\..*\n {2}Next: /m);
+    expect(stdout).toContain('1 blocker(s) above come first.');
+  });
+});
+
+describe('doctor and status', { timeout: 60_000 }, () => {
+  it('say in plain words what is wrong and what to do', async () => {
+    const { code, stdout } = await agent('doctor');
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^LOOK identity {3}This Mac has not joined a fleet\.\n {5}Next: headroom-agent enroll/m);
+    expect(stdout).toMatch(/^LOOK blocker {4}No user of this Mac is a volume owner\./m);
+    const looks = JSON.parse((await agent('doctor', '--json')).stdout) as readonly {
+      ok: boolean;
+      next: string | null;
+    }[];
+    expect(looks.filter(({ ok, next }) => !ok && next === null)).toEqual([]);
+  });
+
+  it('name a kit folder that is not ours', async () => {
+    spawnSync('/bin/ln', ['-s', '/tmp', join(mac.sysroot, 'Library/Headroom')]);
+    expect((await agent('doctor')).stdout).toContain(
+      '/Library/Headroom is not ours. Expected a real folder, seen a link.',
+    );
+    expect((await facts()).kitFolder).toBe('foreign');
+  });
+
+  it('have nothing to say before an agent ran', async () => {
+    expect(await agent('status')).toMatchObject({ code: 1, stderr: expect.stringContaining('headroom-agent doctor') });
+  });
+});
+
+describe('witness', { timeout: 60_000 }, () => {
+  it('counts in its boot, and a smaller count does not hide a greater one', async () => {
+    expect((await facts()).guests.witness).toBe(null);
+    for (const guests of ['3', '1'])
+      expect((await agent('witness', '--guests', guests, '--source', 'probe')).code).toBe(0);
+    expect((await facts()).guests.witness).toMatchObject({ macosGuests: 3, source: 'probe' });
+    await mac.macSim('power-cut');
+    await mac.macSim('boot');
+    expect((await facts()).guests.witness).toBe(null);
+  });
+
+  it.each([[['--guests', '-1']], [['--guests', '2000']], [['--guests', '3', '--source', 'a\nb']], [[]]])(
+    'refuses %j',
+    async (args) => {
+      expect((await agent('witness', ...args)).code).toBeGreaterThan(0);
+      expect((await facts()).guests.witness).toBe(null);
+    },
+  );
+});
