@@ -1,6 +1,6 @@
 // A real controller and one simulated Mac that is enrolled by the bundled agent, in a temporary folder.
 import { execFile, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -38,6 +38,7 @@ export async function openBed({ root, nodeOptions }) {
   const enrol = [bundle, 'enroll', '--sysroot', sysroot, '--url', controller.enrolUrl];
   await promisify(execFile)(process.execPath, enrol, { env: { HEADROOM_TOKEN: token }, timeout: 60_000 });
 
+  const agents = [];
   return {
     folder,
     bundleBytes: bytes,
@@ -45,7 +46,10 @@ export async function openBed({ root, nodeOptions }) {
     startAgent() {
       const log = openSync(join(folder, 'agent.stderr.log'), 'a');
       const args = [...nodeOptions, bundle, 'run', '--sysroot', sysroot, '--log-file', join(folder, 'agent.log')];
-      return spawn(process.execPath, args, { env: {}, stdio: ['ignore', 'ignore', log], detached: true });
+      const agent = spawn(process.execPath, args, { env: {}, stdio: ['ignore', 'ignore', log], detached: true });
+      closeSync(log);
+      agents.push(agent);
+      return agent;
     },
     /** When, in ms since 1970, a call of Nudges reached the controller after `since`; gives up after 30 s. */
     async nudgesOpenedAt(since) {
@@ -54,9 +58,13 @@ export async function openBed({ root, nodeOptions }) {
         if (at !== undefined) return at;
         await sleep(20);
       }
-      throw new Error(`no stream of nudges within 30 s; see ${join(folder, 'agent.log')}`);
+      const said = ['agent.log', 'agent.stderr.log']
+        .map((file) => join(folder, file))
+        .filter((file) => existsSync(file));
+      throw new Error(`no stream of nudges within 30 s:\n${said.map((file) => readFileSync(file, 'utf8')).join('')}`);
     },
     async close() {
+      for (const agent of agents) if (agent.exitCode === null && agent.signalCode === null) agent.kill('SIGKILL');
       await controller.stop();
       rmSync(folder, { recursive: true, force: true });
     },
