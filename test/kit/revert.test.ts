@@ -81,6 +81,19 @@ describe('revert', () => {
     });
   });
 
+  it('says what it cannot put back, also when no other kernel is known from before', async () => {
+    const mac = await raisedMac();
+    mac.setManifest({ 'prior-coih': '', 'prior-security-mode': 'reduced' });
+    expect((await mac.revert()).transcript).toContain('Before the raise startup security was reduced');
+  });
+
+  it('does not take the values of a raised Mac for those of before', async () => {
+    const mac = await raisedMac();
+    const coih = mac.state().policy.coih ?? '';
+    mac.setManifest({ 'prior-coih': coih, 'proven-coih': coih, 'prior-security-mode': 'permissive' });
+    expect((await mac.revert()).transcript).not.toMatch(/Before the raise|Not put back/);
+  });
+
   it('says what it cannot put back', async () => {
     const mac = await raisedMac();
     const other = 'CD'.repeat(48);
@@ -115,14 +128,15 @@ describe('revert, where Full Security cannot be had', () => {
   it('keeps the kernel its arguments when the person declines, and reverts on the next run', async () => {
     const mac = await raisedMac();
     fault(mac, { offlineInRecovery: true });
-    const { ended, transcript } = await mac.revert(answer('bputil -g now\\? \\[y/n\\]: $', 'n'));
-    expect(ended).toBe('stuck');
+    const declines = { when: 'bputil -g now\\? \\[y/n\\]: $', type: 'n' };
+    const leaves = { when: 'bash-3\\.2# $', type: 'reboot', times: 1 };
+    const { ended, transcript } = await mac.revert({ person: { rules: [declines, leaves] } });
+    expect(ended).toBe('reboot');
     expect(transcript).toContain('Stopped at: csrutil-enable');
     expect(transcript).not.toContain('Nothing was changed');
     expect(mac.receipt()).toMatchObject({ outcome: 'failed:csrutil-enable' });
-    fault(mac, {});
-    expect((await mac.revert({ line: 'reboot' })).ended).toBe('reboot');
     expect(mac.state().boot).toMatchObject({ kernel: 'development', bootArgsInForce: mac.bootArgs });
+    fault(mac, {});
     await mac.revert();
     expect(mac.receipt()).toMatchObject({ outcome: 'reverted' });
   });

@@ -142,6 +142,78 @@ describe('csrutil', () => {
   });
 });
 
+describe('going back to Full Security', () => {
+  const lowered = (faults: object = {}): void =>
+    void updateState(dir, (draft) => {
+      Object.assign(draft.policy, { smb0: true, smb1: true, sip0: '7f', sip3: true, coih: 'AB'.repeat(48) });
+      draft.behaviour.faults = faults;
+    });
+  const FRESH = { smb1: false, sip0: null, sip3: false, coih: null };
+  const group = (): string => loadState(dir).volumes.group;
+
+  it.each([
+    ['-f', { ...FRESH, smb0: false }],
+    ['-g', { ...FRESH, smb0: true }],
+    ['-a', { smb1: true, sip0: '7f', sip3: true, coih: 'AB'.repeat(48) }],
+  ])('bputil %s asks for an owner and writes the policy', async (flag, policy) => {
+    lowered();
+    expect(await shows(`bputil ${flag} -v ${group()}; echo rc $?`)).toMatch(/Username: [\s\S]*Password: [\s\S]*rc 0$/);
+    expect(loadState(dir).policy).toMatchObject(policy);
+  });
+
+  it('needs Internet, except for Reduced Security', async () => {
+    lowered({ offlineInRecovery: true });
+    expect(await shows(`bputil -f -v ${group()}; echo rc $?`)).toMatch(/Code=102[\s\S]*rc 1$/);
+    expect(await shows('csrutil enable; echo rc $?')).toMatch(/Code=102[\s\S]*rc 1$/);
+    expect(loadState(dir).policy).toMatchObject({ smb1: true, sip0: '7f' });
+    await shows(`bputil -g -v ${group()}`);
+    expect(loadState(dir).policy).toMatchObject({ ...FRESH, smb0: true });
+  });
+
+  it('is refused for a system that Apple no longer offers, a wrong password, and another system', async () => {
+    lowered({ systemNotOffered: true });
+    expect(await shows(`bputil -f -v ${group()}`)).toContain('no longer offered');
+    const wrong = rules({ when: 'Password: $', type: 'not-it', secret: true });
+    expect(await shows(`bputil -g -v ${group()}`, wrong)).toContain('Unable to set credentials');
+    expect(await shows('bputil -g -v 00000000-0000-4000-A000-000000000000')).toContain('Could not find');
+    expect(loadState(dir).policy).toMatchObject({ smb1: true, sip0: '7f' });
+  });
+
+  it('csrutil clear mends a csrutil that does nothing', async () => {
+    updateState(dir, (draft) => {
+      draft.behaviour.faults = { csrutilIgnored: true };
+    });
+    expect(await shows('csrutil disable')).toContain('Protection is off');
+    expect(loadState(dir).policy.sip0).toBeNull();
+    await shows('csrutil clear');
+    await shows('csrutil disable');
+    expect(loadState(dir).policy.sip0).toBe('7f');
+  });
+});
+
+describe('what a recoveryOS may mount', () => {
+  it('leaves Data out until it is mounted, with its password when FileVault is on', async () => {
+    updateState(dir, (draft) => {
+      draft.volumes.fileVault = true;
+      draft.behaviour.faults = { dataNotMounted: true };
+    });
+    const list = '; for v in /Volumes/*; do echo "$v"; done';
+    expect(await shows(`diskutil mount Data${list}`)).toMatch(/locked[\s\S]*\n\/Volumes\/Macintosh HD$/);
+    const wrong = rules({ when: 'Passphrase: $', type: 'not-it', secret: true });
+    expect(await shows(`diskutil apfs unlockVolume Data${list}`, wrong)).not.toContain('/Volumes/Data');
+    expect(await shows(`diskutil apfs unlockVolume Data${list}`)).toContain('/Volumes/Data');
+  });
+
+  it('is paired with one system only, though the button was held', async () => {
+    updateState(dir, (draft) => {
+      draft.volumes.startupDefault = false;
+    });
+    const shown = await shows(`bputil -d -v ${loadState(dir).volumes.group}`);
+    expect(shown).toMatch(/OS Type +: one true recoveryOS/);
+    expect(shown).toMatch(/OS Pairing Status +: Not Paired/);
+  });
+});
+
 describe('bputil', () => {
   it('shows the labels of the captured policy, in their order', async () => {
     const label = (line: string): string => line.replace(/UUID [0-9A-F-]+$/, 'UUID').replace(/: .*/, '');
