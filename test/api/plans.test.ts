@@ -30,8 +30,18 @@ const plans = async () =>
     ...row,
     plan: JSON.parse(Buffer.from(row.bytes).toString('utf8')) as Plan,
   }));
+/** The newest policy holds the Mac, as its priority is the highest. */
+let priority = 0;
 const give = async (quota: number | string) => {
-  const body = { name: `${label} ${quota}`, quota, selector: { labels: [label] }, exception: EXCEPTION, apply: true };
+  priority += 1;
+  const body = {
+    name: `${label} ${quota}`,
+    quota,
+    priority,
+    selector: { labels: [label] },
+    exception: EXCEPTION,
+    apply: true,
+  };
   expect((await test.call('POST', '/api/v1/policies', { body })).status).toBe(201);
   await test.sweep();
 };

@@ -226,6 +226,7 @@ export const EXCEPTION = {
   purpose: 'UI tests in parallel',
   reason: 'Lab Macs without personal data',
   acceptClause: '2026-11',
+  confirmHighQuota: true,
 };
 
 /** `items` of a page. */

@@ -76,6 +76,7 @@ export class Fleet {
       reason: 'npm start',
       acceptClause: (await this.api.get<{ version: string }>('/api/v1/licence-clause')).version,
       expiresInDays: 90,
+      confirmHighQuota: true,
     };
     const wanted = { quota, selector: { labels: [FLEET_LABEL] }, exception, apply: true };
     const { items } = await this.api.get<Page<{ id: string; name: string }>>('/api/v1/policies');

@@ -9,7 +9,8 @@ import type { ControllerConfig } from '../config/config.ts';
 import type { Database } from '../db/database.ts';
 import { Evaluator } from '../evaluator/evaluator.ts';
 import { EvaluatorLoop } from '../evaluator/evaluator-loop.ts';
-import { Exceptions } from '../exceptions/exceptions.ts';
+import { ExceptionUpkeep } from '../exceptions/exception-upkeep.ts';
+import { Exceptions, type HostsOfRevision } from '../exceptions/exceptions.ts';
 import type { GrantSigner } from '../exceptions/grant-signer.ts';
 import { exceptionRoutes } from '../exceptions/routes.ts';
 import { HostEnds } from '../hosts/retire.ts';
@@ -20,10 +21,13 @@ import { KdkInbox } from '../kdks/kdk-inbox.ts';
 import { Kdks } from '../kdks/kdks.ts';
 import { kdkRoutes } from '../kdks/routes.ts';
 import { PlanWriter } from '../plans/plan-writer.ts';
+import { explainRoutes } from '../policies/explain.ts';
 import { Policies } from '../policies/policies.ts';
 import { policyRoutes } from '../policies/routes.ts';
 import type { JobQueue } from '../queue/queue.ts';
 import { readinessRoutes } from '../readiness/routes.ts';
+import { controlRoutes } from '../rollouts/control-routes.ts';
+import { RolloutControl } from '../rollouts/rollout-control.ts';
 import { RolloutEngine } from '../rollouts/rollout-engine.ts';
 import { rolloutRoutes } from '../rollouts/routes.ts';
 import { visitRoutes } from '../visits/routes.ts';
@@ -75,6 +79,9 @@ export function createApi(deps: ApiDeps): Api {
   const rollouts = new RolloutEngine(database, bus);
   const exceptions = new Exceptions(database, bus, clock, grantKey, config.simulation);
   const policies = new Policies(database, exceptions, rollouts);
+  const hostsOf: HostsOfRevision = (tx, revisionId) => policies.hostsOf(tx, revisionId);
+  rollouts.hostsOfPolicy = hostsOf;
+  const upkeep = new ExceptionUpkeep(database, exceptions);
   const plans = new PlanWriter(database, jobs);
   const visitWriter = new VisitWriter(database);
   const { checkInMs } = config;
@@ -94,8 +101,10 @@ export function createApi(deps: ApiDeps): Api {
     ...hostRoutes(database, enrolTokens, hostEnds),
     ...readinessRoutes(database),
     ...policyRoutes(database, policies),
-    ...exceptionRoutes(database, exceptions),
+    ...explainRoutes(database),
+    ...exceptionRoutes(database, exceptions, hostsOf),
     ...rolloutRoutes(database),
+    ...controlRoutes(database, new RolloutControl(database, rollouts)),
     ...visitRoutes(database, new Visits(database, bus)),
     ...kdkRoutes(database, kdks),
     ...auditRoutes(database),
@@ -113,6 +122,7 @@ export function createApi(deps: ApiDeps): Api {
     },
     async sweepOnce(now) {
       await idempotency.purge(now);
+      await upkeep.sweepOnce(now);
       await evaluatorLoop.sweepOnce(now);
     },
     stop() {

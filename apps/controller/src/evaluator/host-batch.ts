@@ -1,5 +1,6 @@
 /** Everything that evaluation needs to know of a batch of hosts, loaded with a fixed number of queries. */
 import { type Facts, type HostState, type KcResult, type KdkSource, QUOTA_STOCK } from '@headroom/core';
+import type { CloneHint } from '../agents/clone-watch.ts';
 import type { Tx } from '../db/database.ts';
 import type { GrantRow } from '../exceptions/grant-check.ts';
 import {
@@ -58,6 +59,9 @@ interface HostRow {
   readonly lastSeenAt: Date | null;
   readonly bootFirstSeenAt: Date | null;
   readonly generation: bigint;
+  readonly agentVersion: string | null;
+  readonly capabilities: readonly string[];
+  readonly cloneHint: CloneHint | null;
   readonly state: HostState;
   readonly findings: readonly StoredFinding[];
   readonly record: Partial<Remembered>;
@@ -106,6 +110,7 @@ export async function loadBatch(tx: Tx, hostIds: readonly string[]): Promise<rea
 function inputOf(host: HostRow, beside: Beside): HostInput {
   const { hostId, number, quota, extraArgs, rolloutId, state, findings, record: remembered } = host;
   const { hardwareUuid, simulated, facts, lastSeenAt, bootFirstSeenAt, generation } = host;
+  const { agentVersion, capabilities, cloneHint } = host;
   const plan = beside.plans.get(hostId);
   const jobs = beside.jobs.get(hostId) ?? [];
   const kit = beside.kits.get(hostId);
@@ -118,12 +123,16 @@ function inputOf(host: HostRow, beside: Beside): HostInput {
     lastSeenAt,
     bootFirstSeenAt,
     generation,
+    agentVersion,
+    capabilities,
+    cloneHint,
     before: { state, findings, remembered },
     intent: { number, quota, extraArgs, rolloutId, grant: grantOf(host) },
     kcs: (beside.built.get(hostId) ?? []).map(({ result }) => result),
     kit: kit === undefined ? null : kitOfJob(kit),
     plan: plan?.state === 'open' ? openPlan(plan, jobs) : null,
-    failure: plan?.state === 'failed' ? failedStep(jobs, failuresInRow) : null,
+    // A failure of an earlier intent does not hold a new one back: somebody changed something since.
+    failure: plan?.state === 'failed' && plan.intentNumber === number ? failedStep(jobs, failuresInRow) : null,
     visit: beside.visits.get(hostId) ?? null,
     visitOpenedAt: beside.opened.get(hostId)?.openedAt ?? null,
   };

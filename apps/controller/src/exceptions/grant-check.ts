@@ -35,12 +35,16 @@ export function coverOf(grant: GrantRow | null, use: CoverUse, verifies: VerifyS
   return { covers: false, expiresAt, reason: `${check.code}: expected ${check.expected}, seen ${check.seen}.` };
 }
 
-/** Checks signatures of this key, each different one once: many hosts of a batch share a grant. */
-export function verifierOf({ keyId, publicKeyPem }: GrantSigner): VerifySignature {
+/** Checks signatures of this key and of those before it, each different one once: many hosts of a batch share a grant. */
+export function verifierOf({ keyId, publicKeyPem: presentPem, previousKeys = [] }: GrantSigner): VerifySignature {
   const known = new Map<string, boolean>();
+  const keys = new Map(
+    [...previousKeys, { keyId, publicKeyPem: presentPem }].map((key) => [key.keyId, key.publicKeyPem]),
+  );
   return (payload, signature, signedBy) => {
-    if (signedBy !== keyId) return false;
-    const asked = `${signature} ${payload}`;
+    const publicKeyPem = keys.get(signedBy);
+    if (publicKeyPem === undefined) return false;
+    const asked = `${signedBy} ${signature} ${payload}`;
     const answer =
       known.get(asked) ?? verify(null, Buffer.from(payload, 'utf8'), publicKeyPem, Buffer.from(signature, 'base64'));
     known.set(asked, answer);

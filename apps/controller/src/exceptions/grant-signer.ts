@@ -2,6 +2,8 @@
 export interface GrantSigner {
   readonly keyId: string;
   readonly publicKeyPem: string;
+  /** Keys before this one: what they signed stays valid until it expires. */
+  readonly previousKeys?: readonly { readonly keyId: string; readonly publicKeyPem: string }[];
   /** Base64 Ed25519 signature over the UTF-8 bytes of `payload`. */
   sign(payload: string): string;
 }

@@ -2,8 +2,10 @@ import { z } from 'zod';
 import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
 import type { Database } from '../db/database.ts';
-import type { Exceptions } from './exceptions.ts';
+import { showException } from './exception-view.ts';
+import type { Exceptions, HostsOfRevision } from './exceptions.ts';
 import { hostUuidsOf } from './grant-check.ts';
+import { ledgerRow, readLedger, toCsv } from './ledger.ts';
 import { LICENCE_CLAUSE } from './licence-clause.ts';
 
 const exceptionView = z.object({
@@ -13,15 +15,24 @@ const exceptionView = z.object({
   reason: z.string(),
   clauseVersion: z.string(),
   approvals: z.string().describe('`self`: whoever asked also approved.'),
-  approver: z.string(),
+  requestedBy: z.string().nullable(),
+  approver: z.string().nullable().describe('Null while it waits for a second person.'),
+  approvedAt: isoDate.nullable(),
+  quotaMax: z.number().int().nullable(),
   createdAt: isoDate,
   expiresAt: isoDate,
   revokedAt: isoDate.nullable(),
-  state: z.enum(['valid', 'expired', 'revoked']),
+  revokeReason: z.string().nullable(),
+  state: z.enum(['waiting_for_approval', 'valid', 'expired', 'revoked']),
+  warning: z.number().int().nullable().describe('Ends within so many days: 30, 7 or 1.'),
   grants: z.array(z.object({ id: z.uuid(), keyId: z.string(), hostUuids: z.array(z.string()) })),
 });
 
-export function exceptionRoutes(database: Database, exceptions: Exceptions): readonly Route[] {
+export function exceptionRoutes(
+  database: Database,
+  exceptions: Exceptions,
+  hostsOf: HostsOfRevision,
+): readonly Route[] {
   return [
     route({
       id: 'getLicenceClause',
@@ -56,18 +67,50 @@ export function exceptionRoutes(database: Database, exceptions: Exceptions): rea
           rows,
           limit,
           ({ id }) => id,
-          ({ siteId: _site, shownTextSha256: _sha, ...row }) => ({
-            ...row,
-            createdAt: row.createdAt.toISOString(),
-            expiresAt: row.expiresAt.toISOString(),
-            revokedAt: row.revokedAt?.toISOString() ?? null,
-            state: stateOf(row, now),
+          (row) => ({
+            ...showException(row, now),
             grants: grants
               .filter(({ exceptionId }) => exceptionId === row.id)
               .map(({ id, keyId, payload }) => ({ id, keyId, hostUuids: [...hostUuidsOf(payload)] })),
           }),
         );
       },
+    }),
+    route({
+      id: 'approveException',
+      method: 'POST',
+      path: '/api/v1/exceptions/{id}/approve',
+      permission: 'exception.approve',
+      summary: 'Approves an exception that somebody else asked for: its grants are signed for the Macs held now.',
+      status: 200,
+      params: idParams,
+      reply: z.object({ id: z.uuid(), state: z.literal('valid') }),
+      handle: async ({ params, actor, now }) => {
+        await exceptions.approve(params.id, actor.name, hostsOf, now);
+        return { id: params.id, state: 'valid' as const };
+      },
+    }),
+    route({
+      id: 'getLedger',
+      method: 'GET',
+      path: '/api/v1/exceptions/ledger',
+      permission: 'exception.read',
+      summary:
+        'The risk ledger: every exception with each Mac that it covers, its grant, and what is proven of the Mac now.',
+      status: 200,
+      reply: z.object({ at: isoDate, rows: z.array(ledgerRow) }),
+      handle: async ({ now }) => ({ at: now.toISOString(), rows: [...(await readLedger(database, now))] }),
+    }),
+    route({
+      id: 'getLedgerCsv',
+      method: 'GET',
+      path: '/api/v1/exceptions/ledger.csv',
+      permission: 'exception.read',
+      summary: 'The risk ledger as CSV, one row for each exception and Mac.',
+      status: 200,
+      text: 'text/csv; charset=utf-8',
+      reply: z.string(),
+      handle: async ({ now }) => toCsv(await readLedger(database, now)),
     }),
     route({
       id: 'revokeException',
@@ -84,9 +127,4 @@ export function exceptionRoutes(database: Database, exceptions: Exceptions): rea
       },
     }),
   ];
-}
-
-function stateOf({ revokedAt, expiresAt }: { revokedAt: Date | null; expiresAt: Date }, now: Date) {
-  if (revokedAt !== null) return 'revoked' as const;
-  return expiresAt <= now ? ('expired' as const) : ('valid' as const);
 }

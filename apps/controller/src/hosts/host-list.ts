@@ -1,10 +1,11 @@
-import { HOST_STATES, PRESENCES, QUOTA_STOCK } from '@headroom/core';
+import { FILTER_CHARS_MAX, fieldNames, HOST_STATES, PRESENCES, QUOTA_STOCK } from '@headroom/core';
 import { z } from 'zod';
 import { decodeCursor, isoDate, pageQuery, toPage } from '../api/paging.ts';
 import type { Database } from '../db/database.ts';
 import type { Prisma } from '../db/generated/client.ts';
 import type { StoredFinding } from '../evaluator/host-input.ts';
 import { labelText } from '../policies/selector.ts';
+import { FILTER_TABLES, filterSql, readFilter } from './filter-sql.ts';
 
 export const hostListQuery = z.object({
   ...pageQuery,
@@ -15,6 +16,14 @@ export const hostListQuery = z.object({
   state: z.enum(HOST_STATES).optional(),
   presence: z.enum(PRESENCES).optional(),
   site: z.uuid().optional(),
+  filter: z
+    .string()
+    .min(1)
+    .max(FILTER_CHARS_MAX)
+    .optional()
+    .describe(
+      `e.g. state==raised;label=in=(lab,ci). ; is and, the comma is or. Fields: ${fieldNames('all').join(', ')}. Only Macs for which it is known to hold.`,
+    ),
 });
 
 export const hostRow = z.object({
@@ -46,13 +55,15 @@ export const HOST_ROW_INCLUDE = {
 export type HostRecord = Prisma.HostGetPayload<{ include: typeof HOST_ROW_INCLUDE }>;
 
 export async function listHosts(database: Database, query: z.output<typeof hostListQuery>) {
-  const { limit, cursor, label, state, presence, site } = query;
+  const { limit, cursor, label, state, presence, site, filter } = query;
   const after = decodeCursor(cursor);
   const labels = label === undefined ? [] : [label].flat();
+  const chosen = filter === undefined ? null : await filteredHosts(database, filter, after, query);
   const rows = await database.prisma.host.findMany({
     where: {
       retiredAt: null,
       ...(after !== null && { id: { gt: after } }),
+      ...(chosen !== null && { id: { in: [...chosen] } }),
       ...(site !== undefined && { siteId: site }),
       AND: labels.map((one) => ({ labels: { some: { label: one } } })),
       ...((state !== undefined || presence !== undefined) && {
@@ -64,6 +75,32 @@ export async function listHosts(database: Database, query: z.output<typeof hostL
     take: limit + 1,
   });
   return toPage(rows, limit, ({ id }) => id, showHostRow);
+}
+
+/** Hosts of this page for which the filter is known to hold, and one more. The other conditions are part of the same statement. */
+async function filteredHosts(
+  database: Database,
+  text: string,
+  after: string | null,
+  { label, state, presence, site, limit }: z.output<typeof hostListQuery>,
+): Promise<readonly string[]> {
+  const { sql, values } = filterSql(readFilter(text, 'all', 'query.filter'), 7);
+  const labels = label === undefined ? [] : [label].flat();
+  const rows = await database.prisma.$queryRawUnsafe<{ id: string }[]>(
+    `SELECT h.id::text AS id FROM ${FILTER_TABLES}
+     WHERE h.retired_at IS NULL AND ($1::uuid IS NULL OR h.id > $1::uuid) AND ($2::text IS NULL OR s.state = $2)
+       AND ($3::text IS NULL OR s.presence = $3) AND ($4::uuid IS NULL OR h.site_id = $4::uuid)
+       AND (SELECT count(*) FROM host_label l WHERE l.host_id = h.id AND l.label = ANY($5::text[])) = cardinality($5::text[])
+       AND ${sql} ORDER BY h.id LIMIT $6::int`,
+    after,
+    state ?? null,
+    presence ?? null,
+    site ?? null,
+    [...new Set(labels)],
+    limit + 1,
+    ...values,
+  );
+  return rows.map(({ id }) => id);
 }
 
 export function showHostRow(host: HostRecord): z.input<typeof hostRow> {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Problem } from '../common/problem.ts';
 import { exceptionInput } from '../exceptions/exceptions.ts';
 import { selectorInput } from './selector.ts';
+import { strategyInput } from './strategy-input.ts';
 
 const quotaInput = z
   .union([z.string().max(40), z.number().max(QUOTA_MAX * 2)])
@@ -16,6 +17,14 @@ export const revisionInput = z.strictObject({
     .default([])
     .describe(`Boot arguments beyond the quota's own. Allowed: ${Object.keys(EXTRA_ARGS_ALLOWED).join(' ')}`),
   selector: selectorInput,
+  priority: z
+    .number()
+    .int()
+    .min(-1000)
+    .max(1000)
+    .default(0)
+    .describe('Between policies that select the same Mac the higher one holds it, then the older policy.'),
+  strategy: strategyInput.nullable().default(null).describe('How its rollouts go. Null = one ring, at once.'),
   exception: exceptionInput
     .optional()
     .describe('Needed to apply a quota above stock: approves it for the Macs selected at this moment.'),

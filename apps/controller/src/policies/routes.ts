@@ -6,21 +6,27 @@ import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
 import type { Policies } from './policies.ts';
 import { applyInput, policyInput, revisionInput } from './policy-input.ts';
-import type { Selector } from './selector.ts';
+import { readSelector } from './selector.ts';
 
 const outcome = z.object({
   policyId: z.uuid(),
   revisionId: z.uuid(),
   exceptionId: z.uuid().nullable(),
   rolloutId: z.uuid().nullable(),
-  hosts: z.number().int().describe('Macs that the selector means now.'),
+  hosts: z.number().int().describe('Macs that the policy holds now.'),
+  heldByOthers: z.number().int().describe('Macs that it selects and a policy of higher standing holds.'),
+  unknown: z.number().int().describe('Macs that keep their intent, as a fact that would decide is unknown.'),
+  leaverRolloutIds: z.array(z.uuid()).readonly().describe('Rollouts of Macs that it held before and lets go of.'),
+  waitsFor: z.string().nullable().describe('What a person has to do before anything moves.'),
 });
 const revisionView = z.object({
   id: z.uuid(),
   number: z.number().int(),
   quota: z.number().int(),
   extraArgs: z.array(z.string()),
-  selector: z.object({ labels: z.array(z.string()), hosts: z.array(z.uuid()) }),
+  selector: z.object({ labels: z.array(z.string()), hosts: z.array(z.uuid()), filter: z.string().nullable() }),
+  priority: z.number().int(),
+  strategy: z.record(z.string(), z.unknown()).nullable(),
   createdBy: z.string(),
   createdAt: isoDate,
 });
@@ -107,6 +113,20 @@ export function policyRoutes(database: Database, policies: Policies): readonly R
       reply: outcome,
       handle: ({ params, body, actor, now, ifMatch }) => policies.apply(params.id, body.exception, actor, now, ifMatch),
     }),
+    route({
+      id: 'archivePolicy',
+      method: 'DELETE',
+      path: '/api/v1/policies/{id}',
+      permission: 'policy.apply',
+      summary: 'Archives a policy: rollouts give its Macs to whoever holds them next, or take them back to stock.',
+      status: 200,
+      params: idParams,
+      reply: z.object({ id: z.uuid(), rollouts: z.array(z.object({ id: z.uuid(), state: z.string() })) }),
+      handle: async ({ params: { id }, actor, now }) => ({
+        id,
+        rollouts: (await policies.archive(id, actor, now)).map((made) => ({ id: made.id, state: made.state })),
+      }),
+    }),
   ];
 }
 
@@ -124,9 +144,10 @@ async function readPolicies(database: Database, where: { id?: string | { lt: str
     _count: { _all: true },
   });
   return policies.flatMap(({ id, name, createdAt, revisions: all }) => {
-    const revisions = all.map(({ siteId: _site, policyId: _policy, selector, ...revision }) => ({
+    const revisions = all.map(({ siteId: _site, policyId: _policy, selector, strategy, ...revision }) => ({
       ...revision,
-      selector: shownSelector(selector as unknown as Partial<Selector>),
+      selector: shownSelector(selector),
+      strategy: strategy as Record<string, unknown> | null,
       createdAt: revision.createdAt.toISOString(),
     }));
     const [newest] = revisions;
@@ -139,6 +160,7 @@ async function readPolicies(database: Database, where: { id?: string | { lt: str
   });
 }
 
-function shownSelector({ labels = [], hosts = [] }: Partial<Selector>) {
-  return { labels: [...labels], hosts: [...hosts] };
+function shownSelector(stored: unknown) {
+  const { labels, hosts, filter } = readSelector(stored);
+  return { labels: [...labels], hosts: [...hosts], filter };
 }

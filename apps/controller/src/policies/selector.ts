@@ -1,8 +1,10 @@
+import { FILTER_CHARS_MAX, fieldNames, formatFilter } from '@headroom/core';
 import { z } from 'zod';
 import { invalid } from '../api/validate.ts';
 import { isUuid } from '../common/ids.ts';
 import { Problem } from '../common/problem.ts';
 import type { Tx } from '../db/database.ts';
+import { FILTER_TABLES, filterSql, readFilter } from '../hosts/filter-sql.ts';
 
 /** Most Macs that one call may name one by one; a label has no such limit. */
 const HOSTS_NAMED_MAX = 1000;
@@ -20,25 +22,46 @@ export const selectorInput = z.strictObject({
     .array(z.string().min(1).max(100))
     .max(HOSTS_NAMED_MAX)
     .default([])
-    .describe('And these Macs: id, hardware UUID or serial number.'),
+    .describe(
+      'And these Macs: id, hardware UUID or serial number. A Mac that is named is held before any other policy.',
+    ),
+  filter: z
+    .string()
+    .min(1)
+    .max(FILTER_CHARS_MAX)
+    .nullable()
+    .default(null)
+    .describe(`And Macs for which this holds, by what they are: ${fieldNames('identity').join(', ')}.`),
 });
 export type SelectorInput = z.output<typeof selectorInput>;
 
-/** As stored in a revision: hosts by id. */
+/** As stored in a revision: hosts by id, the filter in its normal form. */
 export interface Selector {
   readonly labels: readonly string[];
   readonly hosts: readonly string[];
+  readonly filter: string | null;
 }
 
-export interface SelectedHost {
-  readonly id: string;
+/** What a selector says of one host; hosts that it surely does not mean are left out. */
+export interface Selection {
+  readonly hostId: string;
   readonly hardwareUuid: string;
+  /** Named one by one. */
+  readonly named: boolean;
+  /** Null = unknown, as a fact that the filter needs is. */
+  readonly selected: true | null;
+}
+
+/** A selector as it lies in the database: revisions of the first version know no filter. */
+export function readSelector(value: unknown): Selector {
+  const { labels = [], hosts = [], filter = null } = value as Partial<Selector>;
+  return { labels, hosts, filter };
 }
 
 /** Turns what people wrote into ids; a Mac that nobody knows is an error of the caller, not an empty selection. */
-export async function resolveSelector(tx: Tx, { labels, hosts }: SelectorInput): Promise<Selector> {
-  if (labels.length === 0 && hosts.length === 0)
-    throw new Problem('SELECTOR_EMPTY', 'Neither a label nor a host is named.');
+export async function resolveSelector(tx: Tx, { labels, hosts, filter }: SelectorInput): Promise<Selector> {
+  if (labels.length === 0 && hosts.length === 0 && filter === null)
+    throw new Problem('SELECTOR_EMPTY', 'Neither a label, a host nor a filter is named.');
   const known = await tx.host.findMany({
     where: {
       retiredAt: null,
@@ -61,22 +84,37 @@ export async function resolveSelector(tx: Tx, { labels, hosts }: SelectorInput):
       ]);
     return found.id;
   });
-  return { labels: [...new Set(labels)].sort(), hosts: [...new Set(ids)].sort() };
+  return {
+    labels: [...new Set(labels)].sort(),
+    hosts: [...new Set(ids)].sort(),
+    filter: filter === null ? null : formatFilter(readFilter(filter, 'identity', 'body.selector.filter')),
+  };
 }
 
-/** The Macs that a selector means at this moment, in host order. */
-export async function selectHosts(tx: Tx, { labels, hosts }: Selector): Promise<readonly SelectedHost[]> {
-  return tx.host.findMany({
-    where: {
-      retiredAt: null,
-      OR: [{ id: { in: [...hosts] } }, { labels: { some: { label: { in: [...labels] } } } }],
-    },
-    select: { id: true, hardwareUuid: true },
-    orderBy: { id: 'asc' },
-  });
+/** What the selector says at this moment, in host order: of all hosts, or of one. */
+export async function selectHosts(tx: Tx, selector: Selector, onlyHost?: string): Promise<readonly Selection[]> {
+  const { labels, hosts, filter } = selector;
+  const { sql, values } =
+    filter === null ? { sql: 'false', values: [] } : filterSql(readFilter(filter, 'identity', 'selector.filter'), 4);
+  return tx.$queryRawUnsafe<Selection[]>(
+    `SELECT * FROM (
+       SELECT h.id::text AS "hostId", h.hardware_uuid AS "hardwareUuid", h.id = ANY($1::uuid[]) AS named,
+         (h.id = ANY($1::uuid[])
+           OR EXISTS (SELECT 1 FROM host_label sl WHERE sl.host_id = h.id AND sl.label = ANY($2::text[]))
+           OR ${sql}) AS selected
+       FROM ${FILTER_TABLES} WHERE h.retired_at IS NULL AND ($3::uuid IS NULL OR h.id = $3::uuid)) chosen
+     WHERE selected IS NOT FALSE ORDER BY "hostId"`,
+    [...hosts],
+    [...labels],
+    onlyHost ?? null,
+    ...values,
+  );
 }
 
-export function selectorText({ labels, hosts }: Selector): string {
-  const parts = [...labels.map((label) => `label ${label}`), ...(hosts.length > 0 ? [`${hosts.length} named`] : [])];
-  return parts.join(', ');
+export function selectorText({ labels, hosts, filter }: Selector): string {
+  return [
+    ...labels.map((label) => `label ${label}`),
+    ...(hosts.length > 0 ? [`${hosts.length} named`] : []),
+    ...(filter === null ? [] : [`filter ${filter}`]),
+  ].join(', ');
 }

@@ -8,17 +8,20 @@ import { FLIP_INTENTS, SUPERSEDE_OLDER } from './rollout-sql.ts';
 export interface Flip {
   readonly siteId: string;
   readonly rolloutId: string;
-  readonly revisionId: string;
+  /** Null = stock. */
+  readonly revisionId: string | null;
   /** Locked by the caller, with their targets still pending. */
   readonly hostIds: readonly string[];
   readonly now: Date;
 }
 
 interface Revision {
-  readonly id: string;
+  readonly id: string | null;
   readonly quota: number;
   readonly extraArgs: readonly string[];
 }
+
+const STOCK: Revision = { id: null, quota: QUOTA_STOCK, extraArgs: [] };
 
 interface Flipped {
   readonly hostId: string;
@@ -33,12 +36,19 @@ interface Flipped {
  */
 export async function flipIntents(tx: Tx, flip: Flip): Promise<readonly string[]> {
   const { rolloutId, revisionId, hostIds, now } = flip;
-  const revision = await tx.policyRevision.findUniqueOrThrow({ where: { id: revisionId } });
-  const grants = revision.quota === QUOTA_STOCK ? null : await grantsOf(tx, revisionId, hostIds, now);
+  const revision =
+    revisionId === null ? STOCK : await tx.policyRevision.findUniqueOrThrow({ where: { id: revisionId } });
+  const grants =
+    revision.quota === QUOTA_STOCK || revisionId === null ? null : await grantsOf(tx, revisionId, hostIds, now);
   const covered = hostIds.filter((hostId) => grants === null || grants.has(hostId));
   await tx.rolloutTarget.updateMany({
     where: { rolloutId, hostId: { in: hostIds.filter((hostId) => !covered.includes(hostId)) } },
-    data: { state: 'failed', reason: 'No valid grant names this Mac: approve an exception that does.', endedAt: now },
+    data: {
+      state: 'failed',
+      reason: 'No valid grant names this Mac: approve an exception that does.',
+      endedAt: now,
+      notedAt: now,
+    },
   });
   if (covered.length === 0) return [];
   const flips = covered.map((host_id) => ({ host_id, grant_id: grants?.get(host_id) ?? null }));
@@ -47,7 +57,7 @@ export async function flipIntents(tx: Tx, flip: Flip): Promise<readonly string[]
   await tx.$executeRawUnsafe(SUPERSEDE_OLDER, covered, rolloutId, reason, now);
   await tx.rolloutTarget.updateMany({
     where: { rolloutId, hostId: { in: covered } },
-    data: { state: 'opened', openedAt: now },
+    data: { state: 'opened', openedAt: now, notedAt: now },
   });
   await markDue(tx, covered, now);
   await record(tx, flip, revision, flipped);
@@ -96,7 +106,7 @@ async function record(
 }
 
 /** Newest valid grant of this revision for each host that one names. */
-async function grantsOf(tx: Tx, revisionId: string, hostIds: readonly string[], now: Date) {
+export async function grantsOf(tx: Tx, revisionId: string, hostIds: readonly string[], now: Date) {
   const exceptions = await tx.riskException.findMany({ where: { policyRevisionId: revisionId }, select: { id: true } });
   const exceptionIds = exceptions.map(({ id }) => id);
   // A revocation at the same moment is seen here, or waits until these intents are written and then finds their hosts.

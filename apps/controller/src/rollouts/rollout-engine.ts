@@ -1,113 +1,241 @@
-import { writeAudits } from '../audit/write-many.ts';
+import {
+  AT_ONCE,
+  decideRollout,
+  QUOTA_STOCK,
+  type RolloutDecision,
+  type RolloutStrategy,
+  type RolloutTarget,
+  ringOf,
+} from '@headroom/core';
 import type { ControllerBus } from '../bus/bus.ts';
 import { uuidv7 } from '../common/ids.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
 import { flipIntents } from './intent-flip.ts';
-import { FINISH_ENDED, LOCK_STATES, LOCK_TARGETS, NOTE_TARGETS, PENDING_TARGETS } from './rollout-sql.ts';
+import { type HostsOfPolicy, joinLate } from './late-joiners.ts';
+import {
+  ADD_TARGETS,
+  COUNTED_TARGETS,
+  DUE_ROLLOUTS,
+  END_EMPTIED,
+  LOCK_ROLLOUT,
+  LOCK_STATES,
+  LOCK_TARGETS,
+  MARK_STUCK,
+  NOTABLE_TARGETS,
+  NOTE_TARGETS,
+  SUPERSEDE_BY,
+  YIELD_TO_NEWER,
+} from './rollout-sql.ts';
 import { type TargetView, verdict } from './verdict.ts';
 
 export interface NewRollout {
-  readonly revisionId: string;
+  /** Null = back to stock. */
+  readonly revisionId: string | null;
   readonly hostIds: readonly string[];
   readonly actor: string;
   readonly now: Date;
+}
+
+export interface MadeRollout {
+  readonly id: string;
+  readonly state: 'running' | 'waiting_for_confirmation';
 }
 
 interface HostRow {
   readonly hostId: string;
 }
 
-/** The one writer of intents. A rollout is one ungated ring: it is open as soon as it exists. */
+export interface LockedRollout {
+  readonly id: string;
+  readonly revisionId: string | null;
+  readonly state: 'running';
+  readonly strategy: RolloutStrategy | null;
+  readonly gatesOpened: readonly number[];
+  readonly createdBy: string;
+  readonly reviewAt: Date | null;
+}
+
+/** Hosts flipped in one transaction. */
+const CHUNK = 200;
+/** The longest time between two decisions of a running rollout. */
+const REVIEW_MS = 60_000;
+/** A change that takes the raise from more Macs than this, and than this share of the fleet, waits for a person. */
+const TAKEN_FREELY = 10;
+const TAKEN_FREELY_SHARE = 0.02;
+
+/** The one writer of intents: it decides with the rollout locked and its targets counted, so that two controllers never both do. */
 export class RolloutEngine {
+  /** Set once by whoever knows policies. */
+  hostsOfPolicy: HostsOfPolicy = async () => [];
+
   constructor(
     private readonly database: Database,
     private readonly bus: ControllerBus,
   ) {}
 
   /** Writes the rollout and its targets in the caller's transaction. Intents flip in `openPending`, after commit. */
-  async create(tx: Tx, { revisionId, hostIds, actor, now }: NewRollout): Promise<string> {
+  async create(tx: Tx, { revisionId, hostIds, actor, now }: NewRollout): Promise<MadeRollout> {
     const { siteId } = this.database;
-    const id = uuidv7(now.getTime());
-    await tx.rollout.create({ data: { id, siteId, revisionId, state: 'running', createdBy: actor, createdAt: now } });
-    await tx.rolloutTarget.createMany({
-      data: hostIds.map((hostId) => ({ rolloutId: id, hostId, siteId, state: 'pending' })),
+    const revision =
+      revisionId === null ? null : await tx.policyRevision.findUniqueOrThrow({ where: { id: revisionId } });
+    const strategy = (revision?.strategy ?? null) as RolloutStrategy | null;
+    const isMuch = (revision?.quota ?? QUOTA_STOCK) === QUOTA_STOCK && (await takesMuch(tx, hostIds));
+    const made: MadeRollout = { id: uuidv7(now.getTime()), state: isMuch ? 'waiting_for_confirmation' : 'running' };
+    await tx.rollout.create({
+      data: {
+        ...made,
+        siteId,
+        revisionId,
+        createdBy: actor,
+        createdAt: now,
+        ...(revision?.strategy != null && { strategy: revision.strategy }),
+      },
     });
+    const rings = await this.ringsOf(tx, strategy ?? AT_ONCE, hostIds);
+    await tx.$executeRawUnsafe(ADD_TARGETS, JSON.stringify(rings), made.id, siteId, 'pending', null, now);
+    if (made.state === 'running') await this.supersedeOlder(tx, made.id, now);
     await writeAudit(tx, {
       actor,
       action: 'rollout.create',
       entity: 'rollout',
-      entityId: id,
-      after: { revisionId, targets: hostIds.length },
+      entityId: made.id,
+      after: { revisionId, targets: hostIds.length, state: made.state },
       at: now,
       siteId,
     });
-    return id;
+    return made;
   }
 
-  /** Flips what is still pending, in chunks of 200 hosts, each in its own transaction; resumes what a stop cut off. */
+  /** One live rollout for each host: the newest that runs. Older ones say which took their Macs. */
+  async supersedeOlder(tx: Tx, rolloutId: string, now: Date): Promise<void> {
+    await tx.$executeRawUnsafe(SUPERSEDE_BY, rolloutId, `The newer rollout ${rolloutId} is for this Mac.`, now);
+    await tx.$executeRawUnsafe(YIELD_TO_NEWER, rolloutId, 'A newer rollout is for this Mac.', now);
+    await tx.$executeRawUnsafe(END_EMPTIED, now);
+  }
+
+  /** Moves every running rollout as far as it may go now; resumes what a stop cut off. */
   async openPending(now: Date): Promise<void> {
-    const running = await this.database.prisma.rollout.findMany({
-      where: { state: 'running', targets: { some: { state: 'pending' } } },
-      orderBy: { id: 'asc' },
-    });
-    for (const { id, revisionId } of running) {
-      while (await this.openChunk(id, revisionId, now));
+    const due = await this.database.prisma.$queryRawUnsafe<{ id: string }[]>(DUE_ROLLOUTS, now);
+    for (const { id } of due) {
+      while (await this.step(id, now));
     }
-    await this.finishEnded(now);
   }
 
-  /** What evaluation found out about open targets, in the evaluator's transaction. */
+  /** After evaluation: rollouts whose targets changed go on, or end. */
+  finishEnded(now: Date): Promise<void> {
+    return this.openPending(now);
+  }
+
+  /** What evaluation found out about targets, in the evaluator's transaction. */
   async note(tx: Tx, hosts: readonly TargetView[], now: Date): Promise<void> {
-    const open = await tx.rolloutTarget.findMany({
-      where: { hostId: { in: hosts.map(({ hostId }) => hostId) }, state: 'opened' },
-    });
+    const ids = hosts.map(({ hostId }) => hostId);
+    const targets = await tx.$queryRawUnsafe<NotableTarget[]>(NOTABLE_TARGETS, ids);
     const byHost = new Map(hosts.map((host) => [host.hostId, host]));
-    const changed = open.flatMap(({ rolloutId, hostId, state, reason }) => {
+    const changed = targets.flatMap(({ rolloutId, hostId, state, reason, success }) => {
       const host = byHost.get(hostId);
       // A target whose intent a newer rollout holds ends as superseded, in that rollout's flip.
       if (host === undefined || host.rolloutId !== rolloutId) return [];
-      const next = verdict(host);
+      const next = verdict({ ...host, success });
+      if (state !== 'opened' && next.state !== 'succeeded') return [];
       if (next.state === state && next.reason === reason) return [];
       return [{ rollout_id: rolloutId, host_id: hostId, ...next }];
     });
     if (changed.length > 0) await tx.$executeRawUnsafe(NOTE_TARGETS, JSON.stringify(changed), now);
   }
 
-  /** Ends rollouts that have nothing open any more. */
-  async finishEnded(now: Date): Promise<void> {
+  /** One decision and what follows from it, in one transaction. false when nothing is left to do now. */
+  private async step(id: string, now: Date): Promise<boolean> {
+    const flipped = await this.database.transaction(async (tx) => {
+      const [rollout] = await tx.$queryRawUnsafe<LockedRollout[]>(LOCK_ROLLOUT, id);
+      if (rollout === undefined) return null;
+      const strategy = rollout.strategy ?? AT_ONCE;
+      if (rollout.reviewAt !== null && rollout.reviewAt <= now)
+        await joinLate(tx, { rollout, strategy, siteId: this.database.siteId, hostsOfPolicy: this.hostsOfPolicy, now });
+      const decision = decideRollout({ ...rollout, strategy }, await countedTargets(tx, id, strategy), now);
+      return this.carryOut(tx, rollout, decision, now);
+    });
+    for (const hostId of flipped ?? []) this.bus.publish({ kind: 'due', hostId });
+    return flipped !== null && flipped.length > 0;
+  }
+
+  private async carryOut(tx: Tx, { id, revisionId }: LockedRollout, decision: RolloutDecision, now: Date) {
     const { siteId } = this.database;
-    await this.database.transaction(async (tx) => {
-      const ended = await tx.$queryRawUnsafe<{ id: string; state: string }[]>(FINISH_ENDED, now);
-      await writeAudits(
-        tx,
-        ended.map(({ id, state }) => ({
-          actor: 'system:rollouts',
-          action: 'rollout.end',
-          entity: 'rollout',
-          entityId: id,
-          before: { state: 'running' },
-          after: { state },
-          at: now,
-          siteId,
-        })),
-      );
+    const wanted = decision.open.slice(0, CHUNK);
+    const stuck = decision.stuck.map(({ hostId, reason }) => ({ host_id: hostId, reason }));
+    await tx.$queryRawUnsafe(LOCK_STATES, [...wanted, ...stuck.map(({ host_id }) => host_id)]);
+    if (stuck.length > 0) await tx.$executeRawUnsafe(MARK_STUCK, id, JSON.stringify(stuck), now);
+    await this.keep(tx, id, decision, now);
+    const pending = await tx.$queryRawUnsafe<HostRow[]>(LOCK_TARGETS, id, wanted);
+    const hostIds = pending.map(({ hostId }) => hostId);
+    if (hostIds.length === 0) return [];
+    await flipIntents(tx, { siteId, rolloutId: id, revisionId, hostIds, now });
+    return hostIds;
+  }
+
+  private async keep(tx: Tx, id: string, { state, waitsFor, movesAt }: RolloutDecision, now: Date): Promise<void> {
+    const isEnd = state === 'finished' || state === 'superseded';
+    const latest = now.getTime() + REVIEW_MS;
+    const reviewAt = new Date(Math.min(movesAt?.getTime() ?? latest, latest));
+    await tx.rollout.update({
+      where: { id },
+      data: { state, stateReason: waitsFor, decidedAt: now, reviewAt, ...(isEnd && { finishedAt: now }) },
+    });
+    if (state === 'running') return;
+    await writeAudit(tx, {
+      actor: 'system:rollouts',
+      action: isEnd ? 'rollout.end' : `rollout.${state}`,
+      entity: 'rollout',
+      entityId: id,
+      before: { state: 'running' },
+      after: { state, reason: waitsFor },
+      at: now,
+      siteId: this.database.siteId,
     });
   }
 
-  /** false when nothing was left to flip. */
-  private async openChunk(rolloutId: string, revisionId: string, now: Date): Promise<boolean> {
-    const flipped = await this.database.transaction(async (tx) => {
-      const wanted = await tx.$queryRawUnsafe<HostRow[]>(PENDING_TARGETS, rolloutId);
-      if (wanted.length === 0) return null;
-      const ids = wanted.map(({ hostId }) => hostId);
-      await tx.$queryRawUnsafe(LOCK_STATES, ids);
-      const pending = await tx.$queryRawUnsafe<HostRow[]>(LOCK_TARGETS, rolloutId, ids);
-      const { siteId } = this.database;
-      const hostIds = pending.map(({ hostId }) => hostId);
-      return flipIntents(tx, { siteId, rolloutId, revisionId, hostIds, now });
-    });
-    for (const hostId of flipped ?? []) this.bus.publish({ kind: 'due', hostId });
-    return flipped !== null;
+  private async ringsOf(tx: Tx, strategy: RolloutStrategy, hostIds: readonly string[]) {
+    const asked = strategy.rings.flatMap(({ take }) => (take.kind === 'label' ? [take.label] : []));
+    const rows =
+      asked.length === 0
+        ? []
+        : await tx.$queryRaw<{ hostId: string; label: string }[]>`
+            SELECT host_id::text AS "hostId", label FROM host_label
+            WHERE label = ANY(${asked}::text[]) AND host_id = ANY(${[...hostIds]}::uuid[])`;
+    const labels = new Map<string, string[]>();
+    for (const { hostId, label } of rows) labels.set(hostId, [...(labels.get(hostId) ?? []), label]);
+    return hostIds.map((hostId) => ({
+      host_id: hostId,
+      ring: ringOf(strategy, { hostId, labels: labels.get(hostId) ?? [] }),
+    }));
   }
+}
+
+interface NotableTarget {
+  readonly rolloutId: string;
+  readonly hostId: string;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly success: RolloutStrategy['success'];
+}
+
+/** Targets as they are now: nothing is counted anywhere else. */
+export async function countedTargets(
+  tx: Tx,
+  rolloutId: string,
+  { concurrency }: RolloutStrategy,
+): Promise<readonly RolloutTarget[]> {
+  const rows = await tx.$queryRawUnsafe<(Omit<RolloutTarget, 'phaseSince'> & { phaseSince: Date | null })[]>(
+    COUNTED_TARGETS,
+    rolloutId,
+    concurrency.perKdk !== null,
+  );
+  return rows.map((row) => ({ ...row, phaseSince: row.phaseSince ?? new Date(0) }));
+}
+
+/** Would these hosts going to stock take the raise from many? */
+async function takesMuch(tx: Tx, hostIds: readonly string[]): Promise<boolean> {
+  const taken = await tx.intent.count({ where: { hostId: { in: [...hostIds] }, quota: { gt: QUOTA_STOCK } } });
+  const fleet = await tx.host.count({ where: { retiredAt: null } });
+  return taken > Math.max(TAKEN_FREELY, fleet * TAKEN_FREELY_SHARE);
 }

@@ -1,10 +1,68 @@
 /** SQL of the rollout engine. `$1`… are named beside each statement; time always comes as a parameter. */
 
-/** $1 rollout. Hosts whose intent is not flipped yet, in host order. */
-export const PENDING_TARGETS = `
-  SELECT host_id::text AS "hostId" FROM rollout_target
-  WHERE rollout_id = $1::uuid AND state = 'pending'
-  ORDER BY host_id LIMIT 200`;
+/**
+ * $1 now. Running rollouts that may move: never decided, time has come, or a target changed since. A change that was committed
+ * late is found by the review, which is never far away.
+ */
+export const DUE_ROLLOUTS = `
+  SELECT r.id::text AS id FROM rollout r WHERE r.state = 'running' AND (
+    r.decided_at IS NULL OR r.review_at IS NULL OR r.review_at <= $1::timestamptz
+    OR EXISTS (SELECT 1 FROM rollout_target t WHERE t.rollout_id = r.id AND t.noted_at >= r.decided_at))
+  ORDER BY r.id`;
+
+/** $1 rollout. One writer at a time decides; one that is locked is being decided by another controller. */
+export const LOCK_ROLLOUT = `
+  SELECT id::text AS id, revision_id::text AS "revisionId", state, strategy, gates_opened AS "gatesOpened", created_by AS "createdBy",
+    review_at AS "reviewAt"
+  FROM rollout WHERE id = $1::uuid AND state = 'running' FOR UPDATE SKIP LOCKED`;
+
+/** $1 rollout, $2 are KDK builds asked for? Targets as they are counted: what each waits for, and since when. */
+export const COUNTED_TARGETS = `
+  SELECT t.host_id::text AS "hostId", t.ring, t.state, t.site_id::text AS site, t.ended_at AS "endedAt",
+    CASE WHEN $2::boolean AND t.state IN ('pending', 'opened') AND s.state IN ('no_facts', 'unknown', 'not_started', 'kdk_missing')
+      THEN r.facts #>> '{os,baseBuild}' END AS "kdkBuild",
+    CASE WHEN v.id IS NULL THEN 'work' ELSE 'visit' END AS phase,
+    GREATEST(t.opened_at, CASE WHEN v.id IS NULL THEN s.state_since ELSE v.created_at END) AS "phaseSince"
+  FROM rollout_target t LEFT JOIN host_state s ON s.host_id = t.host_id LEFT JOIN host_report r ON r.host_id = t.host_id
+    LEFT JOIN visit v ON v.host_id = t.host_id AND v.state IN ('due', 'open') AND t.state = 'opened'
+  WHERE t.rollout_id = $1::uuid`;
+
+/** $1 rollout, $2 reason, $3 now. Hosts of a rollout confirmed late that a newer one has taken since. */
+export const YIELD_TO_NEWER = `
+  UPDATE rollout_target t SET state = 'superseded', reason = $2, ended_at = $3::timestamptz, noted_at = $3::timestamptz
+  WHERE t.rollout_id = $1::uuid AND t.state = 'pending' AND EXISTS (
+    SELECT 1 FROM rollout_target n WHERE n.host_id = t.host_id AND n.rollout_id > t.rollout_id
+      AND n.state NOT IN ('superseded', 'skipped'))`;
+
+/** $1 now. Rollouts that wait for a person and lost every Mac that was left. */
+export const END_EMPTIED = `
+  UPDATE rollout r SET state = 'superseded', state_reason = NULL, finished_at = $1::timestamptz
+  WHERE r.state IN ('waiting_for_confirmation', 'paused', 'halted')
+    AND EXISTS (SELECT 1 FROM rollout_target t WHERE t.rollout_id = r.id AND t.state = 'superseded' AND t.noted_at = $1::timestamptz)
+    AND NOT EXISTS (SELECT 1 FROM rollout_target t WHERE t.rollout_id = r.id AND t.state IN ('pending', 'opened'))`;
+
+/** $1 JSON [{host_id, ring}], $2 rollout, $3 site, $4 state, $5 reason, $6 now. */
+export const ADD_TARGETS = `
+  INSERT INTO rollout_target (rollout_id, host_id, site_id, ring, state, reason, noted_at)
+  SELECT $2::uuid, v.host_id, $3::uuid, v.ring, $4::text, $5::text, $6::timestamptz
+  FROM jsonb_to_recordset($1::jsonb) AS v(host_id uuid, ring int) ORDER BY v.host_id
+  ON CONFLICT (rollout_id, host_id) DO NOTHING`;
+
+/** $1 rollout, $2 JSON [{host_id, reason}], $3 now. */
+export const MARK_STUCK = `
+  UPDATE rollout_target t SET state = 'stuck', reason = v.reason, ended_at = $3::timestamptz, noted_at = $3::timestamptz
+  FROM jsonb_to_recordset($2::jsonb) AS v(host_id uuid, reason text)
+  WHERE t.rollout_id = $1::uuid AND t.host_id = v.host_id AND t.state = 'opened'`;
+
+/** $1 the newer rollout, $2 reason, $3 now. One live rollout for each host: older ones lose the hosts of a newer one that starts. */
+export const SUPERSEDE_BY = `
+  UPDATE rollout_target o SET state = 'superseded', reason = $2, ended_at = $3::timestamptz, noted_at = $3::timestamptz
+  FROM (
+    SELECT t.rollout_id, t.host_id FROM rollout_target t
+    WHERE t.host_id IN (SELECT host_id FROM rollout_target WHERE rollout_id = $1::uuid)
+      AND t.rollout_id < $1::uuid AND t.state IN ('pending', 'opened', 'stuck')
+    ORDER BY t.host_id, t.rollout_id FOR UPDATE) older
+  WHERE o.rollout_id = older.rollout_id AND o.host_id = older.host_id`;
 
 /** $1 hosts. Locks in host order, states first: the evaluator does the same, so neither waits for the other in a circle. */
 export const LOCK_STATES = `
@@ -30,24 +88,22 @@ export const FLIP_INTENTS = `
 
 /** $1 hosts, $2 the newer rollout, $3 reason, $4 now. What is opened was flipped before; what is pending only if it is older. */
 export const SUPERSEDE_OLDER = `
-  UPDATE rollout_target SET state = 'superseded', reason = $3, ended_at = $4::timestamptz
+  UPDATE rollout_target SET state = 'superseded', reason = $3, ended_at = $4::timestamptz, noted_at = $4::timestamptz
   WHERE host_id = ANY($1::uuid[]) AND rollout_id <> $2::uuid
-    AND (state = 'opened' OR (state = 'pending' AND rollout_id < $2::uuid))`;
+    AND (state IN ('opened', 'stuck') OR (state = 'pending' AND rollout_id < $2::uuid))`;
 
-/** $1 JSON [{rollout_id, host_id, state, reason}], $2 now. */
+/** $1 JSON [{rollout_id, host_id, state, reason}], $2 now. A Mac that was given up may still come through. */
 export const NOTE_TARGETS = `
   UPDATE rollout_target t SET
-    state = v.state, reason = v.reason,
+    state = v.state, reason = v.reason, noted_at = $2::timestamptz,
     ended_at = CASE WHEN v.state = 'opened' THEN NULL ELSE $2::timestamptz END
   FROM jsonb_to_recordset($1::jsonb) AS v(rollout_id uuid, host_id uuid, state text, reason text)
-  WHERE t.rollout_id = v.rollout_id AND t.host_id = v.host_id AND t.state = 'opened'`;
+  WHERE t.rollout_id = v.rollout_id AND t.host_id = v.host_id
+    AND (t.state = 'opened' OR (t.state IN ('stuck', 'failed') AND v.state = 'succeeded'))`;
 
-/** $1 now. Running rollouts without an open target have ended. One that is locked is being ended by another controller. */
-export const FINISH_ENDED = `
-  UPDATE rollout r SET
-    finished_at = $1::timestamptz,
-    state = CASE WHEN EXISTS (SELECT 1 FROM rollout_target t WHERE t.rollout_id = r.id AND t.state <> 'superseded')
-      THEN 'finished' ELSE 'superseded' END
-  WHERE r.id IN (SELECT id FROM rollout WHERE state = 'running' ORDER BY id FOR UPDATE SKIP LOCKED) AND NOT EXISTS (
-    SELECT 1 FROM rollout_target t WHERE t.rollout_id = r.id AND t.state IN ('pending', 'opened'))
-  RETURNING r.id::text AS id, r.state`;
+/** $1 hosts. Targets that an evaluation may end, with what their rollout counts as success. */
+export const NOTABLE_TARGETS = `
+  SELECT t.rollout_id::text AS "rolloutId", t.host_id::text AS "hostId", t.state, t.reason,
+    COALESCE(r.strategy ->> 'success', 'raised') AS success
+  FROM rollout_target t JOIN rollout r ON r.id = t.rollout_id
+  WHERE t.host_id = ANY($1::uuid[]) AND t.state IN ('opened', 'stuck', 'failed')`;

@@ -3,23 +3,12 @@ import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../a
 import { type Route, route } from '../api/route.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
+import { progressView, rolloutProgress, rolloutRow, rolloutRows } from './rollout-view.ts';
 
-const counts = z.record(z.string(), z.number().int()).describe('Targets by state.');
-const rolloutRow = z.object({
-  id: z.uuid(),
-  state: z.string(),
-  policy: z.string(),
-  policyId: z.uuid(),
-  revision: z.number().int(),
-  quota: z.number().int(),
-  createdBy: z.string(),
-  createdAt: isoDate,
-  finishedAt: isoDate.nullable(),
-  targets: counts,
-});
 const target = z.object({
   hostId: z.uuid(),
   host: z.string(),
+  ring: z.number().int(),
   state: z.string(),
   hostState: z.string(),
   reason: z.string().nullable().describe('Why it failed, or what it waits for.'),
@@ -65,55 +54,26 @@ export function rolloutRoutes(database: Database): readonly Route[] {
       status: 200,
       params: idParams,
       reply: rolloutRow.extend({
+        progress: progressView,
+        strategy: z.record(z.string(), z.unknown()).nullable().describe('Null = one ring, at once.'),
         waitsFor: z.array(z.object({ reason: z.string(), hosts: z.number().int() })),
         targetList: z.array(target).describe(`At most ${TARGETS_SHOWN}, those still open first.`),
       }),
-      handle: async ({ params: { id } }) => {
+      handle: async ({ params: { id }, now }) => {
         const rollout = await database.prisma.rollout.findUnique({ where: { id } });
         if (rollout === null) throw new Problem('NOT_FOUND', `There is no rollout ${id}.`);
         const [row] = await rolloutRows(database, [rollout]);
         if (row === undefined) throw new Problem('NOT_FOUND', `There is no rollout ${id}.`);
-        return { ...row, waitsFor: await waitsFor(database, id), targetList: await targetList(database, id) };
+        return {
+          ...row,
+          progress: await rolloutProgress(database, rollout, now),
+          strategy: rollout.strategy as Record<string, unknown> | null,
+          waitsFor: await waitsFor(database, id),
+          targetList: await targetList(database, id),
+        };
       },
     }),
   ];
-}
-
-type RolloutRecord = Awaited<ReturnType<Database['prisma']['rollout']['findMany']>>[number];
-
-async function rolloutRows(database: Database, rollouts: readonly RolloutRecord[]) {
-  const ids = rollouts.map(({ id }) => id);
-  const [revisions, groups] = await Promise.all([
-    database.prisma.policyRevision.findMany({
-      where: { id: { in: rollouts.map(({ revisionId }) => revisionId) } },
-      include: { policy: true },
-    }),
-    database.prisma.rolloutTarget.groupBy({
-      by: ['rolloutId', 'state'],
-      where: { rolloutId: { in: ids } },
-      _count: { _all: true },
-    }),
-  ]);
-  const byId = new Map(revisions.map((revision) => [revision.id, revision]));
-  return rollouts.flatMap((rollout) => {
-    const revision = byId.get(rollout.revisionId);
-    if (revision === undefined) return [];
-    const mine = groups.filter(({ rolloutId }) => rolloutId === rollout.id);
-    return [
-      {
-        id: rollout.id,
-        state: rollout.state,
-        policy: revision.policy.name,
-        policyId: revision.policyId,
-        revision: revision.number,
-        quota: revision.quota,
-        createdBy: rollout.createdBy,
-        createdAt: rollout.createdAt.toISOString(),
-        finishedAt: rollout.finishedAt?.toISOString() ?? null,
-        targets: Object.fromEntries(mine.map(({ state, _count }) => [state, _count._all])),
-      },
-    ];
-  });
 }
 
 async function waitsFor(database: Database, rolloutId: string) {
@@ -138,8 +98,9 @@ async function targetList(database: Database, rolloutId: string) {
     include: { state: { select: { state: true } } },
   });
   const byId = new Map(hosts.map((host) => [host.id, host]));
-  return targets.map(({ hostId, state, reason, openedAt, endedAt }) => ({
+  return targets.map(({ hostId, ring, state, reason, openedAt, endedAt }) => ({
     hostId,
+    ring,
     host: byId.get(hostId)?.name ?? hostId,
     state,
     hostState: byId.get(hostId)?.state?.state ?? 'no_facts',

@@ -42,6 +42,20 @@ describe('the end of a target', () => {
     expect(states(2, 'failed')).toEqual([]);
   });
 
+  it('to be raised: prepared is enough where the policy says so, and a witness is asked for where it says that', () => {
+    expect(verdict(view('ready_for_visit', 255, { success: 'prepared' })).state).toBe('succeeded');
+    expect(verdict(view('kc_staged', 255, { success: 'prepared' })).state).toBe('opened');
+    expect(verdict(view('raised', 255, { success: 'witnessed', waitsFor: null }))).toEqual({
+      state: 'opened',
+      reason: 'Raised; three macOS guests alive at once are to be seen.',
+    });
+  });
+
+  it('badly where a step failed for good', () => {
+    const findings: Finding[] = [{ ...BLOCKER, code: 'STEP_FAILED_FOR_GOOD', title: 'Failed', nextStep: 'Cure it.' }];
+    expect(verdict(view('kdk_ready', 255, { findings }))).toEqual({ state: 'failed', reason: 'Failed. Cure it.' });
+  });
+
   it('says why it failed, or what it waits for', () => {
     const findings = [BLOCKER];
     expect(verdict(view('unsupported', 255, { findings })).reason).toBe('Not an Apple silicon Mac. Remove it.');

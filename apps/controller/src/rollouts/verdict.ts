@@ -1,4 +1,4 @@
-import { type Finding, type HostState, QUOTA_STOCK } from '@headroom/core';
+import { type Finding, type HostState, QUOTA_STOCK, type SuccessKind } from '@headroom/core';
 
 /** What a rollout needs to know of a host after it was evaluated. */
 export interface TargetView {
@@ -8,6 +8,8 @@ export interface TargetView {
   readonly state: HostState;
   readonly waitsFor: string | null;
   readonly findings: readonly Finding[];
+  /** What the rollout counts as success of a raise. Absent = raised. */
+  readonly success?: SuccessKind;
 }
 
 export interface Verdict {
@@ -19,13 +21,35 @@ export interface Verdict {
 /** States in which a stock kernel runs, by evidence: all that an intent of stock asks for. */
 const STOCK_STATES: readonly HostState[] = ['not_started', 'kdk_missing', 'kdk_ready', 'kc_staged', 'reverted'];
 
-/** Has this target ended? Only evidence ends it well; a Mac that can never be a host ends it badly; the rest waits, and says for what. */
-export function verdict({ quota, state, waitsFor, findings }: TargetView): Verdict {
+/** Host states that end a raise well, by what the policy chose. A witness is no host state yet, so it ends none. */
+const SUCCESS_STATES: Readonly<Record<SuccessKind, readonly HostState[]>> = {
+  prepared: [
+    'ready_for_visit',
+    'half_done',
+    'object_not_booted',
+    'args_missing',
+    'reboot_due',
+    'raised',
+    'raised_other_value',
+  ],
+  raised: ['raised'],
+  witnessed: [],
+};
+
+/**
+ * Has this target ended? Only evidence ends it well; a Mac that can never be a host, or whose step failed for good, ends it
+ * badly; the rest waits, and says for what.
+ */
+export function verdict({ quota, state, waitsFor, findings, success = 'raised' }: TargetView): Verdict {
   if (quota === QUOTA_STOCK && (STOCK_STATES.includes(state) || state === 'unsupported'))
     return { state: 'succeeded', reason: null };
-  if (quota !== QUOTA_STOCK && state === 'raised') return { state: 'succeeded', reason: null };
-  const blocker = findings.find(({ severity }) => severity === 'blocker');
+  if (quota !== QUOTA_STOCK && SUCCESS_STATES[success].includes(state)) return { state: 'succeeded', reason: null };
+  const forGood = findings.find(({ code }) => code === 'STEP_FAILED_FOR_GOOD');
+  const blocker = forGood ?? findings.find(({ severity }) => severity === 'blocker');
   const blocked = blocker === undefined ? null : `${blocker.title}. ${blocker.nextStep}`;
-  if (state === 'unsupported') return { state: 'failed', reason: blocked ?? 'This Mac is unsupported.' };
-  return { state: 'opened', reason: blocked ?? waitsFor };
+  if (state === 'unsupported' || forGood !== undefined)
+    return { state: 'failed', reason: blocked ?? 'This Mac is unsupported.' };
+  const witness =
+    success === 'witnessed' && state === 'raised' ? 'Raised; three macOS guests alive at once are to be seen.' : null;
+  return { state: 'opened', reason: blocked ?? waitsFor ?? witness };
 }

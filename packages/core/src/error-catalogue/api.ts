@@ -122,6 +122,27 @@ export const API_ERRORS = {
     http: 422,
     grpc: 'INVALID_ARGUMENT',
   },
+  QUOTA_HIGH_UNCONFIRMED: {
+    title: 'So high a quota must be confirmed',
+    remedy: 'If {quota} macOS guests at once on one Mac are meant, send `confirmHighQuota: true` with the exception.',
+    retry: 'needs_admin',
+    http: 422,
+    grpc: 'FAILED_PRECONDITION',
+  },
+  APPROVER_IS_REQUESTER: {
+    title: 'Another person must approve',
+    remedy: 'Let somebody with a token of their own approve: {requestedBy} asked for it.',
+    retry: 'needs_admin',
+    http: 403,
+    grpc: 'PERMISSION_DENIED',
+  },
+  PROPOSAL_OUTDATED: {
+    title: 'The proposal does not hold any more',
+    remedy: 'Look at what changed, make a new proposal, and apply that one.',
+    retry: 'permanent',
+    http: 409,
+    grpc: 'ABORTED',
+  },
   KDK_NAME_UNREADABLE: {
     title: 'Version and build of the KDK cannot be told from its name',
     remedy: 'Name the file as Apple does, Kernel_Debug_Kit_<version>_build_<build>.dmg, or send version and build.',

@@ -1,0 +1,77 @@
+import { writeHostEvents } from '../audit/write-many.ts';
+import type { Database } from '../db/database.ts';
+import { writeAudit } from '../db/database.ts';
+import { WARNING_DAYS } from './exception-view.ts';
+import type { Exceptions } from './exceptions.ts';
+
+const DAY_MS = 86_400_000;
+const ACTOR = 'system:exceptions';
+
+/** Exceptions approved by a token of whose name none is left. */
+const APPROVER_GONE = `
+  SELECT e.id::text AS id, e.approver FROM risk_exception e
+  WHERE e.revoked_at IS NULL AND NOT e.awaits_approval AND e.expires_at > $1::timestamptz
+    AND EXISTS (SELECT 1 FROM api_token t WHERE 'token:' || t.name = e.approver)
+    AND NOT EXISTS (SELECT 1 FROM api_token t WHERE 'token:' || t.name = e.approver AND t.revoked_at IS NULL)
+  ORDER BY e.id`;
+
+/** What time and people do to exceptions: warnings before the end, each once, and the end when their approver is gone. */
+export class ExceptionUpkeep {
+  constructor(
+    private readonly database: Database,
+    private readonly exceptions: Exceptions,
+  ) {}
+
+  async sweepOnce(now: Date): Promise<void> {
+    await this.warn(now);
+    const gone = await this.database.prisma.$queryRawUnsafe<{ id: string; approver: string }[]>(APPROVER_GONE, now);
+    for (const { id, approver } of gone)
+      await this.exceptions.revoke(id, ACTOR, `The approver ${approver} was removed.`);
+  }
+
+  private async warn(now: Date): Promise<void> {
+    const [furthest] = WARNING_DAYS;
+    const ending = await this.database.prisma.riskException.findMany({
+      where: {
+        revokedAt: null,
+        awaitsApproval: false,
+        expiresAt: { gt: now, lte: new Date(now.getTime() + furthest * DAY_MS) },
+      },
+      select: { id: true, expiresAt: true, warnedDays: true },
+    });
+    for (const { id, expiresAt, warnedDays } of ending) {
+      const leftMs = expiresAt.getTime() - now.getTime();
+      const days = WARNING_DAYS.filter((one) => leftMs <= one * DAY_MS).at(-1);
+      if (days !== undefined && (warnedDays === null || days < warnedDays))
+        await this.warnOnce(id, days, expiresAt, now);
+    }
+  }
+
+  private async warnOnce(id: string, days: number, expiresAt: Date, now: Date): Promise<void> {
+    const { siteId } = this.database;
+    await this.database.transaction(async (tx) => {
+      const { count } = await tx.riskException.updateMany({
+        where: { id, OR: [{ warnedDays: null }, { warnedDays: { gt: days } }] },
+        data: { warnedDays: days },
+      });
+      if (count === 0) return;
+      const detail = { exceptionId: id, days, expiresAt: expiresAt.toISOString() };
+      const hosts = await tx.$queryRaw<{ hostId: string }[]>`
+        SELECT i.host_id::text AS "hostId" FROM intent i JOIN "grant" g ON g.id = i.grant_id
+        WHERE g.exception_id = ${id}::uuid ORDER BY i.host_id`;
+      await writeHostEvents(
+        tx,
+        hosts.map(({ hostId }) => ({ siteId, hostId, at: now, kind: 'exception.ends_soon', detail })),
+      );
+      await writeAudit(tx, {
+        actor: ACTOR,
+        action: 'exception.warn',
+        entity: 'exception',
+        entityId: id,
+        after: { ...detail, hosts: hosts.length },
+        at: now,
+        siteId,
+      });
+    });
+  }
+}

@@ -1,0 +1,60 @@
+/** What people see of an exception. */
+const DAY_MS = 86_400_000;
+export const WARNING_DAYS = [30, 7, 1] as const;
+
+export type ExceptionState = 'waiting_for_approval' | 'valid' | 'expired' | 'revoked';
+
+interface Times {
+  readonly awaitsApproval: boolean;
+  readonly revokedAt: Date | null;
+  readonly expiresAt: Date;
+}
+
+export interface ExceptionRecord extends Times {
+  readonly id: string;
+  readonly policyRevisionId: string;
+  readonly purpose: string;
+  readonly reason: string;
+  readonly clauseVersion: string;
+  readonly approvals: string;
+  readonly approver: string;
+  readonly requestedBy: string | null;
+  readonly approvedAt: Date | null;
+  readonly quotaMax: number | null;
+  readonly createdAt: Date;
+  readonly revokeReason: string | null;
+}
+
+export function exceptionState({ awaitsApproval, revokedAt, expiresAt }: Times, now: Date): ExceptionState {
+  if (revokedAt !== null) return 'revoked';
+  if (awaitsApproval) return 'waiting_for_approval';
+  return expiresAt <= now ? 'expired' : 'valid';
+}
+
+/** The closest warning that applies: the exception ends within 30, 7 or 1 days. */
+export function warningOf(times: Times, now: Date): number | null {
+  if (exceptionState(times, now) !== 'valid') return null;
+  const leftMs = times.expiresAt.getTime() - now.getTime();
+  return WARNING_DAYS.filter((days) => leftMs <= days * DAY_MS).at(-1) ?? null;
+}
+
+export function showException(row: ExceptionRecord, now: Date) {
+  return {
+    id: row.id,
+    policyRevisionId: row.policyRevisionId,
+    purpose: row.purpose,
+    reason: row.reason,
+    clauseVersion: row.clauseVersion,
+    approvals: row.approvals,
+    requestedBy: row.requestedBy,
+    approver: row.approver === '' ? null : row.approver,
+    approvedAt: row.approvedAt?.toISOString() ?? null,
+    quotaMax: row.quotaMax,
+    createdAt: row.createdAt.toISOString(),
+    expiresAt: row.expiresAt.toISOString(),
+    revokedAt: row.revokedAt?.toISOString() ?? null,
+    revokeReason: row.revokeReason,
+    state: exceptionState(row, now),
+    warning: warningOf(row, now),
+  };
+}

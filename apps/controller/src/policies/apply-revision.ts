@@ -1,0 +1,168 @@
+/** Applying a revision: consent, one rollout for the hosts that the policy holds, and others for hosts that it lets go of. */
+import { QUOTA_STOCK, type RolloutStrategy } from '@headroom/core';
+import { type Actor, requirePermission } from '../api/api-tokens.ts';
+import { Problem } from '../common/problem.ts';
+import type { Database, Tx } from '../db/database.ts';
+import { writeAudit } from '../db/database.ts';
+import type { ExceptionInput, Exceptions } from '../exceptions/exceptions.ts';
+import type { MadeRollout, RolloutEngine } from '../rollouts/rollout-engine.ts';
+import { holderOf } from './claims.ts';
+import { selectorText } from './selector.ts';
+import {
+  type HeldHost,
+  type HostStanding,
+  reachOf,
+  type StandingRevision,
+  standingRevision,
+  standingRevisions,
+  standings,
+} from './standing.ts';
+
+export interface Outcome {
+  readonly policyId: string;
+  readonly revisionId: string;
+  readonly exceptionId: string | null;
+  readonly rolloutId: string | null;
+  /** Macs that the policy holds now. */
+  readonly hosts: number;
+  /** Macs that it selects and a policy of higher standing holds. */
+  readonly heldByOthers: number;
+  /** Macs that keep their intent, as a fact that the filter needs is unknown. */
+  readonly unknown: number;
+  /** Rollouts of Macs that it held before and lets go of. */
+  readonly leaverRolloutIds: readonly string[];
+  /** What a person has to do before anything moves; null when nothing. */
+  readonly waitsFor: string | null;
+}
+
+export interface ApplyOrder {
+  readonly revision: StandingRevision & { readonly strategy: RolloutStrategy | null };
+  readonly exception?: ExceptionInput | undefined;
+  readonly apply: boolean;
+  readonly actor: Actor;
+  readonly now: Date;
+}
+
+const AWAITS_APPROVAL = 'Another person approves the exception; then apply the policy.';
+const AWAITS_CONFIRMATION = 'A person confirms the rollout: it takes the raise from many Macs.';
+
+export class ApplyRevision {
+  constructor(
+    private readonly database: Database,
+    private readonly exceptions: Exceptions,
+    private readonly rollouts: RolloutEngine,
+  ) {}
+
+  /** In the caller's transaction. Who holds which host is asked under one lock, so that two policies can't both win one. */
+  async put(tx: Tx, order: ApplyOrder): Promise<Outcome> {
+    const { revision, exception, apply, actor, now } = order;
+    await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('policy standing', 3))`;
+    const all = await standings(tx, await standingRevisions(tx, [revision]));
+    const reach = reachOf(revision.policyId, all);
+    if ((apply || exception !== undefined) && reach.held.length === 0) throw nothingHeld(revision, reach.heldByOthers);
+    const consent = await this.consent(tx, order, reach.held);
+    const outcome: Outcome = {
+      policyId: revision.policyId,
+      revisionId: revision.id,
+      exceptionId: consent?.id ?? null,
+      rolloutId: null,
+      hosts: reach.held.length,
+      heldByOthers: reach.heldByOthers,
+      unknown: reach.unknown.length,
+      leaverRolloutIds: [],
+      waitsFor: consent?.awaitsApproval === true ? AWAITS_APPROVAL : null,
+    };
+    if (!apply || consent?.awaitsApproval === true) return outcome;
+    requirePermission(actor, 'policy.apply');
+    if (revision.quota > QUOTA_STOCK && consent === null) await this.requireException(tx, revision, now);
+    await tx.policy.update({ where: { id: revision.policyId }, data: { appliedRevisionId: revision.id } });
+    const made = await this.rollouts.create(tx, {
+      revisionId: revision.id,
+      hostIds: reach.held.map(({ id }) => id),
+      actor: actor.name,
+      now,
+    });
+    const leavers = await this.letGo(tx, revision.policyId, all, actor, now);
+    await this.audit(tx, order, made, reach.held.length);
+    const waits = [made, ...leavers].some(({ state }) => state === 'waiting_for_confirmation');
+    return {
+      ...outcome,
+      rolloutId: made.id,
+      leaverRolloutIds: leavers.map(({ id }) => id),
+      waitsFor: waits ? AWAITS_CONFIRMATION : null,
+    };
+  }
+
+  /** The hosts that a revision's policy holds now: whom an approval covers. */
+  async hostsOf(tx: Tx, revisionId: string): Promise<readonly HeldHost[]> {
+    const row = await tx.policyRevision.findUniqueOrThrow({ where: { id: revisionId }, include: { policy: true } });
+    const revision = standingRevision(row);
+    return reachOf(revision.policyId, await standings(tx, await standingRevisions(tx, [revision]))).held;
+  }
+
+  /** Ends a policy: the hosts that it held go to whoever holds them next, or back to stock. */
+  async withdraw(tx: Tx, policyId: string, actor: Actor, now: Date): Promise<readonly MadeRollout[]> {
+    await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('policy standing', 3))`;
+    await tx.policy.update({ where: { id: policyId }, data: { archivedAt: now, appliedRevisionId: null } });
+    return this.letGo(tx, policyId, await standings(tx, await standingRevisions(tx)), actor, now);
+  }
+
+  /** Hosts whose intent is of this policy and that it does not hold any more. Unknown ones stay as they are. */
+  private async letGo(
+    tx: Tx,
+    policyId: string,
+    all: ReadonlyMap<string, HostStanding>,
+    actor: Actor,
+    now: Date,
+  ): Promise<readonly MadeRollout[]> {
+    const mine = await tx.$queryRaw<{ hostId: string }[]>`
+      SELECT i.host_id::text AS "hostId" FROM intent i JOIN policy_revision p ON p.id = i.revision_id
+      JOIN host h ON h.id = i.host_id
+      WHERE p.policy_id = ${policyId}::uuid AND h.retired_at IS NULL ORDER BY i.host_id`;
+    const next = new Map<string | null, string[]>();
+    for (const { hostId } of mine) {
+      const holder = holderOf(all.get(hostId)?.claims ?? []);
+      if (holder.kind === 'unknown' || (holder.kind === 'held' && holder.by.policyId === policyId)) continue;
+      const revisionId = holder.kind === 'held' ? holder.by.revisionId : null;
+      next.set(revisionId, [...(next.get(revisionId) ?? []), hostId]);
+    }
+    const made: MadeRollout[] = [];
+    for (const [revisionId, hostIds] of next)
+      made.push(await this.rollouts.create(tx, { revisionId, hostIds, actor: actor.name, now }));
+    return made;
+  }
+
+  private async consent(tx: Tx, { revision, exception, actor, now }: ApplyOrder, hosts: readonly HeldHost[]) {
+    if (exception === undefined || revision.quota === QUOTA_STOCK) return null;
+    if (exception.approvals === 'self') requirePermission(actor, 'exception.approve');
+    return this.exceptions.ask(tx, { input: exception, revision, hosts, requester: actor.name, now });
+  }
+
+  private async requireException(tx: Tx, revision: StandingRevision, now: Date): Promise<void> {
+    const valid = await tx.riskException.count({
+      where: { policyRevisionId: revision.id, revokedAt: null, awaitsApproval: false, expiresAt: { gt: now } },
+    });
+    if (valid === 0)
+      throw new Problem(
+        'EXCEPTION_REQUIRED',
+        `The quota ${revision.quota} is above stock (${QUOTA_STOCK}), and no valid exception allows it for this revision.`,
+      );
+  }
+
+  private async audit(tx: Tx, { revision, actor, now }: ApplyOrder, { id: rolloutId }: MadeRollout, hosts: number) {
+    await writeAudit(tx, {
+      actor: actor.name,
+      action: 'policy.apply',
+      entity: 'policy',
+      entityId: revision.policyId,
+      after: { revisionId: revision.id, rolloutId, hosts },
+      at: now,
+      siteId: this.database.siteId,
+    });
+  }
+}
+
+function nothingHeld({ selector }: StandingRevision, heldByOthers: number): Problem {
+  const others = heldByOthers > 0 ? ` ${heldByOthers} are selected and held by policies of higher standing.` : '';
+  return new Problem('SELECTOR_EMPTY', `No Mac is selected by: ${selectorText(selector)}.${others}`);
+}

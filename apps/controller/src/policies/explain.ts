@@ -1,0 +1,127 @@
+/** Why a host has its intent, and what would change it. */
+import { QUOTA_STOCK } from '@headroom/core';
+import { z } from 'zod';
+import { idParams, isoDate } from '../api/paging.ts';
+import { type Route, route } from '../api/route.ts';
+import { Problem } from '../common/problem.ts';
+import type { Database } from '../db/database.ts';
+import { byRank, holderOf } from './claims.ts';
+import { selectorText } from './selector.ts';
+import { type HostClaim, standingRevisions, standings } from './standing.ts';
+
+const claimView = z.object({
+  policyId: z.uuid(),
+  policy: z.string(),
+  revision: z.number().int(),
+  priority: z.number().int(),
+  quota: z.number().int(),
+  by: z.enum(['named', 'selector']),
+  selected: z.boolean().nullable().describe('Null = unknown: a fact that the filter needs could not be read.'),
+  holds: z.boolean(),
+});
+
+const explanation = z.object({
+  id: z.uuid(),
+  intent: z.object({
+    number: z.number().int(),
+    quota: z.number().int(),
+    policy: z.string().nullable(),
+    revision: z.number().int().nullable(),
+    rolloutId: z.uuid().nullable(),
+    setAt: isoDate.nullable(),
+  }),
+  why: z.string(),
+  policies: z
+    .array(claimView)
+    .describe('Applied policies that select it or might, in the order in which they hold it.'),
+  wouldChange: z.array(z.string()),
+});
+
+export function explainRoutes(database: Database): readonly Route[] {
+  return [
+    route({
+      id: 'explainHost',
+      method: 'GET',
+      path: '/api/v1/hosts/{id}/explain',
+      permission: 'host.read',
+      summary: 'Why a Mac has its intent, and what would change it.',
+      status: 200,
+      params: idParams,
+      reply: explanation,
+      handle: ({ params: { id } }) => explainHost(database, id),
+    }),
+  ];
+}
+
+export async function explainHost({ prisma }: Database, id: string): Promise<z.input<typeof explanation>> {
+  const host = await prisma.host.findFirst({ where: { id, retiredAt: null }, include: { intent: true } });
+  if (host === null) throw new Problem('NOT_FOUND', `There is no host ${id}.`);
+  const { intent } = host;
+  const claims = (await standings(prisma, await standingRevisions(prisma), id)).get(id)?.claims ?? [];
+  const holder = holderOf(claims);
+  const set =
+    intent?.revisionId == null
+      ? null
+      : await prisma.policyRevision.findUnique({ where: { id: intent.revisionId }, include: { policy: true } });
+  const live = await prisma.rolloutTarget.findFirst({
+    where: {
+      hostId: id,
+      state: 'pending',
+      rollout: { state: { in: ['running', 'paused', 'halted', 'waiting_for_confirmation'] } },
+    },
+    orderBy: { rolloutId: 'desc' },
+    include: { rollout: true },
+  });
+  return {
+    id,
+    intent: {
+      number: intent?.number ?? 0,
+      quota: intent?.quota ?? QUOTA_STOCK,
+      policy: set?.policy.name ?? null,
+      revision: set?.number ?? null,
+      rolloutId: intent?.rolloutId ?? null,
+      setAt: intent?.setAt.toISOString() ?? null,
+    },
+    why: whyOf(set === null ? null : { policy: set.policy.name, number: set.number }, intent?.rolloutId ?? null),
+    policies: [...claims].sort(byRank).map((claim) => ({
+      policyId: claim.policyId,
+      policy: claim.revision.policy,
+      revision: claim.revision.number,
+      priority: claim.priority,
+      quota: claim.revision.quota,
+      by: claim.named ? ('named' as const) : ('selector' as const),
+      selected: claim.selected,
+      holds: holder.kind === 'held' && holder.by === claim,
+    })),
+    wouldChange: [
+      ...(live === null ? [] : [`Rollout ${live.rolloutId} (${live.rollout.state}) reaching ring ${live.ring}.`]),
+      ...changes(holder.kind === 'free' ? null : holder.by, holder.kind, intent?.revisionId ?? null, claims),
+    ],
+  };
+}
+
+function whyOf(set: { readonly policy: string; readonly number: number } | null, rolloutId: string | null): string {
+  if (set === null && rolloutId === null) return 'Stock: no rollout ever set anything for this Mac.';
+  if (set === null) return `Stock: rollout ${rolloutId} took it back, as no policy holds this Mac.`;
+  return `Rollout ${rolloutId} set it to revision ${set.number} of policy ${set.policy}.`;
+}
+
+function changes(
+  by: HostClaim | null,
+  kind: 'held' | 'unknown' | 'free',
+  revisionId: string | null,
+  claims: readonly HostClaim[],
+): readonly string[] {
+  if (by === null) return ['Applying a policy that selects this Mac.'];
+  const { policy, selector } = by.revision;
+  if (kind === 'unknown')
+    return [`A fact that policy ${policy} asks for (${selectorText(selector)}): until it is known, the intent stays.`];
+  const rivals = claims.filter((claim) => claim !== by && claim.selected);
+  return [
+    ...(by.revisionId === revisionId ? [] : [`Policy ${policy} holds this Mac since: apply it.`]),
+    `A newer revision of policy ${policy}, when it is applied.`,
+    `Naming this Mac in another policy, or a priority above ${by.priority}, when that is applied.`,
+    ...rivals.map((claim) => `Archiving policy ${policy}: then ${claim.revision.policy} would be next.`).slice(0, 1),
+    ...(rivals.length === 0 ? [`Archiving policy ${policy}: then stock is wanted.`] : []),
+  ];
+}

@@ -1,0 +1,36 @@
+import { QUOTA_STOCK, type RolloutStrategy } from '@headroom/core';
+import type { Tx } from '../db/database.ts';
+import { grantsOf } from './intent-flip.ts';
+import { ADD_TARGETS } from './rollout-sql.ts';
+
+/** The hosts that a revision's policy holds now. */
+export type HostsOfPolicy = (tx: Tx, revisionId: string) => Promise<readonly { readonly id: string }[]>;
+
+export interface JoinOrder {
+  readonly rollout: { readonly id: string; readonly revisionId: string | null };
+  readonly strategy: RolloutStrategy;
+  readonly siteId: string;
+  readonly hostsOfPolicy: HostsOfPolicy;
+  readonly now: Date;
+}
+
+const UNCOVERED =
+  'Joined after the approval: no grant names this Mac. Approve an exception and apply the policy again.';
+
+/** Adds Macs that the policy holds since the rollout was made to its last ring, if its strategy says so. A grant never widens. */
+export async function joinLate(tx: Tx, { rollout, strategy, siteId, hostsOfPolicy, now }: JoinOrder): Promise<void> {
+  const { id, revisionId } = rollout;
+  if (strategy.lateJoiners === 'leave' || revisionId === null) return;
+  const { quota } = await tx.policyRevision.findUniqueOrThrow({ where: { id: revisionId } });
+  const known = await tx.rolloutTarget.findMany({ where: { rolloutId: id }, select: { hostId: true } });
+  const targets = new Set(known.map(({ hostId }) => hostId));
+  const late = (await hostsOfPolicy(tx, revisionId)).map((host) => host.id).filter((hostId) => !targets.has(hostId));
+  if (late.length === 0) return;
+  const grants = quota === QUOTA_STOCK ? null : await grantsOf(tx, revisionId, late, now);
+  const ring = Math.max(strategy.rings.length - 1, 0);
+  const rows = (hosts: readonly string[]) => JSON.stringify(hosts.map((host_id) => ({ host_id, ring })));
+  const covered = late.filter((hostId) => grants === null || grants.has(hostId));
+  const uncovered = late.filter((hostId) => !covered.includes(hostId));
+  await tx.$executeRawUnsafe(ADD_TARGETS, rows(covered), id, siteId, 'pending', null, now);
+  await tx.$executeRawUnsafe(ADD_TARGETS, rows(uncovered), id, siteId, 'skipped', UNCOVERED, now);
+}
