@@ -92,9 +92,18 @@ describe('power', () => {
     expect(reason).toContain('still in recoveryOS');
   });
 
-  it('leaves no process behind', async () => {
+  it.each(['dash', 'bash --posix'])('gives nothing a last word when the power fails under %s', async (shell) => {
+    const marker = join(folder, 'last-word');
+    const line = `sh -c 'trap "date >${marker}; exit" HUP TERM; printf "cut: "; while :; do sleep 0.1; done'`;
+    const { ended } = await recoverySession({ dir, shell, line, ...rules({ when: 'cut: $', powerCut: true }) });
+    expect(ended).toBe('power-cut');
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(existsSync(marker)).toBe(false);
+  });
+
+  it.each(['dash', 'bash --posix'])('leaves no process behind under %s', async (shell) => {
     const marker = join(folder, 'alive');
-    await shows(`(while :; do date >${marker}; sleep 0.1; done) & echo`);
+    await shows(`(while :; do date >${marker}; sleep 0.1; done) & echo`, { shell });
     rmSync(marker, { force: true });
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect(existsSync(marker)).toBe(false);

@@ -13,10 +13,7 @@ export interface RecoveryShell {
   readonly lacks: readonly string[];
 }
 
-/**
- * One process group for the whole session (+m), so that a power cut ends all of it at once. Without line editing, a
- * program reads what was typed exactly as a person typed it.
- */
+/** Without job control (+m) and line editing, a program reads what was typed exactly as a person typed it. */
 const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   dash: ['-i', '+m'],
   bash: ['--norc', '--noprofile', '--noediting', '--posix', '-i', '+m'],

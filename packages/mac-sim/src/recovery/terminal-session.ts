@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { spawn } from '@lydell/node-pty';
 import type { Person, PersonRule } from './person.ts';
+import { killTree } from './process-tree.ts';
 import { PROMPT, type RecoveryShell } from './shell.ts';
 
 export type SessionEnd = 'reboot' | 'shutdown' | 'power-cut' | 'exit' | 'stuck' | 'timeout';
@@ -50,12 +51,7 @@ export function terminalSession(options: TerminalSessionOptions): Promise<Sessio
     function end(how: SessionEnd): void {
       if (ended !== null) return;
       ended = how;
-      // The whole group at once, as when the power goes: nothing gets to run a last handler.
-      try {
-        process.kill(-terminal.pid, 'SIGKILL');
-      } catch {
-        // Already gone.
-      }
+      killTree(terminal.pid);
     }
 
     function type(text: string): void {
