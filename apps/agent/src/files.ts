@@ -35,6 +35,10 @@ async function replaceFile(path: string, mode: number, fill: (file: FileHandle) 
     await fill(file);
     await file.chmod(mode);
     await file.sync();
+  } catch (error) {
+    // On a full disk the half of it that was written is the first thing to go.
+    await rm(temporary, { force: true });
+    throw error;
   } finally {
     await file.close();
   }
@@ -115,6 +119,10 @@ export async function digestFile(path: string, signal?: AbortSignal): Promise<Fi
 
 export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+}
+
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

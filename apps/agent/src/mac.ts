@@ -1,4 +1,5 @@
 /** The Mac that the agent works on: `/`, or a simulated one below a sysroot. Bundles the checked sysroot with the tool runner. */
+import { AgentError } from './agent-error.ts';
 import { commandError, type RunOptions, type RunResult, runTool } from './macos/runner.ts';
 import { checkSysroot, isSimulated, resolve } from './macos/sysroot.ts';
 
@@ -21,6 +22,16 @@ export function openMac(dir: string): Mac {
     path: (macPath) => resolve(sysroot, macPath),
     run: (tool, args, options) => runTool({ sysroot, path: tool, args, ...options }),
   };
+}
+
+/**
+ * Throws unless the tool ran to its end: what it printed before a limit or a kill says nothing about what was asked. Its exit status is
+ * for the caller to judge.
+ */
+export function ranToItsEnd(result: RunResult): RunResult {
+  const failure = commandError(result)?.failure;
+  if (failure === undefined || failure === 'exit_code') return result;
+  throw new AgentError(failure === 'timed_out' ? 'COMMAND_TIMED_OUT' : 'COMMAND_FAILED', toolText(result));
 }
 
 /** What a failed tool said: the command, why, and both streams, cut to a readable length. */

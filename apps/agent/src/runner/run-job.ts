@@ -5,6 +5,7 @@
  */
 import type { Facts, PlanStep, VerifySignature } from '@headroom/core';
 import { AgentError, Refusal } from '../agent-error.ts';
+import { isDiskFull } from '../files.ts';
 import type { Log } from '../log.ts';
 import type { Mac } from '../mac.ts';
 import { CommandError } from '../macos/runner.ts';
@@ -159,8 +160,4 @@ function reportOf(error: unknown): Report {
   if (isDiskFull(error)) return { ...report, outcome: 'failed', code: 'DISK_FULL' };
   const code = error instanceof CommandError ? 'COMMAND_FAILED' : 'INTERNAL';
   return { ...report, outcome: 'failed', code };
-}
-
-function isDiskFull(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOSPC';
 }

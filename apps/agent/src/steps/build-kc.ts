@@ -8,7 +8,7 @@ import { basename } from 'node:path';
 import type { KcResult, PlanStep } from '@headroom/core';
 import { AgentError } from '../agent-error.ts';
 import { ensureFolder, isMissing, syncFolder, writeFileAtomic, writeJsonAtomic } from '../files.ts';
-import { type Mac, toolText } from '../mac.ts';
+import { type Mac, ranToItsEnd, toolText } from '../mac.ts';
 import { bundlesToLink, KMUTIL, kmutilInspectArgs, parseInspect } from '../macos/kmutil.ts';
 import {
   KMUTIL_CREATE_TIMEOUT_MS,
@@ -50,18 +50,22 @@ export const buildKcStep: StepHandler<Step, KcResult> = {
 
   async act(step, context) {
     const { mac, signal, progress } = context;
-    const buildFolder = await newBuildFolder(mac);
     const kdk = await usableKdk(mac, step);
-    await removeOthers(mac, step, buildFolder);
-    progress('asking kmutil which bundles the release collection has');
-    const bundleIds = await releaseBundles(mac, step.dropBundles, signal);
-    progress(`building a kernel collection of ${bundleIds.length} bundles`);
-    const bootPath = `${buildFolder}/KernelCollection.kc`;
-    await create(context, { bootPath, kdk, variant: step.variant, bundles: bundleIds });
-    const output = await outputOf(mac, bootPath);
-    const problem = await readBack(mac.path(output), { variant: step.variant, bundleIds }, signal);
-    if (problem instanceof AgentError) throw problem;
-    await takeItsPlace(mac, output, step, bundleIds);
+    const buildFolder = await newBuildFolder(mac);
+    try {
+      await removeOthers(mac, step, buildFolder);
+      progress('asking kmutil which bundles the release collection has');
+      const bundleIds = await releaseBundles(mac, step.dropBundles, signal);
+      progress(`building a kernel collection of ${bundleIds.length} bundles`);
+      const bootPath = `${buildFolder}/KernelCollection.kc`;
+      await create(context, { bootPath, kdk, variant: step.variant, bundles: bundleIds });
+      const output = await outputOf(mac, bootPath);
+      const problem = await readBack(mac.path(output), { variant: step.variant, bundleIds }, signal);
+      if (problem instanceof AgentError) throw problem;
+      await takeItsPlace(mac, output, step, bundleIds);
+    } finally {
+      await rm(mac.path(buildFolder), { recursive: true, force: true });
+    }
   },
 
   async verify(step, context) {
@@ -99,6 +103,7 @@ async function releaseBundles(mac: Mac, drop: readonly string[], signal: AbortSi
   const options = { timeoutMs: INSPECT_TIMEOUT_MS, outputBytesMax: OUTPUT_BYTES_MAX, signal };
   const result = await mac.run(KMUTIL, kmutilInspectArgs(), options);
   signal.throwIfAborted();
+  ranToItsEnd(result);
   const bundles = parseInspect(result);
   if (result.exitCode !== 0 || !bundles.ok) throw new AgentError('KC_CREATE_FAILED', toolText(result));
   return bundlesToLink(bundles.value, drop);

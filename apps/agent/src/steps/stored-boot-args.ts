@@ -1,6 +1,6 @@
 /** Writes the stored boot arguments. Which of two spellings a system takes differs, so both are tried and read back. */
 import { AgentError } from '../agent-error.ts';
-import { type Mac, toolText } from '../mac.ts';
+import { type Mac, ranToItsEnd, toolText } from '../mac.ts';
 import { NVRAM, nvramSetArgs, nvramSyncArgs, readNvram } from '../macos/nvram.ts';
 
 const VARIABLE = 'boot-args';
@@ -18,7 +18,7 @@ export async function readStoredBootArgs(mac: Mac): Promise<string | null> {
 export async function writeBootArgs(mac: Mac, line: string): Promise<void> {
   const said: string[] = [];
   for (const name of SPELLINGS) {
-    const result = await mac.run(NVRAM, nvramSetArgs(name, line));
+    const result = ranToItsEnd(await mac.run(NVRAM, nvramSetArgs(name, line)));
     if (result.exitCode === 0 && (await readStoredBootArgs(mac)) === line) return flush(mac);
     said.push(toolText(result));
   }
@@ -26,6 +26,6 @@ export async function writeBootArgs(mac: Mac, line: string): Promise<void> {
 }
 
 async function flush(mac: Mac): Promise<void> {
-  const result = await mac.run(NVRAM, nvramSyncArgs());
+  const result = ranToItsEnd(await mac.run(NVRAM, nvramSyncArgs()));
   if (result.exitCode !== 0) throw new AgentError('BOOT_ARGS_NOT_WRITTEN', toolText(result));
 }

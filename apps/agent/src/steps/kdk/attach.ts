@@ -1,6 +1,6 @@
 /** Attaches a KDK image on a mount point of our own, and detaches whatever is attached there. */
 import { AgentError } from '../../agent-error.ts';
-import { type Mac, toolText } from '../../mac.ts';
+import { type Mac, ranToItsEnd, toolText } from '../../mac.ts';
 import {
   HDIUTIL,
   HDIUTIL_TIMEOUT_MS,
@@ -14,6 +14,8 @@ import {
 export async function attach(mac: Mac, image: string, mountPoint: string, signal: AbortSignal): Promise<void> {
   const args = hdiutilAttachArgs(image, mountPoint);
   const result = await mac.run(HDIUTIL, args, { timeoutMs: HDIUTIL_TIMEOUT_MS, signal });
+  signal.throwIfAborted();
+  ranToItsEnd(result);
   if (result.exitCode !== 0 || !parseAttach(result).ok) throw new AgentError('KDK_ATTACH_FAILED', toolText(result));
 }
 
@@ -29,7 +31,7 @@ export async function detach(mac: Mac, mountPoint: string): Promise<boolean> {
 
 /** hdiutil may name a mount point with the `/private` that `/var` points into. */
 async function deviceAt(mac: Mac, mountPoint: string): Promise<string | null> {
-  const result = await mac.run(HDIUTIL, hdiutilInfoArgs());
+  const result = ranToItsEnd(await mac.run(HDIUTIL, hdiutilInfoArgs()));
   const images = parseHdiutilInfo(result);
   if (!images.ok) throw new AgentError('COMMAND_FAILED', images.reason);
   const here = [mountPoint, `/private${mountPoint}`];

@@ -7,7 +7,7 @@ import { open, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KdkSource } from '@headroom/core';
 import { AgentError, differs } from '../../agent-error.ts';
-import { digestFile, ensureFolder, isMissing } from '../../files.ts';
+import { digestFile, ensureFolder, isDiskFull, isMissing } from '../../files.ts';
 import { KDK_FOLDER } from '../../paths.ts';
 import type { StepContext } from '../step.ts';
 
@@ -65,6 +65,8 @@ async function fetchOnce(part: string, from: number, kdk: KdkSource, context: St
     }
     return null;
   } catch (error) {
+    // No later attempt helps before somebody frees space.
+    if (isDiskFull(error)) return new AgentError('DISK_FULL', `${kdk.fileName}: the disk is full after ${at} bytes.`);
     return error;
   } finally {
     await file.close();

@@ -6,7 +6,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { AgentError, differs } from '../../agent-error.ts';
 import { readTextFile } from '../../files.ts';
-import { type Mac, toolText } from '../../mac.ts';
+import { type Mac, ranToItsEnd, toolText } from '../../mac.ts';
 import { INSTALLER, INSTALLER_TIMEOUT_MS, installerArgs, parseInstaller } from '../../macos/installer.ts';
 import {
   appleSigned,
@@ -31,6 +31,7 @@ export async function checkAppleSignature(mac: Mac, packagePath: string, signal:
   const args = pkgutilCheckSignatureArgs(packagePath);
   const result = await mac.run(PKGUTIL, args, { timeoutMs: SIGNATURE_TIMEOUT_MS, signal });
   signal.throwIfAborted();
+  ranToItsEnd(result);
   const signature = parseCheckSignature(result);
   if (!signature.ok) throw new AgentError('KDK_NOT_APPLE_SIGNED', signature.reason);
   const verdict = appleSigned(signature.value);
@@ -46,6 +47,7 @@ export async function checkPackageId(mac: Mac, packagePath: string, build: strin
     const args = pkgutilExpandArgs(packagePath, parts);
     const result = await mac.run(PKGUTIL, args, { timeoutMs: EXPAND_TIMEOUT_MS, signal });
     signal.throwIfAborted();
+    ranToItsEnd(result);
     if (result.exitCode !== 0)
       throw new AgentError(isDiskFull(result) ? 'DISK_FULL' : 'COMMAND_FAILED', toolText(result));
     checkIds(await idsIn(mac.path(parts)), build);
@@ -79,6 +81,7 @@ async function idsIn(parts: string): Promise<readonly string[]> {
 export async function installPackage(mac: Mac, packagePath: string, signal: AbortSignal): Promise<void> {
   const result = await mac.run(INSTALLER, installerArgs(packagePath), { timeoutMs: INSTALLER_TIMEOUT_MS, signal });
   signal.throwIfAborted();
+  ranToItsEnd(result);
   const installed = parseInstaller(result);
   if (installed.ok) return;
   throw new AgentError(isDiskFull(result) ? 'DISK_FULL' : 'KDK_INSTALL_FAILED', installed.reason);
@@ -90,7 +93,7 @@ function isDiskFull({ stdout, stderr }: { readonly stdout: string; readonly stde
 
 /** Which KDK was really installed? Names of images and packages may lie; the receipt does not. */
 export async function receiptProblem(mac: Mac, build: string): Promise<AgentError | null> {
-  const result = await mac.run(PKGUTIL, pkgutilPackagesArgs());
+  const result = ranToItsEnd(await mac.run(PKGUTIL, pkgutilPackagesArgs()));
   const receipt = kdkPackageId(build);
   if (result.exitCode === 0 && parsePackages(result).includes(receipt)) return null;
   return new AgentError('KDK_WRONG_PACKAGE', differs('Receipt of the installed package', receipt, 'no such receipt'));
