@@ -40,19 +40,35 @@ interface Wasm {
 /**
  * The adapter itself cuts a script at each semicolon and sends the pieces on any connection: a migration that fails or is killed
  * in the middle would stay half done. As one message Postgres does all of it or nothing, and a semicolon in a text is no end.
+ * That it is done is recorded in the same message: the engine would do so afterwards, and a kill in between would leave a
+ * migration that nobody can tell from one that was never run.
  */
 class WholeScripts extends PrismaPg {
-  constructor(private readonly pool: pg.Pool) {
+  constructor(
+    private readonly pool: pg.Pool,
+    private readonly migrations: ReadonlySet<string>,
+  ) {
     super(pool);
   }
 
   override async connect() {
     const adapter = await super.connect();
     adapter.executeScript = async (script) => {
-      await this.pool.query(script).catch(rethrow);
+      const whole = this.migrations.has(script) ? `${script}\n;${RECORD_DONE}` : script;
+      await this.pool.query(whole).catch(rethrow);
     };
     return adapter;
   }
+}
+
+/** The engine notes that it begins a migration, runs it, and notes its end. One is under way at a time. */
+const UNDER_WAY = 'finished_at IS NULL AND rolled_back_at IS NULL AND logs IS NULL';
+const RECORD_DONE = `UPDATE _prisma_migrations SET finished_at = now(), applied_steps_count = 1 WHERE ${UNDER_WAY}`;
+
+/** A begun one that neither ended nor gave a reason was killed before anything of it was done: it is begun anew. */
+async function forgetKilled(pool: pg.Pool): Promise<void> {
+  const { rows } = await pool.query<{ known: string | null }>(`SELECT to_regclass('_prisma_migrations') AS known`);
+  if (rows[0]?.known) await pool.query(`DELETE FROM _prisma_migrations WHERE ${UNDER_WAY}`);
 }
 
 /** In the form that the engine records as the reason of a failed migration. */
@@ -80,6 +96,7 @@ async function loadModule(): Promise<EngineModule> {
 async function withEngine<T>(
   connection: ConnectionSettings,
   schema: string,
+  migrations: readonly MigrationSource[],
   work: (engine: Engine) => Promise<T>,
 ): Promise<T> {
   loading ??= loadModule();
@@ -87,7 +104,9 @@ async function withEngine<T>(
   // Ours to end: the engine keeps its own lock, which others wait for, as long as its connections live.
   const pool = new pg.Pool(connection);
   try {
-    const factory = bindMigrationAwareSqlAdapterFactory(new WholeScripts(pool));
+    if (migrations.length > 0) await forgetKilled(pool);
+    const scripts = new WholeScripts(pool, new Set(migrations.map(({ sql }) => sql)));
+    const factory = bindMigrationAwareSqlAdapterFactory(scripts);
     const engine = await module.SchemaEngine.new({ datamodels: [['schema.prisma', schema]] }, () => {}, factory);
     return await work(engine);
   } finally {
@@ -95,13 +114,13 @@ async function withEngine<T>(
   }
 }
 
-/** Applies what is not applied yet, in order of name; returns the names applied now. A failed one blocks all later runs. */
+/** Applies what is not applied yet, in order of name; returns the names applied now. A failed one blocks all later runs, a killed one none. */
 export async function applyMigrations(
   connection: ConnectionSettings,
   schema: string,
   migrations: readonly MigrationSource[],
 ): Promise<readonly string[]> {
-  return withEngine(connection, schema, async (engine) => {
+  return withEngine(connection, schema, migrations, async (engine) => {
     const result = await engine.applyMigrations({
       filters: NO_FILTERS,
       migrationsList: {
@@ -120,7 +139,7 @@ export async function applyMigrations(
 
 /** The SQL that leads from one schema text (null = an empty database) to another. Needs a connection only to exist. */
 export async function diffSchemas(connection: ConnectionSettings, from: string | null, to: string): Promise<string> {
-  return withEngine(connection, to, async (engine) => {
+  return withEngine(connection, to, [], async (engine) => {
     const files = (content: string) => [{ path: 'schema.prisma', content }];
     const result = await engine.diff({
       from: from === null ? { tag: 'empty' } : { tag: 'schemaDatamodel', files: files(from) },
