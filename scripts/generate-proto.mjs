@@ -17,6 +17,7 @@ const options = [
   'forceLong=bigint',
   'removeEnumPrefix=true',
   'unrecognizedEnum=true',
+  'unknownFields=true',
   'snakeToCamel=true',
   'useExactTypes=false',
 ].join(',');

@@ -53,7 +53,7 @@ describe('a plan', () => {
       resultJson: Buffer.from('{"path":"/var/db/headroom/kc"}'),
       factsJson: Buffer.from(JSON.stringify(mac.facts({ fileVault: 'on' }))),
     });
-    expect(reply).toEqual({ accepted: true, code: '', workAvailable: true });
+    expect(reply).toMatchObject({ accepted: true, code: '', workAvailable: true });
     const { prisma } = controller.database;
     const host = await prisma.host.findUniqueOrThrow({
       where: { id: mac.hostId },
@@ -177,7 +177,7 @@ describe('a lease', () => {
     const { jobId } = await openPlan(controller, mac, [{ kind: 'collect_facts' }]);
     const { leaseNumber } = await leased(mac);
     controller.clock.advance(20_000);
-    expect(await mac.renew(jobId, leaseNumber, 'KDK 412 of 812 MB')).toEqual({ stillYours: true, leaseTtlMs: 30_000 });
+    expect(await mac.renew(jobId, leaseNumber, 'KDK 412 of 812 MB')).toMatchObject({ stillYours: true, leaseTtlMs: 30_000 });
     controller.clock.advance(20_000);
     expect(await controller.jobs.sweep()).toBe(0);
     expect(await jobRow(jobId)).toMatchObject({ state: 'leased', progress: 'KDK 412 of 812 MB' });

@@ -3,6 +3,7 @@ import { logger } from './common/log.ts';
 import { Problem } from './common/problem.ts';
 import { parseServeOptions, USAGE } from './config/parse.ts';
 import { DATA_USAGE, runExport, runImport } from './data/commands.ts';
+import { ROTATE_USAGE, rotateGrantKey } from './keys/rotate-command.ts';
 import { startController } from './process/controller.ts';
 
 const log = logger('controller');
@@ -35,16 +36,19 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<voi
   serve,
   export: (args) => runExport(args, process.env),
   import: (args) => runImport(args, process.env),
+  'rotate-grant-key': async (args) => {
+    process.stdout.write(await rotateGrantKey(args));
+  },
 };
 
 async function main([command, ...args]: readonly string[]): Promise<number> {
   if (command === '--help' || command === '-h') {
-    process.stdout.write(`${USAGE}\n\n${DATA_USAGE}\n`);
+    process.stdout.write(`${USAGE}\n\n${ROTATE_USAGE}\n\n${DATA_USAGE}\n`);
     return 0;
   }
   const run = Object.hasOwn(COMMANDS, command ?? '') ? COMMANDS[command ?? ''] : undefined;
   if (run === undefined) {
-    process.stderr.write(`${USAGE}\n\n${DATA_USAGE}\n`);
+    process.stderr.write(`${USAGE}\n\n${ROTATE_USAGE}\n\n${DATA_USAGE}\n`);
     return 2;
   }
   try {

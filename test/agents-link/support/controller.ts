@@ -9,7 +9,7 @@ import { Enrolment } from '../../../apps/controller/src/enrol/enrolment.ts';
 import { EnrolmentServer } from '../../../apps/controller/src/enrol/enrolment-server.ts';
 import { TokenService } from '../../../apps/controller/src/enrol/token-service.ts';
 import { JobStore } from '../../../apps/controller/src/jobs/job-store.ts';
-import { KeyStore } from '../../../apps/controller/src/keys/key-store.ts';
+import { type KeyOptions, KeyStore } from '../../../apps/controller/src/keys/key-store.ts';
 import { openTestDatabase } from '../../support/postgres.ts';
 
 /** Runs on from the real time, since TLS looks at that too. */
@@ -35,7 +35,7 @@ export class TestKdkFiles extends KdkFiles {
 
 export type TestController = Awaited<ReturnType<typeof startController>>;
 
-export async function startController(options: Partial<ControllerConfig> = {}) {
+export async function startController(options: Partial<ControllerConfig> = {}, keyOptions: KeyOptions = {}) {
   const db = await openTestDatabase();
   const { database, stateDir } = db;
   const config: ControllerConfig = {
@@ -52,13 +52,15 @@ export async function startController(options: Partial<ControllerConfig> = {}) {
     simulation: true,
     nudges: true,
     sweepMs: 60_000,
+    auditDays: 400,
+    eventDays: 180,
     ...options,
   };
   const clock = new TestClock();
   const bus = new InProcessBus();
   const wakes: Wake[] = [];
   bus.subscribe((wake) => wakes.push(wake));
-  const keys = await KeyStore.open(config, clock);
+  const keys = await KeyStore.open(config, clock, keyOptions);
   const certificates = new HostCertificates(database, clock);
   const jobs = new JobStore(database, clock, bus, config);
   const kdkFiles = new TestKdkFiles();

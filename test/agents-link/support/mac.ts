@@ -1,5 +1,5 @@
 /** A Mac as the controller sees it: its key, its enrolment, and the calls of the wire as promises. */
-import { createHash, generateKeyPairSync, randomUUID, sign } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, randomUUID, sign, X509Certificate } from 'node:crypto';
 import { request as httpsRequest } from 'node:https';
 import { ChannelCredentials, type ServiceError } from '@grpc/grpc-js';
 import { emptyFacts, type Facts } from '@headroom/core';
@@ -105,6 +105,8 @@ export class Mac {
     readonly hostUuid: string,
     readonly hostId: string,
     readonly client: AgentServiceClient,
+    readonly keyPem: string,
+    readonly certificatePem: string,
   ) {}
 
   static async enrol(controller: TestController, hostUuid = randomUUID().toUpperCase()): Promise<Mac> {
@@ -113,12 +115,33 @@ export class Mac {
     if (answer.status !== 200) throw new Error(`enrolment failed: ${JSON.stringify(answer.body)}`);
     const certificate = String(answer.body['certificatePem']);
     const client = dial(controller, { key: key.privateKeyPem, certificate });
-    return new Mac(hostUuid, String(answer.body['hostId']), client);
+    return new Mac(hostUuid, String(answer.body['hostId']), client, key.privateKeyPem, certificate);
   }
 
   /** The same identity used a second time: what a clone, or the agent after a restart, does. */
   twin(): Mac {
-    return new Mac(this.hostUuid, this.hostId, this.client);
+    return new Mac(this.hostUuid, this.hostId, this.client, this.keyPem, this.certificatePem);
+  }
+
+  get serial(): string {
+    return new X509Certificate(this.certificatePem).serialNumber.toLowerCase();
+  }
+
+  /** Asks for the next certificate, for the key given; `signed` = what the proof is made over. */
+  async renewCertificate(key = this.keyPem, signed?: string): Promise<Mac> {
+    const publicKeyPem = createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
+    const text = signed ?? ['headroom-renew-1', this.hostId, this.serial, publicKeyPem].join('|');
+    const request = { publicKeyPem, proof: sign('sha256', Buffer.from(text), key) };
+    const { certificatePem } = await call<{ certificatePem: string }>((done) =>
+      this.client.renewCertificate(request, done),
+    );
+    return new Mac(this.hostUuid, this.hostId, this.client, key, certificatePem);
+  }
+
+  /** The same Mac over a connection that shows its present certificate. */
+  redial(controller: TestController): Mac {
+    const client = dial(controller, { key: this.keyPem, certificate: this.certificatePem });
+    return new Mac(this.hostUuid, this.hostId, client, this.keyPem, this.certificatePem);
   }
 
   async openSession(highestGeneration = 0n, hostUuid = this.hostUuid): Promise<OpenSessionReply> {
@@ -141,10 +164,15 @@ export class Mac {
     return { sessionNumber: this.session, bootOrdinal, sequence };
   }
 
-  checkIn(facts: Facts | null, position = this.position(), sha256?: string): Promise<CheckInReply> {
+  checkIn(
+    facts: Facts | null,
+    position = this.position(),
+    sha256?: string,
+    grantKeyId?: string,
+  ): Promise<CheckInReply> {
     const factsJson = facts === null ? Buffer.alloc(0) : factsBytes(facts);
     const factsSha256 = sha256 ?? (facts === null ? '' : sha256Hex(factsJson));
-    return call((done) => this.client.checkIn({ position, factsJson, factsSha256 }, done));
+    return call((done) => this.client.checkIn({ position, factsJson, factsSha256, grantKeyId }, done));
   }
 
   lease(): Promise<LeaseReply> {

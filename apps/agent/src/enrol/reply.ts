@@ -35,7 +35,12 @@ export function readReply(reply: Record<string, unknown>, expected: ReplyExpecta
   return { identity, certificatePem };
 }
 
-function checkCertificate(own: X509Certificate, ca: X509Certificate, identity: Identity, publicKeyPem: string): void {
+export function checkCertificate(
+  own: X509Certificate,
+  ca: X509Certificate,
+  identity: Pick<Identity, 'fleetId' | 'hostId'>,
+  publicKeyPem: string,
+): void {
   const uri = `URI:spiffe://${identity.fleetId}/host/${identity.hostId}`;
   const names = (own.subjectAltName ?? '').split(', ');
   if (!own.checkIssued(ca) || !own.verify(ca.publicKey))

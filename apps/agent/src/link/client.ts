@@ -14,6 +14,8 @@ import {
   type Nudge,
   type OpenSessionReply,
   type OpenSessionRequest,
+  type RenewCertificateReply,
+  type RenewCertificateRequest,
   type RenewReply,
   type RenewRequest,
 } from '@headroom/proto';
@@ -31,21 +33,29 @@ export interface Controller {
   finish(request: FinishRequest): Promise<FinishReply>;
   nudges(sessionNumber: bigint, signal: AbortSignal): AsyncIterable<Nudge>;
   fetchKdk(sha256: string, offset: number, signal: AbortSignal): AsyncIterable<KdkChunk>;
+  renewCertificate(request: RenewCertificateRequest): Promise<RenewCertificateReply>;
+  /** Calls from now on show this certificate; those under way end as they began. */
+  useCertificate(certificatePem: string): void;
   close(): void;
 }
 
+const OPTIONS = {
+  'grpc.keepalive_time_ms': 30_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.keepalive_permit_without_calls': 1,
+  'grpc.initial_reconnect_backoff_ms': 500,
+  'grpc.max_reconnect_backoff_ms': 30_000,
+  'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+  'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
+};
+
 export function connectController({ identity, keyPem, certificatePem }: Credentials): Controller {
   const pem = (text: string): Buffer => Buffer.from(text);
-  const channel = credentials.createSsl(pem(identity.caPem), pem(keyPem), pem(certificatePem));
-  const client = new AgentServiceClient(targetOf(identity.agentUrl), channel, {
-    'grpc.keepalive_time_ms': 30_000,
-    'grpc.keepalive_timeout_ms': 10_000,
-    'grpc.keepalive_permit_without_calls': 1,
-    'grpc.initial_reconnect_backoff_ms': 500,
-    'grpc.max_reconnect_backoff_ms': 30_000,
-    'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
-    'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
-  });
+  const dial = (certificate: string): AgentServiceClient => {
+    const channel = credentials.createSsl(pem(identity.caPem), pem(keyPem), pem(certificate));
+    return new AgentServiceClient(targetOf(identity.agentUrl), channel, OPTIONS);
+  };
+  let client = dial(certificatePem);
   return {
     openSession: (request) => unary('OpenSession', (done) => client.openSession(request, new Metadata(), soon(), done)),
     checkIn: (request) => unary('CheckIn', (done) => client.checkIn(request, new Metadata(), soon(), done)),
@@ -60,6 +70,13 @@ export function connectController({ identity, keyPem, certificatePem }: Credenti
     nudges: (sessionNumber, signal) => stream('Nudges', client.nudges({ sessionNumber }), signal),
     fetchKdk: (sha256, offset, signal) =>
       stream('FetchKdk', client.fetchKdk({ sha256, offset: BigInt(offset) }), signal),
+    renewCertificate: (request) =>
+      unary('RenewCertificate', (done) => client.renewCertificate(request, new Metadata(), soon(), done)),
+    useCertificate(certificate) {
+      const before = client;
+      client = dial(certificate);
+      before.close();
+    },
     close: () => client.close(),
   };
 }

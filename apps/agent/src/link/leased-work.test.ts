@@ -21,6 +21,7 @@ const session: Session = {
   number: 7n,
   checkInMs: 1000,
   leaseTtlMs: 1000,
+  grantKeyRotations: [],
   position: () => ({ sessionNumber: 7n, bootOrdinal: 1, sequence: 1n }),
 };
 
@@ -40,6 +41,7 @@ async function work(jobs: Job[], replies: (FinishReply | Error)[]) {
   };
   const controller: Controller = {
     ...{ openSession: unused, checkIn: unused, nudges: unused, fetchKdk: unused, close: () => {} },
+    ...{ renewCertificate: unused, useCertificate: unused },
     lease: async () => jobs.shift(),
     renew: async () => ({ stillYours: true, leaseTtlMs: 1000 }),
     async finish(request) {

@@ -5,12 +5,14 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Facts } from '@headroom/core';
+import { type GrantPins, openGrantPins } from '../state/grant-pins.ts';
 import { macStatusOf } from '../state/mac-status.ts';
 import { detachStaleMounts } from '../steps/kdk/mounts.ts';
 import { type Backoff, backoff } from './backoff.ts';
 import { ControllerError, controllerError } from './controller-error.ts';
 import { sendOldReports, type WorkPorts, workThrough } from './leased-work.ts';
 import { listenToNudges } from './nudges.ts';
+import { newRenewal, type Renewal } from './renewal.ts';
 import { openSession, type Session } from './session.ts';
 import { newWake, type Wake } from './wake.ts';
 
@@ -26,7 +28,17 @@ const LONGEST_MS = 60_000;
 const CLONE_WINDOW_MS = 60_000;
 const CLONE_PAUSE_MS = 30_000;
 
-export async function runLink(input: LinkInput): Promise<void> {
+/** What a life needs beside what it was given. */
+interface Life extends LinkInput {
+  readonly pins: GrantPins;
+  readonly renewal: Renewal;
+}
+
+export async function runLink(given: LinkInput): Promise<void> {
+  const { mac, log, now } = given.runner;
+  const pins = await openGrantPins(mac, log);
+  const renewal = newRenewal({ mac, controller: given.controller, now, log });
+  const input: Life = { ...given, pins, renewal, runner: { ...given.runner, verify: pins.verify } };
   const { signal, runner } = input;
   await clearMounts(input);
   const pause = backoff(FIRST_MS, LONGEST_MS);
@@ -34,6 +46,7 @@ export async function runLink(input: LinkInput): Promise<void> {
   while (!signal.aborted) {
     const error = await oneSession(input, pause);
     if (signal.aborted) return;
+    if (error === RENEWED) continue;
     if (!error.isFenced) {
       await noteTrouble(input, error.code ?? 'UNREACHABLE', error.message);
       await rest(pause.next(), signal);
@@ -45,14 +58,18 @@ export async function runLink(input: LinkInput): Promise<void> {
   }
 }
 
+/** Ends a session well: the next one shows the new certificate. */
+const RENEWED = new ControllerError(null, 0, 'the certificate was renewed');
+
 /** Lives until something breaks it; gives back what. */
-async function oneSession(input: LinkInput, pause: Backoff): Promise<ControllerError> {
+async function oneSession(input: Life, pause: Backoff): Promise<ControllerError> {
   const { controller, runner, signal, sender } = input;
   const ended = new AbortController();
   const both = AbortSignal.any([signal, ended.signal]);
   let listening: Promise<void> = Promise.resolve();
   try {
     const session = await openSession({ mac: runner.mac, controller, facts: await runner.facts(), log: runner.log });
+    await input.pins.learn(session.grantKeyRotations);
     sender.forget();
     pause.reset();
     const wake = newWake();
@@ -67,22 +84,29 @@ async function oneSession(input: LinkInput, pause: Backoff): Promise<ControllerE
   }
 }
 
-async function rounds(input: LinkInput, session: Session, wake: Wake): Promise<ControllerError> {
+async function rounds(input: Life, session: Session, wake: Wake): Promise<ControllerError> {
   const { signal } = input;
   let checkInMs = session.checkInMs;
   while (!signal.aborted) {
     const reply = await checkIn(input, session, await input.runner.facts());
     checkInMs = input.checkInMs ?? (reply.checkInMs || checkInMs);
+    await input.pins.learn(reply.grantKeyRotations);
     if (reply.workAvailable) await workThrough(input, session, signal);
+    if (await input.renewal.renewIfDue()) return RENEWED;
     await wake.wait(checkInMs, signal);
   }
   return new ControllerError(null, 0, 'stopped');
 }
 
-async function checkIn({ controller, sender, status }: LinkInput, session: Session, facts: Facts) {
+async function checkIn({ controller, sender, status, pins }: Life, session: Session, facts: Facts) {
   const send = () => {
     const { json, sha256 } = sender.forCheckIn(facts);
-    return controller.checkIn({ position: session.position(), factsJson: json, factsSha256: sha256 });
+    return controller.checkIn({
+      position: session.position(),
+      factsJson: json,
+      factsSha256: sha256,
+      grantKeyId: pins.newest(),
+    });
   };
   let reply = await send();
   if (reply.factsWanted) {

@@ -1,6 +1,6 @@
 /** An open session: its number, and the positions of its reports in order. */
 import type { Facts } from '@headroom/core';
-import type { ReportPosition } from '@headroom/proto';
+import type { GrantKeyRotation, ReportPosition } from '@headroom/proto';
 import type { Log } from '../log.ts';
 import type { Mac } from '../mac.ts';
 import { noteBoot } from '../state/boot-state.ts';
@@ -12,6 +12,8 @@ export interface Session {
   readonly number: bigint;
   readonly checkInMs: number;
   readonly leaseTtlMs: number;
+  /** Not checked yet. */
+  readonly grantKeyRotations: readonly GrantKeyRotation[];
   /** Each call gives the next one. */
   position(): ReportPosition;
 }
@@ -39,6 +41,7 @@ export async function openSession({ mac, controller, facts, log }: SessionInput)
     number: reply.sessionNumber,
     checkInMs: reply.checkInMs,
     leaseTtlMs: reply.leaseTtlMs,
+    grantKeyRotations: reply.grantKeyRotations,
     position() {
       sequence += 1n;
       return { sessionNumber: reply.sessionNumber, bootOrdinal: state.bootOrdinal, sequence };

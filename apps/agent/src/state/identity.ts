@@ -17,7 +17,7 @@ export interface Identity {
   readonly agentUrl: string;
   readonly enrolUrl: string;
   readonly caPem: string;
-  /** Pinned at enrolment; nothing that comes over the wire later changes them. */
+  /** Those of the enrolment, and those that one of them signed (grant-pins.ts). */
   readonly grantPublicKeys: readonly GrantKey[];
 }
 
@@ -61,6 +61,15 @@ export async function writeKey(mac: Mac, keyPem: string): Promise<void> {
 export async function writeEnrolment(mac: Mac, identity: Identity, certificatePem: string): Promise<void> {
   await openHome(mac);
   await writeFileAtomic(mac.path(CERTIFICATE_FILE), certificatePem, 0o600);
+  await writeJsonAtomic(mac.path(IDENTITY_FILE), identity);
+}
+
+/** One rename: the key stays, so key and certificate fit at any moment. */
+export async function writeCertificate(mac: Mac, certificatePem: string): Promise<void> {
+  await writeFileAtomic(mac.path(CERTIFICATE_FILE), certificatePem, 0o600);
+}
+
+export async function writeIdentity(mac: Mac, identity: Identity): Promise<void> {
   await writeJsonAtomic(mac.path(IDENTITY_FILE), identity);
 }
 

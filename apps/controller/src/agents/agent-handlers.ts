@@ -1,5 +1,6 @@
 /** All procedures of the wire, each wrapped with admission and errors. */
 import type { AgentServiceServer } from '@headroom/proto';
+import { CertificateRenewal } from './certificate-renewal.ts';
 import { CheckInHandler } from './handlers/check-in.ts';
 import { FetchKdkHandler } from './handlers/fetch-kdk.ts';
 import { FinishHandler } from './handlers/finish.ts';
@@ -19,6 +20,7 @@ export class AgentHandlers {
     private readonly finish: FinishHandler,
     private readonly nudges: NudgesHandler,
     private readonly fetchKdk: FetchKdkHandler,
+    private readonly renewal: CertificateRenewal,
   ) {}
 
   start(): void {
@@ -39,6 +41,9 @@ export class AgentHandlers {
       finish: wrap.unary('finish', (caller, request) => this.finish.handle(caller, request)),
       nudges: wrap.stream('nudges', (caller, call) => this.nudges.handle(caller, call)),
       fetchKdk: wrap.stream('fetchKdk', (caller, call) => this.fetchKdk.handle(caller, call)),
+      renewCertificate: wrap.unary('renewCertificate', async (caller, request) => ({
+        certificatePem: await this.renewal.renew(caller, request),
+      })),
     };
   }
 }

@@ -2,7 +2,7 @@
  * The listener that agents speak to: gRPC over mutual TLS, a plain grpc-js server. A connection without a certificate of the
  * fleet's CA ends in the handshake; each call is then admitted on its own.
  */
-import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
+import { experimental, Server, type ServerOptions } from '@grpc/grpc-js';
 import { AgentServiceService } from '@headroom/proto';
 import { ControllerBus } from '../bus/bus.ts';
 import { logger } from '../common/log.ts';
@@ -12,6 +12,7 @@ import { KeyStore } from '../keys/key-store.ts';
 import { AgentHandlers } from './agent-handlers.ts';
 import { HostCertificates } from './host-certificates.ts';
 import { LiveStreams } from './live-streams.ts';
+import { TlsSource } from './tls-source.ts';
 
 const STOP_MS = 3_000;
 const log = logger('agents');
@@ -46,9 +47,8 @@ export class AgentsServer {
   async start(): Promise<{ readonly port: number }> {
     const server = new Server(OPTIONS);
     server.addService(AgentServiceService, this.handlers.implementation());
-    const { privateKeyPem, chainPem } = this.keys.tls;
-    const pair = { private_key: Buffer.from(privateKeyPem), cert_chain: Buffer.from(chainPem) };
-    const credentials = ServerCredentials.createSsl(Buffer.from(this.keys.caPem), [pair], true);
+    const source = new TlsSource(this.keys);
+    const credentials = experimental.createCertificateProviderServerCredentials(source, source, true);
     const { listenHost, agentPort } = this.config;
     const address = listenHost.includes(':') ? `[${listenHost}]:${agentPort}` : `${listenHost}:${agentPort}`;
     const port = await new Promise<number>((resolve, reject) => {
@@ -62,7 +62,7 @@ export class AgentsServer {
       }),
     );
     this.handlers.start();
-    this.timer = setInterval(() => void this.check(), this.config.sweepMs).unref();
+    this.timer = setInterval(() => void this.sweep(), this.config.sweepMs).unref();
     return { port };
   }
 
@@ -78,6 +78,11 @@ export class AgentsServer {
     const force = setTimeout(() => server.forceShutdown(), STOP_MS);
     await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
     clearTimeout(force);
+  }
+
+  private async sweep(): Promise<void> {
+    await this.keys.refresh().catch((error: unknown) => log(`the keys could not be looked at: ${String(error)}`));
+    await this.check();
   }
 
   private async check(hostId?: string): Promise<void> {

@@ -11,13 +11,15 @@ export interface Caller {
   readonly hardwareUuid: string;
   /** Certificate's serial, lower-case hex. */
   readonly serial: string;
+  /** Address that the call came from; for people, never for a decision. */
+  readonly address: string;
   /** The host's present session; 0 before its first. */
   readonly sessionNumber: bigint;
 }
 
 export type AnyCall = Pick<
   ServerUnaryCall<unknown, unknown> | ServerReadableStream<unknown, unknown> | ServerWritableStream<unknown, unknown>,
-  'getAuthContext'
+  'getAuthContext' | 'getPeer'
 >;
 
 interface Identity {
@@ -55,7 +57,8 @@ export class Admission {
       throw new Problem('HOST_UNKNOWN', `host ${identity.hostId} is not enrolled with certificate ${identity.serial}`);
     if (row.revoked) throw revoked(identity.serial);
     const { hostId, hardwareUuid, sessionNumber } = row;
-    return { hostId, hardwareUuid, serial: identity.serial, sessionNumber: BigInt(sessionNumber) };
+    const address = call.getPeer().replace(/:\d+$/, '');
+    return { hostId, hardwareUuid, serial: identity.serial, address, sessionNumber: BigInt(sessionNumber) };
   }
 }
 

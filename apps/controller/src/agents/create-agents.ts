@@ -10,6 +10,8 @@ import { KeyStore } from '../keys/key-store.ts';
 import { AgentHandlers } from './agent-handlers.ts';
 import { AgentsServer } from './agents-server.ts';
 import { Admission } from './caller.ts';
+import { CertificateRenewal } from './certificate-renewal.ts';
+import { CloneWatch } from './clone-watch.ts';
 import { CheckInHandler } from './handlers/check-in.ts';
 import { FetchKdkHandler } from './handlers/fetch-kdk.ts';
 import { FinishHandler } from './handlers/finish.ts';
@@ -40,17 +42,19 @@ export function createAgentsServer(parts: AgentsParts): AgentsServer {
   const reports = new ReportStore(database, clock);
   const streams = new LiveStreams(database);
   const admission = new Admission(database);
-  const sessions = new SessionStore(database, clock, reports, jobs);
+  const clones = new CloneWatch(database, clock);
+  const sessions = new SessionStore(database, clock, reports, jobs, certificates, clones);
   const finishJob = new FinishJob(database, clock, bus, jobs, reports);
   const handlers = new AgentHandlers(
     new RpcWrap(admission),
-    new OpenSessionHandler(config, database, sessions, streams, bus),
-    new CheckInHandler(config, database, reports, jobs, bus, clock),
+    new OpenSessionHandler(config, database, sessions, streams, bus, clones, keys.grantKey, certificates),
+    new CheckInHandler(config, database, reports, jobs, bus, clock, keys.grantKey),
     new LeaseHandler(config, jobs),
     new RenewHandler(config, jobs),
     new FinishHandler(finishJob, jobs),
     new NudgesHandler(config, jobs, streams, admission, bus),
     new FetchKdkHandler(new OpenSteps(database), kdkFiles, streams),
+    new CertificateRenewal(database, keys, clock),
   );
   return new AgentsServer(config, keys, handlers, streams, certificates, bus);
 }

@@ -44,6 +44,16 @@ export class HostCertificates {
     return serials;
   }
 
+  /** Revokes what a host had before this certificate, in the caller's transaction: the new one is in use. */
+  async revokeOlder(tx: Tx, revocation: Revocation, serial: string): Promise<readonly string[]> {
+    const older = await tx.$queryRaw<{ serial: string }[]>`
+      SELECT o.serial FROM certificate c JOIN certificate o ON o.host_id = c.host_id AND o.issued_at < c.issued_at
+      WHERE c.serial = ${serial} AND o.revoked_at IS NULL`;
+    const serials = older.map((row) => row.serial);
+    if (serials.length > 0) await this.revokeRows(tx, revocation, serials);
+    return serials;
+  }
+
   /** Tells this process that these are revoked. Never from inside a transaction. */
   announce(serials: readonly string[]): void {
     for (const serial of serials) this.emitter.emit('revoked', serial);

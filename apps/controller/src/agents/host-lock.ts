@@ -12,6 +12,8 @@ export interface LockedReport {
   readonly factsSha256: string | null;
   readonly bootSessionId: string | null;
   readonly generation: bigint;
+  /** As of the last session; empty before the first. */
+  readonly capabilities: readonly string[];
   readonly presence: string;
 }
 
@@ -21,7 +23,7 @@ export async function lockHost(tx: Tx, hostId: string): Promise<LockedReport | n
     SELECT presence FROM host_state WHERE host_id = ${hostId}::uuid FOR UPDATE`;
   const reports = await tx.$queryRaw<Omit<LockedReport, 'presence'>[]>`
     SELECT host_id AS "hostId", session_number AS "sessionNumber", boot_ordinal AS "bootOrdinal", sequence,
-           facts_sha256 AS "factsSha256", boot_session_id AS "bootSessionId", generation
+           facts_sha256 AS "factsSha256", boot_session_id AS "bootSessionId", generation, capabilities
     FROM host_report WHERE host_id = ${hostId}::uuid FOR UPDATE`;
   const [state] = states;
   const [report] = reports;

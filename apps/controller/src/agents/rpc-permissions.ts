@@ -12,4 +12,5 @@ export const RPC_PERMISSIONS = {
   finish: 'agent',
   nudges: 'agent',
   fetchKdk: 'agent',
+  renewCertificate: 'agent',
 } as const satisfies Record<keyof AgentServiceService, RpcPermission>;

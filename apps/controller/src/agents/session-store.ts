@@ -9,6 +9,8 @@ import { Database, type Tx, writeAudit } from '../db/database.ts';
 import { markDue, writeHostEvent } from '../db/host-events.ts';
 import { JobStore } from '../jobs/job-store.ts';
 import type { Caller } from './caller.ts';
+import { CloneWatch, type MacHint } from './clone-watch.ts';
+import { HostCertificates } from './host-certificates.ts';
 import { type LockedReport, lockHost } from './host-lock.ts';
 import { ReportStore } from './report-store.ts';
 
@@ -16,6 +18,8 @@ export interface OpenedSession {
   readonly sessionNumber: bigint;
   /** true = the host was marked due: publish it after commit. */
   readonly due: boolean;
+  /** Older certificates of this host, which the new one has replaced: announce them after commit. */
+  readonly revoked: readonly string[];
 }
 
 export class SessionStore {
@@ -24,9 +28,12 @@ export class SessionStore {
     private readonly clock: Clock,
     private readonly reports: ReportStore,
     private readonly jobs: JobStore,
+    private readonly certificates: HostCertificates,
+    private readonly clones: CloneWatch,
   ) {}
 
-  open({ hostId }: Caller, request: OpenSessionRequest): Promise<OpenedSession> {
+  open(caller: Caller, request: OpenSessionRequest): Promise<OpenedSession> {
+    const { hostId, serial } = caller;
     return this.database.transaction(async (tx) => {
       const report = await lockHost(tx, hostId);
       if (report === null) throw new Problem('HOST_UNKNOWN', `host ${hostId} is not enrolled`);
@@ -35,10 +42,14 @@ export class SessionStore {
       // An agent that could not read it says nothing; its facts say why.
       const rebooted = request.bootSessionId !== '' && (await this.reports.noteBoot(tx, report, request.bootSessionId));
       const replaced = await this.moveGeneration(tx, report, request.highestGeneration);
-      const due = rebooted || replaced || report.presence !== 'online';
+      const cloned = await this.clones.noteSession(tx, caller, hintOf(caller, request));
+      const retold = !sameKinds(report.capabilities, request.capabilities);
+      const due = rebooted || replaced || cloned || retold || report.presence !== 'online';
       if (due) await markDue(tx, [hostId], this.clock.now());
-      await this.record(tx, report, sessionNumber, request);
-      return { sessionNumber, due };
+      await this.record(tx, report, sessionNumber, caller, request);
+      const actor = `host:${hostId}`;
+      const revoked = await this.certificates.revokeOlder(tx, { hostId, actor, reason: 'renewed' }, serial);
+      return { sessionNumber, due, revoked };
     });
   }
 
@@ -87,13 +98,14 @@ export class SessionStore {
     tx: Tx,
     report: LockedReport,
     sessionNumber: bigint,
+    caller: Caller,
     request: OpenSessionRequest,
   ): Promise<void> {
     const { hostId } = report;
     const { siteId } = this.database;
     const at = this.clock.now();
-    const { agentVersion, bootSessionId, bootOrdinal } = request;
-    const detail = { sessionNumber: String(sessionNumber), agentVersion, bootSessionId, bootOrdinal };
+    const { bootOrdinal } = request;
+    const detail = { sessionNumber: String(sessionNumber), bootOrdinal, ...hintOf(caller, request) };
     await writeHostEvent(tx, { siteId, hostId, at, kind: 'session', detail });
     await writeAudit(tx, {
       actor: `host:${hostId}`,
@@ -106,4 +118,14 @@ export class SessionStore {
       siteId,
     });
   }
+}
+
+/** What tells two Macs with one identity apart. */
+export function hintOf({ address }: Caller, request: OpenSessionRequest): MacHint {
+  const { hostUuid, bootSessionId, agentVersion } = request;
+  return { hardwareUuid: hostUuid.toUpperCase(), bootSessionId: bootSessionId.toUpperCase(), agentVersion, address };
+}
+
+function sameKinds(before: readonly string[], now: readonly string[]): boolean {
+  return before.length === now.length && now.every((kind) => before.includes(kind));
 }

@@ -9,6 +9,8 @@ export interface ControllerConfig {
   readonly redisUrl?: string | null;
   /** CA and grant key of the fleet, shared by its controllers. Absent = `stateDir/keys`. */
   readonly keysDir?: string | null;
+  /** true = the keys of this fleet are gone for good: start with new ones, whatever the database rests on. */
+  readonly acceptNewKeys?: boolean;
   /** KDK images, shared by the fleet's controllers. Absent = `stateDir/kdks`. */
   readonly kdkDir?: string | null;
   /** What Macs are told to dial. Absent = `publicHost` and the agents' port. */

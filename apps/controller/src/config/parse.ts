@@ -6,6 +6,7 @@ import type { ControllerConfig } from './config.ts';
 export const USAGE = `headroom-controller serve [options]
   --state-dir DIR       keys, KDK images, embedded Postgres (default .headroom-controller); made with mode 0700
   --keys-dir DIR        CA and grant key, shared by all controllers of a fleet (default DIR of --state-dir/keys)
+  --accept-new-keys     the keys of this fleet are lost: make new ones; Macs enrol again, exceptions are approved again
   --kdk-dir DIR         KDK images, shared likewise (default DIR of --state-dir/kdks)
   --fleet-name NAME     name of a new fleet (default "fleet")
   --public-host NAME    name that agents and people dial (default localhost)
@@ -34,6 +35,7 @@ export interface ServeOptions {
 const OPTIONS = {
   'state-dir': { type: 'string', default: '.headroom-controller' },
   'keys-dir': { type: 'string' },
+  'accept-new-keys': { type: 'boolean', default: false },
   'kdk-dir': { type: 'string' },
   'fleet-name': { type: 'string', default: 'fleet' },
   'public-host': { type: 'string', default: 'localhost' },
@@ -60,6 +62,7 @@ export function parseServeOptions(args: readonly string[], env: NodeJS.ProcessEn
     fleetName: values['fleet-name'],
     ...readStores(env),
     keysDir: values['keys-dir'] === undefined ? null : resolve(values['keys-dir']),
+    acceptNewKeys: values['accept-new-keys'],
     kdkDir: values['kdk-dir'] === undefined ? null : resolve(values['kdk-dir']),
     agentUrl: values['agent-url'] === undefined ? null : readAgentUrl(values['agent-url'], values['public-host']),
     publicHost: values['public-host'],

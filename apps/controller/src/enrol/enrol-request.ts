@@ -1,7 +1,8 @@
 /** What a Mac sends to enrol, checked: the shape, and the proof that it holds the private key it asks a certificate for. */
-import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { createHash, verify } from 'node:crypto';
 import { z } from 'zod';
 import { Problem } from '../common/problem.ts';
+import { readPublicKey } from './public-key.ts';
 import { parseToken, type TokenSecret } from './token-text.ts';
 
 /** Printable text: names and serials are shown to people and written to logs. */
@@ -66,20 +67,6 @@ export function readEnrolRequest(json: unknown): EnrolRequest {
     agentVersion: body.agentVersion,
     simulated: body.simulated,
   };
-}
-
-function readPublicKey(pem: string): KeyObject {
-  // createPublicKey would also derive one from a private key; a Mac that sends its private key must be told.
-  if (!pem.startsWith('-----BEGIN PUBLIC KEY-----')) throw invalid('publicKeyPem', 'expected a public key as SPKI PEM');
-  let key: KeyObject;
-  try {
-    key = createPublicKey(pem);
-  } catch {
-    throw invalid('publicKeyPem', 'cannot be read as a public key');
-  }
-  if (key.asymmetricKeyType !== 'ec' || key.asymmetricKeyDetails?.namedCurve !== 'prime256v1')
-    throw invalid('publicKeyPem', `expected a P-256 key, seen ${key.asymmetricKeyType ?? 'another kind'}`);
-  return key;
 }
 
 function invalid(field: string, problem: string): Problem {

@@ -40,6 +40,7 @@ export interface EnrolReply {
 export class EnrolmentServer {
   private readonly failures = new FailureLimit();
   private server: Server | null = null;
+  private stopRenewing: (() => void) | null = null;
   private agentUrl = '';
 
   constructor(
@@ -56,10 +57,8 @@ export class EnrolmentServer {
   /** `agentPort` is the real port of the agents' listener, which starts first: Macs are told it. */
   async start(agentPort: number): Promise<{ readonly port: number }> {
     this.agentUrl = this.config.agentUrl ?? `https://${this.config.publicHost}:${agentPort}`;
-    const { privateKeyPem, chainPem } = this.keys.tls;
     const options = {
-      key: privateKeyPem,
-      cert: chainPem,
+      ...this.tls(),
       minVersion: 'TLSv1.2',
       handshakeTimeout: TIMEOUT_MS,
     } as const;
@@ -77,6 +76,7 @@ export class EnrolmentServer {
       server.listen(this.config.enrolPort, this.config.listenHost, resolve);
     });
     this.server = server;
+    this.stopRenewing = this.keys.onTlsRenewed(() => server.setSecureContext(this.tls()));
     return { port: (server.address() as AddressInfo).port };
   }
 
@@ -84,9 +84,15 @@ export class EnrolmentServer {
     const { server } = this;
     this.server = null;
     if (server === null) return;
+    this.stopRenewing?.();
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeIdleConnections();
     await closed;
+  }
+
+  private tls(): { readonly key: string; readonly cert: string } {
+    const { privateKeyPem, chainPem } = this.keys.tls;
+    return { key: privateKeyPem, cert: chainPem };
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -115,14 +121,14 @@ export class EnrolmentServer {
     if (request.method !== 'POST' || request.url !== '/enrol')
       throw new Problem('NOT_FOUND', 'this listener knows POST /enrol only');
     const { hostId, certificatePem } = await this.enrolment.enrol(readEnrolRequest(await readJsonBody(request)));
-    const { keyId, publicKeyPem } = this.keys.grantKey;
+    const { keyId, publicKeyPem, previousKeys } = this.keys.grantKey;
     return {
       hostId,
       fleetId: this.database.fleetId,
       certificatePem,
       caPem: this.keys.caPem,
       agentUrl: this.agentUrl,
-      grantKeys: [{ keyId, publicKeyPem }],
+      grantKeys: [...previousKeys, { keyId, publicKeyPem }],
       simulation: this.config.simulation,
     };
   }

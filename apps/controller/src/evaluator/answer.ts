@@ -1,6 +1,8 @@
 import {
   type Evaluation,
   evaluate,
+  FINDING_SEVERITIES,
+  type Finding,
   type HostRecord,
   type KdkSource,
   LOWERING_KINDS,
@@ -11,6 +13,7 @@ import {
 } from '@headroom/core';
 import { uuidv7 } from '../common/ids.ts';
 import { coverOf } from '../exceptions/grant-check.ts';
+import { agentTooOld, cloneSuspected, lackingKinds } from './agent-limits.ts';
 import type { HostInput, PlanRow, Remembered, StoredFinding } from './host-input.ts';
 import { type PresenceView, presenceOf } from './presence.ts';
 
@@ -55,10 +58,14 @@ export function answer(input: HostInput, { fleetId, checkInMs, verifies, kdks, n
       ? { covers: false, expiresAt: null, reason: null }
       : coverOf(intent.grant, { fleetId, hostUuid, simulated, quota, extraArgs, now }, verifies);
   const lacksConsent = quota !== QUOTA_STOCK && !grant.covers;
-  const planIsObsolete = plan !== null && (plan.intentNumber !== number || (lacksConsent && isLowering(plan)));
+  const planIsObsolete =
+    plan !== null &&
+    (plan.intentNumber !== number ||
+      (lacksConsent && isLowering(plan)) ||
+      lackingKinds(input, plan.steps.slice(plan.nextStep)).length > 0);
   const visitIsObsolete = visit !== null && (lacksConsent || (visit.quota !== null && visit.quota !== quota));
   const record = recordOf(input);
-  const evaluation = evaluate({
+  const evaluated = evaluate({
     facts: input.facts,
     intent: { number, quota, extraArgs, grant },
     record,
@@ -68,13 +75,24 @@ export function answer(input: HostInput, { fleetId, checkInMs, verifies, kdks, n
     newVisitId: uuidv7(now.getTime()),
     now,
   });
+  const lacking = lackingKinds(input, evaluated.steps ?? []);
+  const clone = cloneSuspected(input, now);
+  const evaluation: Evaluation = {
+    ...evaluated,
+    steps: lacking.length > 0 ? null : evaluated.steps,
+    findings: bySeverity([
+      ...(lacking.length > 0 ? [agentTooOld(input, lacking)] : []),
+      ...(clone === null ? [] : [clone.finding]),
+      ...evaluated.findings,
+    ]),
+  };
   return {
     input,
     evaluation,
     presence,
     record: { ...record, everRaised: record.everRaised || evaluation.state === 'raised' },
     findings: evaluation.findings.map((finding) => ({ ...finding, since: sinceOf(finding, input, now) })),
-    reviewAt: reviewAt([evaluation.reviewAt, changesAt], now),
+    reviewAt: reviewAt([evaluation.reviewAt, changesAt, clone?.until ?? null], now),
     planIsObsolete,
     visitIsObsolete,
   };
@@ -129,6 +147,10 @@ function workOf({ plan, visit, failure }: HostInput, { planIsObsolete, visitIsOb
 function sinceOf({ code, path }: { code: string; path: string | null }, { before }: HostInput, now: Date): string {
   const known = before.findings.find((finding) => finding.code === code && finding.path === path);
   return known?.since ?? now.toISOString();
+}
+
+function bySeverity(findings: readonly Finding[]): readonly Finding[] {
+  return FINDING_SEVERITIES.flatMap((severity) => findings.filter((finding) => finding.severity === severity));
 }
 
 function reviewAt(times: readonly (Date | null)[], now: Date): Date | null {

@@ -21,6 +21,7 @@ export const MARK_RETURNED = `
 export const HOSTS = `
   SELECT h.id::text AS "hostId", h.hardware_uuid AS "hardwareUuid", h.simulated,
     r.facts, r.last_seen_at AS "lastSeenAt", r.boot_first_seen_at AS "bootFirstSeenAt", r.generation,
+    r.agent_version AS "agentVersion", r.capabilities, r.clone_hint AS "cloneHint",
     s.state, s.findings, s.record,
     COALESCE(i.number, 0) AS number, COALESCE(i.quota, $2::int) AS quota, COALESCE(i.extra_args, '{}') AS "extraArgs",
     i.rollout_id::text AS "rolloutId", g.id::text AS "grantId", g.payload, g.signature, g.key_id AS "keyId",

@@ -1,5 +1,6 @@
 /** What evaluation needs to know of one host: the shape of the truth in Postgres, without its tables. */
 import type { Facts, Finding, HostState, KcResult, Plan, PlanStep } from '@headroom/core';
+import type { CloneHint } from '../agents/clone-watch.ts';
 import type { GrantRow } from '../exceptions/grant-check.ts';
 
 export type StoredFinding = Finding & { readonly since: string };
@@ -57,6 +58,10 @@ export interface HostInput {
   readonly lastSeenAt: Date | null;
   readonly bootFirstSeenAt: Date | null;
   readonly generation: bigint;
+  readonly agentVersion: string | null;
+  /** Job kinds that its agent can do; empty = it does not say. */
+  readonly capabilities: readonly string[];
+  readonly cloneHint: CloneHint | null;
   readonly before: {
     readonly state: HostState;
     readonly findings: readonly StoredFinding[];

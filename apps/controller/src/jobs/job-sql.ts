@@ -2,22 +2,26 @@
  * The statements that every agent's call runs, reviewed as SQL. Each one decides and changes at once, so that no two
  * callers can win; the time is always a parameter.
  */
+import { FIRST_RELEASE_KINDS } from './agent-kinds.ts';
 import { statesTaking } from './job-life.ts';
 
 const quoted = (states: readonly string[]) => states.map((state) => `'${state}'`).join(', ');
 const LEASABLE = quoted(statesTaking('lease'));
 const RENEWABLE = quoted(statesTaking('renew'));
 const LAPSING = quoted(statesTaking('lapse'));
+const FIRST_KINDS = quoted(FIRST_RELEASE_KINDS);
 
 /**
  * A job is free for session $2 of host $1 at time $3 when its back-off has passed, no lease of this session runs, and its
- * plan is the host's newest and still open.
+ * plan is the host's newest and still open. A kind that the agent lacks is never free.
  */
 const FREE_JOB = `
   FROM job j LEFT JOIN plan p ON p.id = j.plan_id
   WHERE j.host_id = $1 AND j.state IN (${LEASABLE})
     AND (j.not_before IS NULL OR j.not_before <= $3)
     AND (j.state = 'queued' OR j.lease_session IS DISTINCT FROM $2::bigint OR j.lease_expires_at <= $3)
+    AND EXISTS (SELECT 1 FROM host_report a WHERE a.host_id = j.host_id AND j.kind = ANY (
+      CASE WHEN cardinality(a.capabilities) = 0 THEN ARRAY[${FIRST_KINDS}] ELSE a.capabilities END))
     AND (j.plan_id IS NULL OR (p.state = 'open' AND NOT EXISTS (
       SELECT 1 FROM plan newer WHERE newer.host_id = j.host_id AND newer.generation > p.generation)))`;
 

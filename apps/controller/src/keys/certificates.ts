@@ -12,11 +12,12 @@ x509.cryptoProvider.set(webcrypto);
 const ECDSA = { name: 'ECDSA', namedCurve: 'P-256' };
 const SIGNING = { name: 'ECDSA', hash: 'SHA-256' };
 const DAY_MS = 86_400_000;
-/** Clocks of Macs differ: a certificate is valid from a little before it was made. */
+/** Clocks of Macs differ: a certificate is valid from a little before it was made, and a short one from a tenth of its life. */
 const BACKDATE_MS = 3_600_000;
+const BACKDATE_PART = 10;
 
-export const CA_DAYS = 3650;
-export const LEAF_DAYS = 90;
+export const CA_MS = 3650 * DAY_MS;
+export const LEAF_MS = 90 * DAY_MS;
 
 export interface Issuer {
   readonly certificatePem: string;
@@ -37,7 +38,7 @@ export async function createCaCertificate(privateKeyPem: string, now: Date): Pro
   return create({
     subject: name,
     issuer: name,
-    days: CA_DAYS,
+    lifeMs: CA_MS,
     now,
     publicKey,
     signingKey: await importPrivateKey(privateKeyPem),
@@ -55,9 +56,10 @@ export async function issueServerCertificate(
   privateKeyPem: string,
   names: readonly string[],
   now: Date,
+  lifeMs = LEAF_MS,
 ): Promise<IssuedCertificate> {
   const san = names.map((value) => ({ type: isIP(value) ? ('ip' as const) : ('dns' as const), value }));
-  return issueLeaf(issuer, publicPem(privateKeyPem), now, 'CN=Headroom controller', [
+  return issueLeaf(issuer, publicPem(privateKeyPem), { now, lifeMs }, 'CN=Headroom controller', [
     new x509.SubjectAlternativeNameExtension(san),
     new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
   ]);
@@ -68,9 +70,10 @@ export async function issueClientCertificate(
   issuer: Issuer,
   mac: { readonly fleetId: string; readonly hostId: string; readonly publicKeyPem: string },
   now: Date,
+  lifeMs = LEAF_MS,
 ): Promise<IssuedCertificate> {
   const uri = `spiffe://${mac.fleetId}/host/${mac.hostId}`;
-  return issueLeaf(issuer, mac.publicKeyPem, now, `CN=${mac.hostId}`, [
+  return issueLeaf(issuer, mac.publicKeyPem, { now, lifeMs }, `CN=${mac.hostId}`, [
     new x509.SubjectAlternativeNameExtension([{ type: 'url', value: uri }]),
     new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
   ]);
@@ -79,7 +82,7 @@ export async function issueClientCertificate(
 async function issueLeaf(
   issuer: Issuer,
   publicKeyPem: string,
-  now: Date,
+  { now, lifeMs }: { readonly now: Date; readonly lifeMs: number },
   subject: string,
   extensions: x509.Extension[],
 ): Promise<IssuedCertificate> {
@@ -88,7 +91,7 @@ async function issueLeaf(
   return create({
     subject,
     issuer: ca.subject,
-    days: LEAF_DAYS,
+    lifeMs,
     now,
     publicKey,
     signingKey: await importPrivateKey(issuer.privateKeyPem),
@@ -105,20 +108,20 @@ async function issueLeaf(
 interface CreateInput {
   readonly subject: string;
   readonly issuer: string;
-  readonly days: number;
+  readonly lifeMs: number;
   readonly now: Date;
   readonly publicKey: webcrypto.CryptoKey;
   readonly signingKey: webcrypto.CryptoKey;
   readonly extensions: x509.Extension[];
 }
 
-async function create({ days, now, ...rest }: CreateInput): Promise<IssuedCertificate> {
+async function create({ lifeMs, now, ...rest }: CreateInput): Promise<IssuedCertificate> {
   const serial = randomSerial();
-  const notAfter = new Date(now.getTime() + days * DAY_MS);
+  const notAfter = new Date(now.getTime() + lifeMs);
   const certificate = await x509.X509CertificateGenerator.create({
     ...rest,
     serialNumber: serial,
-    notBefore: new Date(now.getTime() - BACKDATE_MS),
+    notBefore: new Date(now.getTime() - Math.min(BACKDATE_MS, lifeMs / BACKDATE_PART)),
     notAfter,
     signingAlgorithm: SIGNING,
   });

@@ -3,9 +3,12 @@
  * share (`keysDir`), and the certificate of this one's two TLS listeners (`stateDir/keys`). Each file holds a key and its certificate together, so no torn pair can lie there.
  */
 import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
+import { describeError } from '@headroom/core';
 import type { Clock } from '../common/clock.ts';
 import { logger } from '../common/log.ts';
+import { Problem } from '../common/problem.ts';
 import type { ControllerConfig } from '../config/config.ts';
 import {
   createCaCertificate,
@@ -29,35 +32,62 @@ export interface TlsIdentity {
   readonly chainPem: string;
 }
 
+export interface KeyOptions {
+  /** How long certificates last; tests use short ones. */
+  readonly clientMs?: number;
+  readonly serverMs?: number;
+  /** false = CA and grant key must be there already: the database rests on them. */
+  readonly mayCreate?: boolean;
+}
+
+type KeyConfig = Pick<ControllerConfig, 'stateDir' | 'keysDir' | 'publicHost'>;
+
 export class KeyStore {
   /** sha256 of the CA certificate's DER as lower-case hex: what enrolment tokens carry. */
   readonly caFingerprint: string;
+  private readonly emitter = new EventEmitter().setMaxListeners(0);
 
   private constructor(
     private readonly ca: Issuer,
-    readonly tls: TlsIdentity,
+    private server: Issuer,
     readonly grantKey: GrantKey,
+    private readonly folders: { readonly own: KeyFolder; readonly shared: KeyFolder },
+    private readonly names: readonly string[],
+    private readonly clock: Clock,
+    private readonly options: KeyOptions,
   ) {
     this.caFingerprint = createHash('sha256').update(new X509Certificate(ca.certificatePem).raw).digest('hex');
   }
 
   /** Reads the keys, making what is missing and renewing the server's certificate when half its life is over. */
-  static async open(
-    config: Pick<ControllerConfig, 'stateDir' | 'keysDir' | 'publicHost'>,
-    clock: Clock,
-  ): Promise<KeyStore> {
+  static async open(config: KeyConfig, clock: Clock, options: KeyOptions = {}): Promise<KeyStore> {
     const own = await KeyFolder.open(join(config.stateDir, 'keys'));
-    const folder = config.keysDir ? await KeyFolder.open(config.keysDir) : own;
-    const ca = await openCa(folder, clock.now());
+    const shared = config.keysDir ? await KeyFolder.open(config.keysDir) : own;
+    if (options.mayCreate === false) await requireFiles(shared);
+    const ca = await openCa(shared, clock.now());
     const names = [...new Set(['localhost', config.publicHost])];
-    const server = await openServer(own, ca, names, clock.now());
-    const grant = (await folder.read(GRANT_FILE)) ?? (await folder.create(GRANT_FILE, GrantKey.generatePem()));
-    const tls = { privateKeyPem: server.privateKeyPem, chainPem: server.certificatePem + ca.certificatePem };
-    return new KeyStore(ca, tls, new GrantKey(grant));
+    const server = await openServer(own, ca, names, clock.now(), options.serverMs);
+    const grant = (await shared.read(GRANT_FILE)) ?? (await shared.create(GRANT_FILE, GrantKey.generatePem()));
+    return new KeyStore(ca, server, new GrantKey(grant), { own, shared }, names, clock, options);
+  }
+
+  /** Makes a new grant key that the present one has signed. Running controllers take it over by themselves. */
+  static async rotateGrantKey(config: Pick<KeyConfig, 'stateDir' | 'keysDir'>): Promise<GrantKey> {
+    const folder = await KeyFolder.open(config.keysDir ?? join(config.stateDir, 'keys'));
+    const text = await folder.read(GRANT_FILE);
+    if (text === null) throw new Problem('NOT_FOUND', `There is no grant key in ${folder.path}.`);
+    const next = new GrantKey(text).nextText();
+    await folder.replace(GRANT_FILE, next);
+    return new GrantKey(next);
   }
 
   get caPem(): string {
     return this.ca.certificatePem;
+  }
+
+  get tls(): TlsIdentity {
+    const { privateKeyPem, certificatePem } = this.server;
+    return { privateKeyPem, chainPem: certificatePem + this.ca.certificatePem };
   }
 
   /** A certificate for one Mac: clientAuth, 90 days, random serial. */
@@ -65,8 +95,42 @@ export class KeyStore {
     mac: { readonly fleetId: string; readonly hostId: string; readonly publicKeyPem: string },
     now: Date,
   ): Promise<IssuedCertificate> {
-    return issueClientCertificate(this.ca, mac, now);
+    return issueClientCertificate(this.ca, mac, now, this.options.clientMs);
   }
+
+  /** Was this certificate issued by our CA? */
+  hasIssued(certificatePem: string): boolean {
+    return new X509Certificate(certificatePem).verify(new X509Certificate(this.ca.certificatePem).publicKey);
+  }
+
+  /** Call it now and then: renews the server's certificate when it is due, and takes over a rotated grant key. */
+  async refresh(): Promise<void> {
+    const { own, shared } = this.folders;
+    if (!serves(new X509Certificate(this.server.certificatePem), this.ca, this.names, this.clock.now())) {
+      this.server = await openServer(own, this.ca, this.names, this.clock.now(), this.options.serverMs);
+      this.emitter.emit('tls');
+    }
+    const grant = await shared.read(GRANT_FILE);
+    if (grant !== null && this.grantKey.adopt(grant)) log(`the grant key is ${this.grantKey.keyId} from now on`);
+  }
+
+  /** Listeners must show the new certificate to whoever connects from now on. Returns the way to stop listening. */
+  onTlsRenewed(listener: () => void): () => void {
+    this.emitter.on('tls', listener);
+    return () => this.emitter.off('tls', listener);
+  }
+}
+
+async function requireFiles(folder: KeyFolder): Promise<void> {
+  for (const name of [CA_FILE, GRANT_FILE]) {
+    if ((await folder.read(name)) !== null) continue;
+    throw notOfFleet(`${join(folder.path, name)} is missing, and the database holds what it signed.`);
+  }
+}
+
+/** Read on a terminal at the start, so it brings its own next step. */
+export function notOfFleet(detail: string): Problem {
+  return new Problem('KEYS_NOT_OF_FLEET', `${detail} ${describeError('KEYS_NOT_OF_FLEET').remedy}`);
 }
 
 async function openCa(folder: KeyFolder, now: Date): Promise<Issuer> {
@@ -78,14 +142,20 @@ async function openCa(folder: KeyFolder, now: Date): Promise<Issuer> {
   return parsePair(CA_FILE, await folder.create(CA_FILE, privateKeyPem + pem));
 }
 
-async function openServer(folder: KeyFolder, ca: Issuer, names: readonly string[], now: Date): Promise<Issuer> {
+async function openServer(
+  folder: KeyFolder,
+  ca: Issuer,
+  names: readonly string[],
+  now: Date,
+  lifeMs?: number,
+): Promise<Issuer> {
   const lying = await folder.read(SERVER_FILE);
   if (lying !== null) {
     const pair = parsePair(SERVER_FILE, lying);
     if (serves(new X509Certificate(pair.certificatePem), ca, names, now)) return pair;
   }
   const privateKeyPem = newPrivateKey();
-  const { pem, notAfter } = await issueServerCertificate(ca, privateKeyPem, names, now);
+  const { pem, notAfter } = await issueServerCertificate(ca, privateKeyPem, names, now, lifeMs);
   await folder.replace(SERVER_FILE, privateKeyPem + pem);
   log(`issued the server certificate for ${names.join(', ')}, valid until ${notAfter.toISOString()}`);
   return { privateKeyPem, certificatePem: pem };

@@ -4,7 +4,8 @@ import type { ControllerConfig } from '../config/config.ts';
 import { HistoryKeeper } from '../data/history.ts';
 import type { Database } from '../db/database.ts';
 import { openDatabase } from '../db/open.ts';
-import { KeyStore } from '../keys/key-store.ts';
+import type { KeyStore } from '../keys/key-store.ts';
+import { openKeys } from '../keys/open-keys.ts';
 import { FleetLock } from './fleet-lock.ts';
 import { StateLock } from './state-lock.ts';
 import { openWakeUps, type WakeUps } from './wake-ups.ts';
@@ -41,7 +42,7 @@ export async function openStores(
     return opened;
   };
   const { database, connection } = await (fleetLock === null ? open() : fleetLock.exclusively(open));
-  const keys = await KeyStore.open(config, clock);
+  const keys = await openKeys(config, clock, database);
   await fleetLock?.agreeOnKeys(keys.caFingerprint, config.keysDir ?? `${config.stateDir}/keys`);
   const { bus, queue } = await openWakeUps(config, database.fleetId, connection);
   onStop(() => bus.close());

@@ -76,6 +76,7 @@ export interface ReportPosition {
   sessionNumber: bigint;
   bootOrdinal: number;
   sequence: bigint;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface OpenSessionRequest {
@@ -88,6 +89,7 @@ export interface OpenSessionRequest {
   bootOrdinal: number;
   /** Highest plan generation this agent has seen; the controller moves past it. */
   highestGeneration: bigint;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface OpenSessionReply {
@@ -96,6 +98,19 @@ export interface OpenSessionReply {
   hostId: string;
   checkInMs: number;
   leaseTtlMs: number;
+  /** Grant keys that followed the first one, oldest first. One counts only if a key that the Mac believes already signed it. */
+  grantKeyRotations: GrantKeyRotation[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+export interface GrantKeyRotation {
+  keyId: string;
+  publicKeyPem: string;
+  /** Id of the key that signed it. */
+  signedBy: string;
+  /** Ed25519 over "headroom-grant-key-1|<key_id>|<public_key_pem>". */
+  signature: Buffer;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface CheckInRequest {
@@ -105,6 +120,9 @@ export interface CheckInRequest {
   /** Facts as JSON (facts.schema.json); empty when unchanged since facts_sha256. */
   factsJson: Buffer;
   factsSha256: string;
+  /** Newest grant key that this agent believes; absent = it does not say. */
+  grantKeyId?: string | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface CheckInReply {
@@ -112,15 +130,20 @@ export interface CheckInReply {
   /** The controller does not have the facts with that sha256: send them whole. */
   factsWanted: boolean;
   checkInMs: number;
+  /** As in OpenSessionReply, when the agent named another grant key than the present one. */
+  grantKeyRotations: GrantKeyRotation[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface LeaseRequest {
   sessionNumber: bigint;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface LeaseReply {
   /** Absent when there is nothing to do. */
   job: Job | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Job {
@@ -135,6 +158,7 @@ export interface Job {
   plan: Buffer;
   /** Empty for now: only grants are signed. */
   planSignature: Buffer;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RenewRequest {
@@ -143,12 +167,14 @@ export interface RenewRequest {
   leaseNumber: number;
   /** One line for people, e.g. "KDK 412 of 812 MB". */
   progress: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface RenewReply {
   /** false = the job is no longer this agent's: stop at the next safe point and drop it. */
   stillYours: boolean;
   leaseTtlMs: number;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface FinishRequest {
@@ -165,6 +191,7 @@ export interface FinishRequest {
   resultJson: Buffer;
   /** Facts read after the step. */
   factsJson: Buffer;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface FinishReply {
@@ -172,30 +199,48 @@ export interface FinishReply {
   accepted: boolean;
   code: string;
   workAvailable: boolean;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface NudgesRequest {
   sessionNumber: bigint;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface Nudge {
   /** "work" = lease now; "facts" = check in now; others are ignored. */
   kind: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface FetchKdkRequest {
   sha256: string;
   offset: bigint;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 export interface KdkChunk {
   data: Buffer;
   offset: bigint;
   totalBytes: bigint;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+export interface RenewCertificateRequest {
+  /** SPKI PEM, P-256: the present key or a new one. */
+  publicKeyPem: string;
+  /** ECDSA-SHA256 by that key over "headroom-renew-1|<host id>|<serial of the present certificate>|<public_key_pem>". */
+  proof: Buffer;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+export interface RenewCertificateReply {
+  certificatePem: string;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
 function createBaseReportPosition(): ReportPosition {
-  return { sessionNumber: 0n, bootOrdinal: 0, sequence: 0n };
+  return { sessionNumber: 0n, bootOrdinal: 0, sequence: 0n, _unknownFields: {} };
 }
 
 export const ReportPosition: MessageFns<ReportPosition> = {
@@ -214,6 +259,14 @@ export const ReportPosition: MessageFns<ReportPosition> = {
         throw new globalThis.Error("value provided for field message.sequence of type uint64 too large");
       }
       writer.uint32(24).uint64(message.sequence);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -259,7 +312,15 @@ export const ReportPosition: MessageFns<ReportPosition> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -312,7 +373,15 @@ export const ReportPosition: MessageFns<ReportPosition> = {
 };
 
 function createBaseOpenSessionRequest(): OpenSessionRequest {
-  return { agentVersion: "", capabilities: [], hostUuid: "", bootSessionId: "", bootOrdinal: 0, highestGeneration: 0n };
+  return {
+    agentVersion: "",
+    capabilities: [],
+    hostUuid: "",
+    bootSessionId: "",
+    bootOrdinal: 0,
+    highestGeneration: 0n,
+    _unknownFields: {},
+  };
 }
 
 export const OpenSessionRequest: MessageFns<OpenSessionRequest> = {
@@ -337,6 +406,14 @@ export const OpenSessionRequest: MessageFns<OpenSessionRequest> = {
         throw new globalThis.Error("value provided for field message.highestGeneration of type uint64 too large");
       }
       writer.uint32(48).uint64(message.highestGeneration);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -406,7 +483,15 @@ export const OpenSessionRequest: MessageFns<OpenSessionRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -488,7 +573,15 @@ export const OpenSessionRequest: MessageFns<OpenSessionRequest> = {
 };
 
 function createBaseOpenSessionReply(): OpenSessionReply {
-  return { sessionNumber: 0n, fleetId: "", hostId: "", checkInMs: 0, leaseTtlMs: 0 };
+  return {
+    sessionNumber: 0n,
+    fleetId: "",
+    hostId: "",
+    checkInMs: 0,
+    leaseTtlMs: 0,
+    grantKeyRotations: [],
+    _unknownFields: {},
+  };
 }
 
 export const OpenSessionReply: MessageFns<OpenSessionReply> = {
@@ -510,6 +603,17 @@ export const OpenSessionReply: MessageFns<OpenSessionReply> = {
     }
     if (message.leaseTtlMs !== 0) {
       writer.uint32(40).uint32(message.leaseTtlMs);
+    }
+    for (const v of message.grantKeyRotations) {
+      GrantKeyRotation.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -567,11 +671,27 @@ export const OpenSessionReply: MessageFns<OpenSessionReply> = {
             message.leaseTtlMs = reader.uint32();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.grantKeyRotations.push(GrantKeyRotation.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -606,6 +726,11 @@ export const OpenSessionReply: MessageFns<OpenSessionReply> = {
         : isSet(object.lease_ttl_ms)
         ? globalThis.Number(object.lease_ttl_ms)
         : 0,
+      grantKeyRotations: globalThis.Array.isArray(object?.grantKeyRotations)
+        ? object.grantKeyRotations.map((e: any) => GrantKeyRotation.fromJSON(e))
+        : globalThis.Array.isArray(object?.grant_key_rotations)
+        ? object.grant_key_rotations.map((e: any) => GrantKeyRotation.fromJSON(e))
+        : [],
     };
   },
 
@@ -626,6 +751,9 @@ export const OpenSessionReply: MessageFns<OpenSessionReply> = {
     if (message.leaseTtlMs !== 0) {
       obj.leaseTtlMs = Math.round(message.leaseTtlMs);
     }
+    if (message.grantKeyRotations?.length) {
+      obj.grantKeyRotations = message.grantKeyRotations.map((e) => GrantKeyRotation.toJSON(e));
+    }
     return obj;
   },
 
@@ -641,12 +769,164 @@ export const OpenSessionReply: MessageFns<OpenSessionReply> = {
     message.hostId = object.hostId ?? "";
     message.checkInMs = object.checkInMs ?? 0;
     message.leaseTtlMs = object.leaseTtlMs ?? 0;
+    message.grantKeyRotations = object.grantKeyRotations?.map((e) => GrantKeyRotation.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseGrantKeyRotation(): GrantKeyRotation {
+  return { keyId: "", publicKeyPem: "", signedBy: "", signature: Buffer.alloc(0), _unknownFields: {} };
+}
+
+export const GrantKeyRotation: MessageFns<GrantKeyRotation> = {
+  encode(message: GrantKeyRotation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyId !== "") {
+      writer.uint32(10).string(message.keyId);
+    }
+    if (message.publicKeyPem !== "") {
+      writer.uint32(18).string(message.publicKeyPem);
+    }
+    if (message.signedBy !== "") {
+      writer.uint32(26).string(message.signedBy);
+    }
+    if (message.signature.length !== 0) {
+      writer.uint32(34).bytes(message.signature);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GrantKeyRotation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGrantKeyRotation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.publicKeyPem = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.signedBy = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.signature = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GrantKeyRotation {
+    return {
+      keyId: isSet(object.keyId)
+        ? globalThis.String(object.keyId)
+        : isSet(object.key_id)
+        ? globalThis.String(object.key_id)
+        : "",
+      publicKeyPem: isSet(object.publicKeyPem)
+        ? globalThis.String(object.publicKeyPem)
+        : isSet(object.public_key_pem)
+        ? globalThis.String(object.public_key_pem)
+        : "",
+      signedBy: isSet(object.signedBy)
+        ? globalThis.String(object.signedBy)
+        : isSet(object.signed_by)
+        ? globalThis.String(object.signed_by)
+        : "",
+      signature: isSet(object.signature) ? Buffer.from(bytesFromBase64(object.signature)) : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: GrantKeyRotation): unknown {
+    const obj: any = {};
+    if (message.keyId !== "") {
+      obj.keyId = message.keyId;
+    }
+    if (message.publicKeyPem !== "") {
+      obj.publicKeyPem = message.publicKeyPem;
+    }
+    if (message.signedBy !== "") {
+      obj.signedBy = message.signedBy;
+    }
+    if (message.signature.length !== 0) {
+      obj.signature = base64FromBytes(message.signature);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GrantKeyRotation>): GrantKeyRotation {
+    return GrantKeyRotation.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GrantKeyRotation>): GrantKeyRotation {
+    const message = createBaseGrantKeyRotation();
+    message.keyId = object.keyId ?? "";
+    message.publicKeyPem = object.publicKeyPem ?? "";
+    message.signedBy = object.signedBy ?? "";
+    message.signature = object.signature ?? Buffer.alloc(0);
     return message;
   },
 };
 
 function createBaseCheckInRequest(): CheckInRequest {
-  return { position: undefined, factsJson: Buffer.alloc(0), factsSha256: "" };
+  return {
+    position: undefined,
+    factsJson: Buffer.alloc(0),
+    factsSha256: "",
+    grantKeyId: undefined,
+    _unknownFields: {},
+  };
 }
 
 export const CheckInRequest: MessageFns<CheckInRequest> = {
@@ -659,6 +939,17 @@ export const CheckInRequest: MessageFns<CheckInRequest> = {
     }
     if (message.factsSha256 !== "") {
       writer.uint32(26).string(message.factsSha256);
+    }
+    if (message.grantKeyId !== undefined) {
+      writer.uint32(34).string(message.grantKeyId);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -700,11 +991,27 @@ export const CheckInRequest: MessageFns<CheckInRequest> = {
             message.factsSha256 = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.grantKeyId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -725,6 +1032,11 @@ export const CheckInRequest: MessageFns<CheckInRequest> = {
         : isSet(object.facts_sha256)
         ? globalThis.String(object.facts_sha256)
         : "",
+      grantKeyId: isSet(object.grantKeyId)
+        ? globalThis.String(object.grantKeyId)
+        : isSet(object.grant_key_id)
+        ? globalThis.String(object.grant_key_id)
+        : undefined,
     };
   },
 
@@ -739,6 +1051,9 @@ export const CheckInRequest: MessageFns<CheckInRequest> = {
     if (message.factsSha256 !== "") {
       obj.factsSha256 = message.factsSha256;
     }
+    if (message.grantKeyId !== undefined) {
+      obj.grantKeyId = message.grantKeyId;
+    }
     return obj;
   },
 
@@ -752,12 +1067,13 @@ export const CheckInRequest: MessageFns<CheckInRequest> = {
       : undefined;
     message.factsJson = object.factsJson ?? Buffer.alloc(0);
     message.factsSha256 = object.factsSha256 ?? "";
+    message.grantKeyId = object.grantKeyId ?? undefined;
     return message;
   },
 };
 
 function createBaseCheckInReply(): CheckInReply {
-  return { workAvailable: false, factsWanted: false, checkInMs: 0 };
+  return { workAvailable: false, factsWanted: false, checkInMs: 0, grantKeyRotations: [], _unknownFields: {} };
 }
 
 export const CheckInReply: MessageFns<CheckInReply> = {
@@ -770,6 +1086,17 @@ export const CheckInReply: MessageFns<CheckInReply> = {
     }
     if (message.checkInMs !== 0) {
       writer.uint32(24).uint32(message.checkInMs);
+    }
+    for (const v of message.grantKeyRotations) {
+      GrantKeyRotation.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -811,11 +1138,27 @@ export const CheckInReply: MessageFns<CheckInReply> = {
             message.checkInMs = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.grantKeyRotations.push(GrantKeyRotation.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -840,6 +1183,11 @@ export const CheckInReply: MessageFns<CheckInReply> = {
         : isSet(object.check_in_ms)
         ? globalThis.Number(object.check_in_ms)
         : 0,
+      grantKeyRotations: globalThis.Array.isArray(object?.grantKeyRotations)
+        ? object.grantKeyRotations.map((e: any) => GrantKeyRotation.fromJSON(e))
+        : globalThis.Array.isArray(object?.grant_key_rotations)
+        ? object.grant_key_rotations.map((e: any) => GrantKeyRotation.fromJSON(e))
+        : [],
     };
   },
 
@@ -854,6 +1202,9 @@ export const CheckInReply: MessageFns<CheckInReply> = {
     if (message.checkInMs !== 0) {
       obj.checkInMs = Math.round(message.checkInMs);
     }
+    if (message.grantKeyRotations?.length) {
+      obj.grantKeyRotations = message.grantKeyRotations.map((e) => GrantKeyRotation.toJSON(e));
+    }
     return obj;
   },
 
@@ -865,12 +1216,13 @@ export const CheckInReply: MessageFns<CheckInReply> = {
     message.workAvailable = object.workAvailable ?? false;
     message.factsWanted = object.factsWanted ?? false;
     message.checkInMs = object.checkInMs ?? 0;
+    message.grantKeyRotations = object.grantKeyRotations?.map((e) => GrantKeyRotation.fromPartial(e)) || [];
     return message;
   },
 };
 
 function createBaseLeaseRequest(): LeaseRequest {
-  return { sessionNumber: 0n };
+  return { sessionNumber: 0n, _unknownFields: {} };
 }
 
 export const LeaseRequest: MessageFns<LeaseRequest> = {
@@ -880,6 +1232,14 @@ export const LeaseRequest: MessageFns<LeaseRequest> = {
         throw new globalThis.Error("value provided for field message.sessionNumber of type uint64 too large");
       }
       writer.uint32(8).uint64(message.sessionNumber);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -909,7 +1269,15 @@ export const LeaseRequest: MessageFns<LeaseRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -948,13 +1316,21 @@ export const LeaseRequest: MessageFns<LeaseRequest> = {
 };
 
 function createBaseLeaseReply(): LeaseReply {
-  return { job: undefined };
+  return { job: undefined, _unknownFields: {} };
 }
 
 export const LeaseReply: MessageFns<LeaseReply> = {
   encode(message: LeaseReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.job !== undefined) {
       Job.encode(message.job, writer.uint32(10).fork()).join();
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -984,7 +1360,15 @@ export const LeaseReply: MessageFns<LeaseReply> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1024,6 +1408,7 @@ function createBaseJob(): Job {
     stepIndex: 0,
     plan: Buffer.alloc(0),
     planSignature: Buffer.alloc(0),
+    _unknownFields: {},
   };
 }
 
@@ -1055,6 +1440,14 @@ export const Job: MessageFns<Job> = {
     }
     if (message.planSignature.length !== 0) {
       writer.uint32(66).bytes(message.planSignature);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1140,7 +1533,15 @@ export const Job: MessageFns<Job> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1230,7 +1631,7 @@ export const Job: MessageFns<Job> = {
 };
 
 function createBaseRenewRequest(): RenewRequest {
-  return { sessionNumber: 0n, jobId: "", leaseNumber: 0, progress: "" };
+  return { sessionNumber: 0n, jobId: "", leaseNumber: 0, progress: "", _unknownFields: {} };
 }
 
 export const RenewRequest: MessageFns<RenewRequest> = {
@@ -1249,6 +1650,14 @@ export const RenewRequest: MessageFns<RenewRequest> = {
     }
     if (message.progress !== "") {
       writer.uint32(34).string(message.progress);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1302,7 +1711,15 @@ export const RenewRequest: MessageFns<RenewRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1364,7 +1781,7 @@ export const RenewRequest: MessageFns<RenewRequest> = {
 };
 
 function createBaseRenewReply(): RenewReply {
-  return { stillYours: false, leaseTtlMs: 0 };
+  return { stillYours: false, leaseTtlMs: 0, _unknownFields: {} };
 }
 
 export const RenewReply: MessageFns<RenewReply> = {
@@ -1374,6 +1791,14 @@ export const RenewReply: MessageFns<RenewReply> = {
     }
     if (message.leaseTtlMs !== 0) {
       writer.uint32(16).uint32(message.leaseTtlMs);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1411,7 +1836,15 @@ export const RenewReply: MessageFns<RenewReply> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1467,6 +1900,7 @@ function createBaseFinishRequest(): FinishRequest {
     errorDetail: "",
     resultJson: Buffer.alloc(0),
     factsJson: Buffer.alloc(0),
+    _unknownFields: {},
   };
 }
 
@@ -1501,6 +1935,14 @@ export const FinishRequest: MessageFns<FinishRequest> = {
     }
     if (message.factsJson.length !== 0) {
       writer.uint32(74).bytes(message.factsJson);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1594,7 +2036,15 @@ export const FinishRequest: MessageFns<FinishRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1695,7 +2145,7 @@ export const FinishRequest: MessageFns<FinishRequest> = {
 };
 
 function createBaseFinishReply(): FinishReply {
-  return { accepted: false, code: "", workAvailable: false };
+  return { accepted: false, code: "", workAvailable: false, _unknownFields: {} };
 }
 
 export const FinishReply: MessageFns<FinishReply> = {
@@ -1708,6 +2158,14 @@ export const FinishReply: MessageFns<FinishReply> = {
     }
     if (message.workAvailable !== false) {
       writer.uint32(24).bool(message.workAvailable);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1753,7 +2211,15 @@ export const FinishReply: MessageFns<FinishReply> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1800,7 +2266,7 @@ export const FinishReply: MessageFns<FinishReply> = {
 };
 
 function createBaseNudgesRequest(): NudgesRequest {
-  return { sessionNumber: 0n };
+  return { sessionNumber: 0n, _unknownFields: {} };
 }
 
 export const NudgesRequest: MessageFns<NudgesRequest> = {
@@ -1810,6 +2276,14 @@ export const NudgesRequest: MessageFns<NudgesRequest> = {
         throw new globalThis.Error("value provided for field message.sessionNumber of type uint64 too large");
       }
       writer.uint32(8).uint64(message.sessionNumber);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1839,7 +2313,15 @@ export const NudgesRequest: MessageFns<NudgesRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1878,13 +2360,21 @@ export const NudgesRequest: MessageFns<NudgesRequest> = {
 };
 
 function createBaseNudge(): Nudge {
-  return { kind: "" };
+  return { kind: "", _unknownFields: {} };
 }
 
 export const Nudge: MessageFns<Nudge> = {
   encode(message: Nudge, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.kind !== "") {
       writer.uint32(10).string(message.kind);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1914,7 +2404,15 @@ export const Nudge: MessageFns<Nudge> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -1945,7 +2443,7 @@ export const Nudge: MessageFns<Nudge> = {
 };
 
 function createBaseFetchKdkRequest(): FetchKdkRequest {
-  return { sha256: "", offset: 0n };
+  return { sha256: "", offset: 0n, _unknownFields: {} };
 }
 
 export const FetchKdkRequest: MessageFns<FetchKdkRequest> = {
@@ -1958,6 +2456,14 @@ export const FetchKdkRequest: MessageFns<FetchKdkRequest> = {
         throw new globalThis.Error("value provided for field message.offset of type uint64 too large");
       }
       writer.uint32(16).uint64(message.offset);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -1995,7 +2501,15 @@ export const FetchKdkRequest: MessageFns<FetchKdkRequest> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2033,7 +2547,7 @@ export const FetchKdkRequest: MessageFns<FetchKdkRequest> = {
 };
 
 function createBaseKdkChunk(): KdkChunk {
-  return { data: Buffer.alloc(0), offset: 0n, totalBytes: 0n };
+  return { data: Buffer.alloc(0), offset: 0n, totalBytes: 0n, _unknownFields: {} };
 }
 
 export const KdkChunk: MessageFns<KdkChunk> = {
@@ -2052,6 +2566,14 @@ export const KdkChunk: MessageFns<KdkChunk> = {
         throw new globalThis.Error("value provided for field message.totalBytes of type uint64 too large");
       }
       writer.uint32(24).uint64(message.totalBytes);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
     }
     return writer;
   },
@@ -2097,7 +2619,15 @@ export const KdkChunk: MessageFns<KdkChunk> = {
         if ((tag & 7) === 4 || tag === 0) {
           break;
         }
-        reader.skip(tag & 7);
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
       }
       return message;
     } finally {
@@ -2141,6 +2671,200 @@ export const KdkChunk: MessageFns<KdkChunk> = {
     message.totalBytes = (object.totalBytes !== undefined && object.totalBytes !== null)
       ? BigInt(object.totalBytes)
       : 0n;
+    return message;
+  },
+};
+
+function createBaseRenewCertificateRequest(): RenewCertificateRequest {
+  return { publicKeyPem: "", proof: Buffer.alloc(0), _unknownFields: {} };
+}
+
+export const RenewCertificateRequest: MessageFns<RenewCertificateRequest> = {
+  encode(message: RenewCertificateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.publicKeyPem !== "") {
+      writer.uint32(10).string(message.publicKeyPem);
+    }
+    if (message.proof.length !== 0) {
+      writer.uint32(18).bytes(message.proof);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewCertificateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewCertificateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.publicKeyPem = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.proof = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RenewCertificateRequest {
+    return {
+      publicKeyPem: isSet(object.publicKeyPem)
+        ? globalThis.String(object.publicKeyPem)
+        : isSet(object.public_key_pem)
+        ? globalThis.String(object.public_key_pem)
+        : "",
+      proof: isSet(object.proof) ? Buffer.from(bytesFromBase64(object.proof)) : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: RenewCertificateRequest): unknown {
+    const obj: any = {};
+    if (message.publicKeyPem !== "") {
+      obj.publicKeyPem = message.publicKeyPem;
+    }
+    if (message.proof.length !== 0) {
+      obj.proof = base64FromBytes(message.proof);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RenewCertificateRequest>): RenewCertificateRequest {
+    return RenewCertificateRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RenewCertificateRequest>): RenewCertificateRequest {
+    const message = createBaseRenewCertificateRequest();
+    message.publicKeyPem = object.publicKeyPem ?? "";
+    message.proof = object.proof ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseRenewCertificateReply(): RenewCertificateReply {
+  return { certificatePem: "", _unknownFields: {} };
+}
+
+export const RenewCertificateReply: MessageFns<RenewCertificateReply> = {
+  encode(message: RenewCertificateReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.certificatePem !== "") {
+      writer.uint32(10).string(message.certificatePem);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewCertificateReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewCertificateReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.certificatePem = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RenewCertificateReply {
+    return {
+      certificatePem: isSet(object.certificatePem)
+        ? globalThis.String(object.certificatePem)
+        : isSet(object.certificate_pem)
+        ? globalThis.String(object.certificate_pem)
+        : "",
+    };
+  },
+
+  toJSON(message: RenewCertificateReply): unknown {
+    const obj: any = {};
+    if (message.certificatePem !== "") {
+      obj.certificatePem = message.certificatePem;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RenewCertificateReply>): RenewCertificateReply {
+    return RenewCertificateReply.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RenewCertificateReply>): RenewCertificateReply {
+    const message = createBaseRenewCertificateReply();
+    message.certificatePem = object.certificatePem ?? "";
     return message;
   },
 };
@@ -2217,6 +2941,21 @@ export const AgentServiceService = {
     responseSerialize: (value: KdkChunk): Buffer => Buffer.from(KdkChunk.encode(value).finish()),
     responseDeserialize: (value: Buffer): KdkChunk => KdkChunk.decode(value),
   },
+  /**
+   * Gives a new certificate for the same host, asked for at half the life of the present one. Asking again with the same
+   * key gives the same one. The older ones are revoked when the new one opens its first session.
+   */
+  renewCertificate: {
+    path: "/headroom.agent.v1.AgentService/RenewCertificate" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RenewCertificateRequest): Buffer =>
+      Buffer.from(RenewCertificateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RenewCertificateRequest => RenewCertificateRequest.decode(value),
+    responseSerialize: (value: RenewCertificateReply): Buffer =>
+      Buffer.from(RenewCertificateReply.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RenewCertificateReply => RenewCertificateReply.decode(value),
+  },
 } as const;
 
 export interface AgentServiceServer extends UntypedServiceImplementation {
@@ -2234,6 +2973,11 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
   nudges: handleServerStreamingCall<NudgesRequest, Nudge>;
   /** Sends a KDK image from an offset on. */
   fetchKdk: handleServerStreamingCall<FetchKdkRequest, KdkChunk>;
+  /**
+   * Gives a new certificate for the same host, asked for at half the life of the present one. Asking again with the same
+   * key gives the same one. The older ones are revoked when the new one opens its first session.
+   */
+  renewCertificate: handleUnaryCall<RenewCertificateRequest, RenewCertificateReply>;
 }
 
 export interface AgentServiceClient extends Client {
@@ -2321,6 +3065,25 @@ export interface AgentServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<KdkChunk>;
+  /**
+   * Gives a new certificate for the same host, asked for at half the life of the present one. Asking again with the same
+   * key gives the same one. The older ones are revoked when the new one opens its first session.
+   */
+  renewCertificate(
+    request: RenewCertificateRequest,
+    callback: (error: ServiceError | null, response: RenewCertificateReply) => void,
+  ): ClientUnaryCall;
+  renewCertificate(
+    request: RenewCertificateRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RenewCertificateReply) => void,
+  ): ClientUnaryCall;
+  renewCertificate(
+    request: RenewCertificateRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RenewCertificateReply) => void,
+  ): ClientUnaryCall;
 }
 
 export const AgentServiceClient = makeGenericClientConstructor(

@@ -7,8 +7,10 @@ import type { ControllerConfig } from '../../config/config.ts';
 import { Database } from '../../db/database.ts';
 import { markDue } from '../../db/host-events.ts';
 import { JobStore } from '../../jobs/job-store.ts';
+import type { GrantKey } from '../../keys/grant-key.ts';
 import { type Caller, requireSession } from '../caller.ts';
 import { type ReceivedFacts, readFacts } from '../facts-input.ts';
+import { rotationsFor } from '../grant-rotations.ts';
 import { lockHost } from '../host-lock.ts';
 import { readPosition } from '../read-position.ts';
 import { type Position, ReportStore } from '../report-store.ts';
@@ -21,6 +23,7 @@ export class CheckInHandler {
     private readonly jobs: JobStore,
     private readonly bus: ControllerBus,
     private readonly clock: Clock,
+    private readonly grantKey: GrantKey,
   ) {}
 
   async handle(caller: Caller, request: CheckInRequest): Promise<CheckInReply> {
@@ -35,6 +38,7 @@ export class CheckInHandler {
       workAvailable: await this.jobs.workAvailable(hostId, position.sessionNumber),
       factsWanted: facts === null && request.factsSha256.toLowerCase() !== factsSha256,
       checkInMs: this.config.checkInMs,
+      grantKeyRotations: rotationsOf(this.grantKey, request),
     };
   }
 
@@ -51,6 +55,11 @@ export class CheckInHandler {
       return { factsSha256: changed ? facts.sha256 : report.factsSha256, due: changed || heardAgain };
     });
   }
+}
+
+/** An agent that does not name its key is an older one, and could not read the answer. */
+function rotationsOf(grantKey: GrantKey, { grantKeyId }: CheckInRequest) {
+  return grantKeyId === undefined ? [] : rotationsFor(grantKey, grantKeyId);
 }
 
 /** The name given to the facts must be theirs: later check-ins carry nothing else. */

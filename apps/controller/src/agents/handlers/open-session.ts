@@ -6,10 +6,14 @@ import { isUuid } from '../../common/ids.ts';
 import { Problem } from '../../common/problem.ts';
 import type { ControllerConfig } from '../../config/config.ts';
 import { Database } from '../../db/database.ts';
+import type { GrantKey } from '../../keys/grant-key.ts';
 import type { Caller } from '../caller.ts';
+import { CloneWatch } from '../clone-watch.ts';
+import { rotationsFor } from '../grant-rotations.ts';
+import { HostCertificates } from '../host-certificates.ts';
 import { LiveStreams } from '../live-streams.ts';
 import { readInt4, readInt8 } from '../read-position.ts';
-import { SessionStore } from '../session-store.ts';
+import { hintOf, SessionStore } from '../session-store.ts';
 
 const CAPABILITIES_MAX = 4 * JOB_KINDS.length;
 
@@ -20,27 +24,40 @@ export class OpenSessionHandler {
     private readonly sessions: SessionStore,
     private readonly streams: LiveStreams,
     private readonly bus: ControllerBus,
+    private readonly clones: CloneWatch,
+    private readonly grantKey: GrantKey,
+    private readonly certificates: HostCertificates,
   ) {}
 
   async handle(caller: Caller, request: OpenSessionRequest): Promise<OpenSessionReply> {
-    checkRequest(caller, request);
     const { hostId } = caller;
-    const { sessionNumber, due } = await this.sessions.open(caller, request);
+    checkRequest(request);
+    await this.requireOwnMac(caller, request);
+    const { sessionNumber, due, revoked } = await this.sessions.open(caller, request);
+    this.certificates.announce(revoked);
     this.streams.fence(hostId, sessionNumber);
     // The older session may have its streams on another controller.
     this.bus.publish({ kind: 'session', hostId });
     if (due) this.bus.publish({ kind: 'due', hostId });
     const { checkInMs, leaseTtlMs } = this.config;
-    return { sessionNumber, fleetId: this.database.fleetId, hostId, checkInMs, leaseTtlMs };
+    const grantKeyRotations = rotationsFor(this.grantKey, null);
+    return { sessionNumber, fleetId: this.database.fleetId, hostId, checkInMs, leaseTtlMs, grantKeyRotations };
   }
-}
 
-function checkRequest({ hardwareUuid }: Caller, request: OpenSessionRequest): void {
-  if (request.hostUuid.toUpperCase() !== hardwareUuid)
+  /** A copied identity is refused, and somebody is told. */
+  private async requireOwnMac(caller: Caller, request: OpenSessionRequest): Promise<void> {
+    const { hostId, hardwareUuid } = caller;
+    if (request.hostUuid.toUpperCase() === hardwareUuid) return;
+    if (isUuid(request.hostUuid) && (await this.clones.noteOtherMac(caller, hintOf(caller, request))))
+      this.bus.publish({ kind: 'due', hostId });
     throw new Problem(
       'HOST_UUID_DIFFERS',
       `host_uuid: expected ${hardwareUuid}, seen ${request.hostUuid.slice(0, 64)}`,
     );
+  }
+}
+
+function checkRequest(request: OpenSessionRequest): void {
   if (request.bootSessionId !== '' && !isUuid(request.bootSessionId))
     throw new Problem('VALIDATION_FAILED', 'boot_session_id: expected a UUID');
   if (request.agentVersion.length > 64)

@@ -1,0 +1,114 @@
+/**
+ * The grant keys that this Mac believes: those of its enrolment, those placed in a folder that only root can write (by MDM, say),
+ * and those that a believed key has signed. Guarantee: nobody who only holds the controller can make this Mac believe a key.
+ */
+import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { VerifySignature } from '@headroom/core';
+import type { GrantKeyRotation } from '@headroom/proto';
+import { isMissing, readTextFile } from '../files.ts';
+import { pinnedVerifier } from '../grants/verify.ts';
+import type { Log } from '../log.ts';
+import type { Mac } from '../mac.ts';
+import { HOME } from '../paths.ts';
+import { type GrantKey, readIdentity, writeIdentity } from './identity.ts';
+
+/** PEM files of Ed25519 public keys. */
+export const GRANT_KEYS_FOLDER = `${HOME}/grant-keys`;
+const KEYS_MAX = 100;
+const PEM_BYTES_MAX = 4096;
+
+export interface GrantPins {
+  readonly verify: VerifySignature;
+  /** Id of the key that was believed last; empty when there is none. */
+  newest(): string;
+  /** Takes the keys of a chain that are signed by one that is believed; keeps them for the next start. */
+  learn(rotations: readonly GrantKeyRotation[]): Promise<void>;
+}
+
+export async function openGrantPins(mac: Mac, log: Log): Promise<GrantPins> {
+  let keys = [...(await placedKeys(mac, log)), ...((await readIdentity(mac))?.grantPublicKeys ?? [])];
+  let verifier = pinnedVerifier(keys);
+  const refused = new Set<string>();
+  const learnOne = async (rotation: GrantKeyRotation): Promise<void> => {
+    if (keys.some(({ keyId }) => keyId === rotation.keyId)) return;
+    const key = keys.length < KEYS_MAX ? believedKey(rotation, keys) : null;
+    if (key === null) {
+      if (!refused.has(rotation.keyId) && refused.size < KEYS_MAX)
+        log(`the grant key ${rotation.keyId.slice(0, 16)} is refused: no key of this Mac signed it`);
+      refused.add(rotation.keyId);
+      return;
+    }
+    await keep(mac, key);
+    keys = [...keys, key];
+    verifier = pinnedVerifier(keys);
+    log(`the grant key ${key.keyId} is believed from now on, signed by ${rotation.signedBy}`);
+  };
+  return {
+    verify: (payload, signature, keyId) => verifier(payload, signature, keyId),
+    newest: () => keys.at(-1)?.keyId ?? '',
+    async learn(rotations) {
+      for (const rotation of rotations.slice(0, KEYS_MAX)) await learnOne(rotation);
+    },
+  };
+}
+
+function believedKey({ keyId, publicKeyPem, signedBy, signature }: GrantKeyRotation, keys: readonly GrantKey[]) {
+  const signer = keys.find((key) => key.keyId === signedBy);
+  const key = publicKeyPem.length <= PEM_BYTES_MAX ? readPublicKey(publicKeyPem) : null;
+  if (signer === undefined || key === null || idOf(key) !== keyId) return null;
+  const text = Buffer.from(['headroom-grant-key-1', keyId, publicKeyPem].join('|'));
+  return verify(null, text, signer.pem, signature) ? { keyId, pem: publicKeyPem } : null;
+}
+
+async function keep(mac: Mac, key: GrantKey): Promise<void> {
+  const identity = await readIdentity(mac);
+  if (identity === null) return;
+  await writeIdentity(mac, { ...identity, grantPublicKeys: [...identity.grantPublicKeys, key] });
+}
+
+/** Files that somebody else than root, or whoever runs the agent, could have written are passed over. */
+async function placedKeys(mac: Mac, log: Log): Promise<readonly GrantKey[]> {
+  const folder = mac.path(GRANT_KEYS_FOLDER);
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+  const keys: GrantKey[] = [];
+  for (const name of names
+    .filter((one) => one.endsWith('.pem'))
+    .sort()
+    .slice(0, KEYS_MAX)) {
+    const path = join(folder, name);
+    const pem = (await isOurs(path)) && (await isOurs(folder)) ? await readTextFile(path, PEM_BYTES_MAX) : null;
+    const key = pem === null ? null : readPublicKey(pem);
+    if (pem === null || key === null)
+      log(`${GRANT_KEYS_FOLDER}/${name} is no grant key that only root can write; passed over`);
+    else keys.push({ keyId: idOf(key), pem });
+  }
+  return keys;
+}
+
+async function isOurs(path: string): Promise<boolean> {
+  const { uid, mode } = await lstat(path);
+  return (uid === 0 || uid === process.getuid?.()) && (mode & 0o022) === 0;
+}
+
+/** null = not an Ed25519 public key. */
+function readPublicKey(pem: string): KeyObject | null {
+  try {
+    const key = createPublicKey(pem);
+    return key.asymmetricKeyType === 'ed25519' ? key : null;
+  } catch {
+    return null;
+  }
+}
+
+/** First 16 hex digits of the sha256 of the key, as the controller names it. */
+function idOf(key: KeyObject): string {
+  return createHash('sha256')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest('hex')
+    .slice(0, 16);
+}

@@ -1,0 +1,115 @@
+/** Certificates over their life: renewed over the wire, replaced at first use, listeners renewed without a restart. */
+
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { connect } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../support/wait-for.ts';
+import { startController, type TestController } from './support/controller.ts';
+import { Mac, MacKey, refusal } from './support/mac.ts';
+
+let controller: TestController;
+beforeAll(async () => {
+  controller = await startController({ sweepMs: 100 });
+});
+afterAll(() => controller?.stop());
+
+const P384 = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+  .privateKey.export({ type: 'pkcs8', format: 'pem' })
+  .toString();
+const rowsOf = (mac: Mac) =>
+  controller.database.prisma.certificate.findMany({ where: { hostId: mac.hostId }, orderBy: { issuedAt: 'asc' } });
+
+describe('renewal', () => {
+  it.each(['the same key', 'a new key'])(
+    'gives the next certificate for %s; its first session revokes the older',
+    async (which) => {
+      const mac = await Mac.enrol(controller);
+      await mac.openSession();
+      const key = which === 'a new key' ? new MacKey().privateKeyPem : mac.keyPem;
+      const renewed = await mac.renewCertificate(key);
+      const certificate = new X509Certificate(renewed.certificatePem);
+      expect(certificate.subjectAltName).toBe(new X509Certificate(mac.certificatePem).subjectAltName);
+      expect(certificate.verify(new X509Certificate(controller.keys.caPem).publicKey)).toBe(true);
+      expect(await refusal(mac.checkIn(null)), 'the older one is good until the new one is used').toBe('accepted');
+      await renewed.redial(controller).openSession();
+      expect(await refusal(mac.openSession())).toBe('CERTIFICATE_REVOKED');
+      expect((await rowsOf(mac)).map(({ serial, revokedAt }) => [serial, revokedAt === null])).toEqual([
+        [mac.serial, false],
+        [renewed.serial, true],
+      ]);
+      const audit = await controller.database.prisma.audit.findMany({ where: { entityId: mac.hostId } });
+      expect(audit.map(({ action }) => action)).toEqual(
+        expect.arrayContaining(['certificate.renew', 'certificate.revoke']),
+      );
+    },
+  );
+
+  it('gives the same certificate again when the answer was lost', async () => {
+    const mac = await Mac.enrol(controller);
+    const [first, again] = [await mac.renewCertificate(), await mac.renewCertificate()];
+    expect(again.certificatePem).toBe(first.certificatePem);
+    expect(await rowsOf(mac)).toHaveLength(2);
+  });
+
+  it('refuses a key that the Mac does not hold, a proof for another host, and a key of another kind', async () => {
+    const mac = await Mac.enrol(controller);
+    const other = await Mac.enrol(controller);
+    const text = ['headroom-renew-1', other.hostId, other.serial, new MacKey().publicKeyPem].join('|');
+    expect(await refusal(mac.renewCertificate(mac.keyPem, text))).toBe('RENEWAL_INVALID');
+    expect(await refusal(mac.renewCertificate(P384))).toBe('VALIDATION_FAILED');
+    expect(await rowsOf(mac)).toHaveLength(1);
+  });
+
+  it('is not for a revoked certificate', async () => {
+    const mac = await Mac.enrol(controller);
+    await controller.certificates.revoke(mac.serial, 'token:test', 'stolen');
+    expect(await refusal(mac.renewCertificate())).toBe('CERTIFICATE_REVOKED');
+  });
+});
+
+describe('another host', () => {
+  it('cannot use a certificate that is not its own, whatever it says', async () => {
+    const [mac, other] = [await Mac.enrol(controller), await Mac.enrol(controller)];
+    await mac.openSession();
+    await other.openSession();
+    expect(await refusal(mac.openSession(0n, other.hostUuid))).toBe('HOST_UUID_DIFFERS');
+    expect(await refusal(mac.checkIn(other.facts()))).toBe('HOST_UUID_DIFFERS');
+  });
+});
+
+describe("the listeners' certificate", () => {
+  it('is renewed without a restart at half its life, and live streams go on', async () => {
+    const short = await startController({ sweepMs: 100 }, { serverMs: 8_000 });
+    try {
+      const mac = await Mac.enrol(short);
+      await mac.openSession();
+      let ended = false;
+      const stream = mac.client.nudges({ sessionNumber: mac.session });
+      stream.on('error', () => {
+        ended = true;
+      });
+      const before = [await serialOf(short.agentPort), await serialOf(short.enrolPort)];
+      expect(before[0]).toBe(before[1]);
+      await waitFor(async () => (await serialOf(short.agentPort)) !== before[0]);
+      await waitFor(async () => (await serialOf(short.enrolPort)) !== before[1]);
+      expect(await serialOf(short.agentPort)).toBe(await serialOf(short.enrolPort));
+      expect(ended).toBe(false);
+      expect(await refusal(mac.checkIn(null))).toBe('accepted');
+      expect(await refusal(mac.redial(short).openSession())).toBe('accepted');
+      stream.cancel();
+    } finally {
+      await short.stop();
+    }
+  });
+});
+
+/** Serial of the certificate that a listener shows now. */
+function serialOf(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: 'localhost', port, servername: 'localhost', rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerCertificate().serialNumber);
+      socket.destroy();
+    });
+    socket.once('error', reject);
+  });
+}

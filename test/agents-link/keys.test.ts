@@ -1,0 +1,146 @@
+/** Keys and database belong together, and a new grant key is believed only because the old one signed it. */
+import { generateKeyPairSync, verify } from 'node:crypto';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { GrantKeyRotation } from '@headroom/proto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openGrantPins } from '../../apps/agent/src/state/grant-pins.ts';
+import { readIdentity, writeEnrolment } from '../../apps/agent/src/state/identity.ts';
+import { type FakeMac, fakeMac } from '../../apps/agent/src/testing/fake-mac.ts';
+import { verifierOf } from '../../apps/controller/src/exceptions/grant-check.ts';
+import { GrantKey, rotationText } from '../../apps/controller/src/keys/grant-key.ts';
+import { KeyStore } from '../../apps/controller/src/keys/key-store.ts';
+import { openKeys } from '../../apps/controller/src/keys/open-keys.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { startController, type TestController } from './support/controller.ts';
+import { Mac, refusal } from './support/mac.ts';
+
+describe('a keys folder', () => {
+  let controller: TestController;
+  beforeAll(async () => {
+    controller = await startController();
+  });
+  afterAll(() => controller?.stop());
+
+  const open = (acceptNewKeys = false) =>
+    openKeys({ ...controller.config, acceptNewKeys }, controller.clock, controller.database);
+
+  it('that was lost beside its database stops the start, until somebody accepts new keys', async () => {
+    const mac = await Mac.enrol(controller);
+    expect((await open()).caFingerprint).toBe(controller.keys.caFingerprint);
+    const folder = join(controller.config.stateDir, 'keys');
+    await rm(folder, { recursive: true });
+    await expect(open()).rejects.toThrow(/fleet-ca\.pem is missing[\s\S]*backup[\s\S]*--accept-new-keys/);
+    await expect(readFile(join(folder, 'fleet-ca.pem')), 'nothing was made').rejects.toThrow(/ENOENT/);
+    await KeyStore.open(controller.config, controller.clock);
+    await expect(open(), 'keys of another fleet').rejects.toThrow(/did not issue the newest certificate/);
+    const fresh = await open(true);
+    expect(fresh.caFingerprint).not.toBe(controller.keys.caFingerprint);
+    expect((await open()).caFingerprint, 'accepted once is enough').toBe(fresh.caFingerprint);
+    expect(await refusal(mac.openSession())).toBe('CERTIFICATE_REVOKED');
+    const audit = await controller.database.prisma.audit.findFirstOrThrow({ where: { action: 'keys.accept_new' } });
+    expect(audit.after).toMatchObject({ caFingerprint: fresh.caFingerprint, certificates: 1 });
+  });
+});
+
+describe('a rotated grant key', () => {
+  it('is signed by the one before, and what that signed stays valid', () => {
+    const first = new GrantKey(GrantKey.generatePem());
+    const second = new GrantKey(first.nextText());
+    const third = new GrantKey(second.nextText());
+    expect(third.previousKeys.map(({ keyId }) => keyId)).toEqual([first.keyId, second.keyId]);
+    const [one, two] = third.rotations;
+    expect([one?.signedBy, two?.signedBy]).toEqual([first.keyId, second.keyId]);
+    if (one === undefined) throw new Error('no rotation');
+    const signature = Buffer.from(one.signature, 'base64');
+    expect(verify(null, Buffer.from(rotationText(one)), first.publicKeyPem, signature)).toBe(true);
+    const verifies = verifierOf(third);
+    expect(verifies('grant', first.sign('grant'), first.keyId)).toBe(true);
+    expect(verifies('grant', first.sign('grant'), third.keyId)).toBe(false);
+    expect(verifierOf(first)('grant', third.sign('grant'), third.keyId)).toBe(false);
+  });
+
+  it('is taken over by a running controller and told to Macs in session and check-in', async () => {
+    const controller = await startController({ sweepMs: 50 });
+    try {
+      const mac = await Mac.enrol(controller);
+      expect((await mac.openSession()).grantKeyRotations).toEqual([]);
+      const old = controller.keys.grantKey.keyId;
+      const { keyId } = await KeyStore.rotateGrantKey(controller.config);
+      await waitFor(() => controller.keys.grantKey.keyId === keyId);
+      const told = [expect.objectContaining({ keyId, signedBy: old })];
+      expect((await mac.checkIn(null)).grantKeyRotations, 'an agent that names no key').toEqual([]);
+      expect((await mac.checkIn(null, mac.position(), '', old)).grantKeyRotations).toEqual(told);
+      expect((await mac.checkIn(null, mac.position(), '', keyId)).grantKeyRotations).toEqual([]);
+      expect((await mac.openSession()).grantKeyRotations).toEqual(told);
+    } finally {
+      await controller.stop();
+    }
+  });
+});
+
+describe('a Mac', () => {
+  let mac: FakeMac;
+  const first = new GrantKey(GrantKey.generatePem());
+  const second = new GrantKey(first.nextText());
+  const third = new GrantKey(second.nextText());
+  beforeEach(async () => {
+    mac = fakeMac();
+    const keys = [{ keyId: first.keyId, pem: first.publicKeyPem }];
+    const identity = { hostId: 'h', fleetId: 'f', agentUrl: 'a', enrolUrl: 'e', caPem: 'c', grantPublicKeys: keys };
+    await writeEnrolment(mac, identity, 'certificate');
+  });
+  afterEach(() => mac.remove());
+
+  const said: string[] = [];
+  const open = () => openGrantPins(mac, (line) => said.push(line));
+  const wire = ({ rotations }: GrantKey): GrantKeyRotation[] =>
+    rotations.map((rotation) => ({ ...rotation, signature: Buffer.from(rotation.signature, 'base64') }));
+  const believes = (pins: Awaited<ReturnType<typeof open>>, key: GrantKey) =>
+    pins.verify('grant', key.sign('grant'), key.keyId);
+
+  it('believes a chain that starts at its own key, now and after a restart', async () => {
+    const pins = await open();
+    await pins.learn(wire(third));
+    for (const one of [pins, await open()])
+      expect([first, second, third].map((key) => believes(one, key))).toEqual([true, true, true]);
+    expect(pins.newest()).toBe(third.keyId);
+    expect((await readIdentity(mac))?.grantPublicKeys.map(({ keyId }) => keyId)).toEqual([
+      first.keyId,
+      second.keyId,
+      third.keyId,
+    ]);
+  });
+
+  it('does not believe a key that nobody it knows has signed, however it is told', async () => {
+    const stranger = new GrantKey(new GrantKey(GrantKey.generatePem()).nextText());
+    const [own] = wire(second);
+    const [foreign] = wire(stranger);
+    if (own === undefined || foreign === undefined) throw new Error('no rotation');
+    const pins = await open();
+    await pins.learn([
+      foreign,
+      { ...foreign, signedBy: first.keyId },
+      { ...own, publicKeyPem: stranger.publicKeyPem },
+      { ...own, keyId: stranger.keyId, publicKeyPem: stranger.publicKeyPem },
+      { ...own, signature: Buffer.alloc(64) },
+    ]);
+    expect([believes(pins, stranger), believes(pins, second)]).toEqual([false, false]);
+    expect(said.join('\n')).toContain(`${foreign.keyId} is refused`);
+    expect((await readIdentity(mac))?.grantPublicKeys).toHaveLength(1);
+  });
+
+  it('believes a key that was placed where only root can write', async () => {
+    const folder = mac.path('/var/db/headroom/grant-keys');
+    await mkdir(folder, { mode: 0o700 });
+    const placed = new GrantKey(GrantKey.generatePem());
+    await writeFile(join(folder, 'new.pem'), placed.publicKeyPem, { mode: 0o644 });
+    const open2 = new GrantKey(GrantKey.generatePem());
+    await writeFile(join(folder, 'open.pem'), open2.publicKeyPem);
+    await chmod(join(folder, 'open.pem'), 0o666);
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    await writeFile(join(folder, 'ec.pem'), publicKey.export({ type: 'spki', format: 'pem' }), { mode: 0o644 });
+    const pins = await open();
+    expect([believes(pins, placed), believes(pins, open2), believes(pins, first)]).toEqual([true, false, true]);
+  });
+});
