@@ -92,7 +92,7 @@ ALTER TABLE "rollout_target" ADD CONSTRAINT "rollout_target_state" CHECK ("state
 ALTER TABLE "proposal" ADD CONSTRAINT "proposal_state" CHECK ("state" IN ('computing', 'ready', 'failed', 'applied', 'expired'));
 
 -- A macOS version as numbers, so that 14.10 comes after 14.9. Anything else than numbers and dots is unknown.
-CREATE FUNCTION headroom_version("text" TEXT) RETURNS INTEGER[] LANGUAGE SQL IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION headroom_version("text" TEXT) RETURNS INTEGER[] LANGUAGE SQL IMMUTABLE STRICT PARALLEL SAFE
   RETURN CASE WHEN "text" ~ '^\d{1,6}(\.\d{1,6}){0,3}$' THEN string_to_array("text", '.')::integer[] END;
 
 -- Each field of the filter language has its index.

@@ -24,6 +24,8 @@ import { PlanWriter } from '../plans/plan-writer.ts';
 import { explainRoutes } from '../policies/explain.ts';
 import { Policies } from '../policies/policies.ts';
 import { policyRoutes } from '../policies/routes.ts';
+import { Proposals } from '../proposals/proposals.ts';
+import { proposalRoutes } from '../proposals/routes.ts';
 import type { JobQueue } from '../queue/queue.ts';
 import { readinessRoutes } from '../readiness/routes.ts';
 import { controlRoutes } from '../rollouts/control-routes.ts';
@@ -67,6 +69,7 @@ export interface Api {
   readonly kdkFiles: KdkFolder;
   readonly kdkInbox: KdkInbox;
   readonly evaluatorLoop: EvaluatorLoop;
+  readonly rollouts: RolloutEngine;
   /** Makes folders and takes the queue's work; call it before the listener opens. */
   start(): Promise<void>;
   /** For the plain timer: everything that a lost wake-up could have left behind. */
@@ -82,6 +85,10 @@ export function createApi(deps: ApiDeps): Api {
   const hostsOf: HostsOfRevision = (tx, revisionId) => policies.hostsOf(tx, revisionId);
   rollouts.hostsOfPolicy = hostsOf;
   const upkeep = new ExceptionUpkeep(database, exceptions);
+  const proposals = new Proposals(database, policies, config.checkInMs, (id) => {
+    // A lost wake-up costs time only: the sweep computes what waits.
+    queue.add('proposal', id).catch(() => {});
+  });
   const plans = new PlanWriter(database, jobs);
   const visitWriter = new VisitWriter(database);
   const { checkInMs } = config;
@@ -102,6 +109,7 @@ export function createApi(deps: ApiDeps): Api {
     ...readinessRoutes(database),
     ...policyRoutes(database, policies),
     ...explainRoutes(database),
+    ...proposalRoutes(database, proposals),
     ...exceptionRoutes(database, exceptions, hostsOf),
     ...rolloutRoutes(database),
     ...controlRoutes(database, new RolloutControl(database, rollouts)),
@@ -115,14 +123,17 @@ export function createApi(deps: ApiDeps): Api {
     kdkFiles,
     kdkInbox,
     evaluatorLoop,
+    rollouts,
     async start() {
       await kdkFiles.prepare();
       await kdkInbox.prepare();
+      await queue.process('proposal', (id) => proposals.compute(id, clock.now()));
       await evaluatorLoop.start();
     },
     async sweepOnce(now) {
       await idempotency.purge(now);
       await upkeep.sweepOnce(now);
+      await proposals.sweepOnce(now);
       await evaluatorLoop.sweepOnce(now);
     },
     stop() {

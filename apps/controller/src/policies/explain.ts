@@ -116,7 +116,7 @@ function changes(
   const { policy, selector } = by.revision;
   if (kind === 'unknown')
     return [`A fact that policy ${policy} asks for (${selectorText(selector)}): until it is known, the intent stays.`];
-  const rivals = claims.filter((claim) => claim !== by && claim.selected);
+  const rivals = [...claims].sort(byRank).filter((claim) => claim !== by && claim.selected);
   return [
     ...(by.revisionId === revisionId ? [] : [`Policy ${policy} holds this Mac since: apply it.`]),
     `A newer revision of policy ${policy}, when it is applied.`,

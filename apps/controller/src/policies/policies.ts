@@ -16,6 +16,9 @@ import { checkStrategy } from './strategy-input.ts';
 
 export type { Outcome } from './apply-revision.ts';
 
+/** Runs first in the transaction of a change, and may refuse it. */
+export type Guard = (tx: Tx) => Promise<void>;
+
 /** Policies and their immutable revisions; applying one approves the exception and makes the rollout in one transaction. */
 export class Policies {
   private readonly applying: ApplyRevision;
@@ -52,8 +55,10 @@ export class Policies {
     actor: Actor,
     now: Date,
     ifMatch: string | null = null,
+    guard?: Guard,
   ): Promise<Outcome> {
     return this.change(now, async (tx) => {
+      await guard?.(tx);
       // Locked, so that two revisions at once get two numbers.
       await tx.$queryRaw`SELECT 1 FROM policy WHERE id = ${policyId}::uuid FOR UPDATE`;
       const newest = await this.newest(tx, policyId);
@@ -69,8 +74,10 @@ export class Policies {
     actor: Actor,
     now: Date,
     ifMatch: string | null = null,
+    guard?: Guard,
   ): Promise<Outcome> {
     return this.change(now, async (tx) => {
+      await guard?.(tx);
       await tx.$queryRaw`SELECT 1 FROM policy WHERE id = ${policyId}::uuid FOR UPDATE`;
       const newest = await this.newest(tx, policyId);
       requireMatch(ifMatch, revisionEtag(newest.number));

@@ -4,21 +4,11 @@ import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../a
 import { type Route, route } from '../api/route.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
+import { policyOutcome } from './outcome.ts';
 import type { Policies } from './policies.ts';
 import { applyInput, policyInput, revisionInput } from './policy-input.ts';
 import { readSelector } from './selector.ts';
 
-const outcome = z.object({
-  policyId: z.uuid(),
-  revisionId: z.uuid(),
-  exceptionId: z.uuid().nullable(),
-  rolloutId: z.uuid().nullable(),
-  hosts: z.number().int().describe('Macs that the policy holds now.'),
-  heldByOthers: z.number().int().describe('Macs that it selects and a policy of higher standing holds.'),
-  unknown: z.number().int().describe('Macs that keep their intent, as a fact that would decide is unknown.'),
-  leaverRolloutIds: z.array(z.uuid()).readonly().describe('Rollouts of Macs that it held before and lets go of.'),
-  waitsFor: z.string().nullable().describe('What a person has to do before anything moves.'),
-});
 const revisionView = z.object({
   id: z.uuid(),
   number: z.number().int(),
@@ -48,7 +38,7 @@ export function policyRoutes(database: Database, policies: Policies): readonly R
       summary: 'Makes a policy; with `apply`, one call gives its quota to a label or a list of Macs.',
       status: 201,
       body: policyInput,
-      reply: outcome,
+      reply: policyOutcome,
       handle: ({ body: { name, ...input }, actor, now }) => policies.create(name, input, actor, now),
     }),
     route({
@@ -97,7 +87,7 @@ export function policyRoutes(database: Database, policies: Policies): readonly R
       params: idParams,
       conditional: true,
       body: revisionInput,
-      reply: outcome,
+      reply: policyOutcome,
       handle: ({ params, body, actor, now, ifMatch }) => policies.revise(params.id, body, actor, now, ifMatch),
     }),
     route({
@@ -110,7 +100,7 @@ export function policyRoutes(database: Database, policies: Policies): readonly R
       params: idParams,
       conditional: true,
       body: applyInput,
-      reply: outcome,
+      reply: policyOutcome,
       handle: ({ params, body, actor, now, ifMatch }) => policies.apply(params.id, body.exception, actor, now, ifMatch),
     }),
     route({

@@ -1,0 +1,239 @@
+import { QUOTA_STOCK } from '@headroom/core';
+import type { Actor } from '../api/api-tokens.ts';
+import { toJson } from '../audit/json.ts';
+import { uuidv7 } from '../common/ids.ts';
+import { logger } from '../common/log.ts';
+import { Problem } from '../common/problem.ts';
+import type { Database, Tx } from '../db/database.ts';
+import { writeAudit } from '../db/database.ts';
+import { loadBatch, loadKdks } from '../evaluator/host-batch.ts';
+import type { ExceptionInput } from '../exceptions/exceptions.ts';
+import type { Outcome, Policies } from '../policies/policies.ts';
+import { checkExtraArgs, readQuota } from '../policies/policy-input.ts';
+import { resolveSelector } from '../policies/selector.ts';
+import { type StandingRevision, standingRevision } from '../policies/standing.ts';
+import { checkStrategy } from '../policies/strategy-input.ts';
+import { grantsOf } from '../rollouts/intent-flip.ts';
+import type { ProposalInput } from './proposal-input.ts';
+import { brokenPins, type Pins, type Scope, scopeOf } from './proposal-scope.ts';
+import { type ProposedHost, type ProposedIntent, proposeHost } from './proposed-host.ts';
+import { summarize } from './summary.ts';
+
+const log = logger('proposals');
+const HOUR_MS = 3_600_000;
+export const PROPOSAL_HOURS = 24;
+const CHUNK = 200;
+
+/** Previews of what policies would do to the fleet. Making one changes nothing; applying one does what was shown, or nothing. */
+export class Proposals {
+  constructor(
+    private readonly database: Database,
+    private readonly policies: Policies,
+    private readonly checkInMs: number,
+    /** After commit: the proposal waits to be computed. */
+    private readonly wake: (id: string) => void,
+  ) {}
+
+  async create(input: ProposalInput, actor: Actor, now: Date): Promise<string> {
+    const { siteId } = this.database;
+    const id = uuidv7(now.getTime());
+    await this.database.transaction(async (tx) => {
+      // A request that cannot be computed is refused at once.
+      await this.proposedRevision(tx, input, id);
+      const expiresAt = new Date(now.getTime() + PROPOSAL_HOURS * HOUR_MS);
+      const row = { id, siteId, state: 'computing', createdBy: actor.name, createdAt: now, expiresAt };
+      await tx.proposal.create({ data: { ...row, request: toJson(input) } });
+      await writeAudit(tx, {
+        actor: actor.name,
+        action: 'proposal.create',
+        entity: 'proposal',
+        entityId: id,
+        after: toJson({ policyId: input.policyId }),
+        at: now,
+        siteId,
+      });
+    });
+    this.wake(id);
+    return id;
+  }
+
+  /** Computes what waits, and ends what is too old. A lost wake-up costs time only. */
+  async sweepOnce(now: Date): Promise<void> {
+    const { prisma } = this.database;
+    await prisma.proposal.updateMany({
+      where: { state: { in: ['computing', 'ready'] }, expiresAt: { lte: now } },
+      data: { state: 'expired' },
+    });
+    const waiting = await prisma.proposal.findMany({ where: { state: 'computing' }, select: { id: true } });
+    for (const { id } of waiting) await this.compute(id, now);
+  }
+
+  /** Run twice, it ends the same. */
+  async compute(id: string, now: Date): Promise<void> {
+    const { prisma } = this.database;
+    const row = await prisma.proposal.findUnique({ where: { id } });
+    if (row === null || row.state !== 'computing') return;
+    try {
+      const proposed = await this.proposedRevision(prisma, row.request as unknown as ProposalInput, id);
+      const scope = await scopeOf(prisma, proposed);
+      await prisma.proposalHost.deleteMany({ where: { proposalId: id } });
+      const hosts = await this.computeHosts(id, scope, now);
+      await prisma.proposal.updateMany({
+        where: { id, state: 'computing' },
+        data: {
+          state: 'ready',
+          readyAt: now,
+          pins: toJson(scope.pins),
+          summary: toJson(summarize(hosts, scope.unknown)),
+        },
+      });
+    } catch (error) {
+      log(`proposal ${id} failed: ${(error as Error).stack ?? String(error)}`);
+      const problem = error instanceof Problem ? error.detail : 'The log of the controller has the cause.';
+      await prisma.proposal.updateMany({ where: { id, state: 'computing' }, data: { state: 'failed', problem } });
+    }
+  }
+
+  /** Does exactly what was shown: a pin that changed, or more than 1 % of the Macs moved, is refused with what changed. */
+  async apply(id: string, exception: ExceptionInput | undefined, actor: Actor, now: Date): Promise<readonly Outcome[]> {
+    const { prisma } = this.database;
+    const row = await prisma.proposal.findUnique({ where: { id } });
+    if (row === null) throw new Problem('NOT_FOUND', `There is no proposal ${id}.`);
+    const input = row.request as unknown as ProposalInput;
+    const guard = async (tx: Tx) => this.hold(tx, id, input, actor, now);
+    const changed = await prisma.proposalHost.findMany({ where: { proposalId: id }, select: { revisionId: true } });
+    if (changed.length === 0) {
+      await this.database.transaction(guard);
+      return [];
+    }
+    if (input.policyId !== null) {
+      if (input.revision === null)
+        return [await this.policies.apply(input.policyId, exception, actor, now, null, guard)];
+      const revision = { ...input.revision, exception, apply: true };
+      return [await this.policies.revise(input.policyId, revision, actor, now, null, guard)];
+    }
+    return this.applyPresent(
+      changed.flatMap(({ revisionId }) => revisionId ?? []),
+      exception,
+      actor,
+      now,
+      guard,
+    );
+  }
+
+  /** Each policy in turn; the pins are held against the first, which is the first to change anything. */
+  private async applyPresent(
+    revisionIds: readonly string[],
+    exception: ExceptionInput | undefined,
+    actor: Actor,
+    now: Date,
+    guard: (tx: Tx) => Promise<void>,
+  ): Promise<readonly Outcome[]> {
+    const revisions = await this.database.prisma.policyRevision.findMany({
+      where: { id: { in: [...new Set(revisionIds)] } },
+      orderBy: { policyId: 'asc' },
+    });
+    const outcomes: Outcome[] = [];
+    for (const { policyId } of revisions)
+      outcomes.push(
+        await this.policies.apply(policyId, exception, actor, now, null, outcomes.length === 0 ? guard : undefined),
+      );
+    if (revisions.length === 0) await this.database.transaction(guard);
+    return outcomes;
+  }
+
+  /** In the transaction that applies, under the lock that policies take: nothing moves between check and change. */
+  private async hold(tx: Tx, id: string, input: ProposalInput, actor: Actor, now: Date): Promise<void> {
+    await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('policy standing', 3))`;
+    const { state, pins, expiresAt } = await tx.proposal.findUniqueOrThrow({ where: { id } });
+    if (state !== 'ready') throw new Problem('PROPOSAL_OUTDATED', `The proposal is ${state}.`, { changed: [state] });
+    if (expiresAt <= now)
+      throw new Problem('PROPOSAL_OUTDATED', `The proposal expired at ${expiresAt.toISOString()}.`, {
+        changed: ['expired'],
+      });
+    const present = await scopeOf(tx, await this.proposedRevision(tx, input, id));
+    const changed = brokenPins(pins as unknown as Pins, present.pins);
+    if (changed.length > 0) throw new Problem('PROPOSAL_OUTDATED', changed.join(' '), { changed });
+    await tx.proposal.update({ where: { id }, data: { state: 'applied', appliedAt: now } });
+    await writeAudit(tx, {
+      actor: actor.name,
+      action: 'proposal.apply',
+      entity: 'proposal',
+      entityId: id,
+      before: { state },
+      after: { state: 'applied' },
+      at: now,
+      siteId: this.database.siteId,
+    });
+  }
+
+  private async computeHosts(proposalId: string, { changes }: Scope, now: Date): Promise<readonly ProposedHost[]> {
+    const { prisma, fleetId, siteId } = this.database;
+    const context = { fleetId, checkInMs: this.checkInMs, kdks: await loadKdks(prisma), now };
+    const ids = [...changes.keys()];
+    const hosts: ProposedHost[] = [];
+    for (let start = 0; start < ids.length; start += CHUNK) {
+      const some = ids.slice(start, start + CHUNK);
+      const covered = await coveredHosts(prisma, some, changes, now);
+      const views = (await loadBatch(prisma, some)).flatMap((input) => {
+        const proposed = changes.get(input.hostId);
+        if (proposed === undefined) return [];
+        const cover = proposed.quota === QUOTA_STOCK ? null : covered.has(input.hostId);
+        return [proposeHost(input, proposed, cover, context)];
+      });
+      await prisma.proposalHost.createMany({
+        data: views.map((view) => ({
+          proposalId,
+          hostId: view.hostId,
+          siteId,
+          revisionId: changes.get(view.hostId)?.revisionId ?? null,
+          view: toJson(view),
+        })),
+        skipDuplicates: true,
+      });
+      hosts.push(...views);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return hosts;
+  }
+
+  /** The revision in question; one that is only proposed has the proposal's id until it is made. Null = the present policies. */
+  private async proposedRevision(tx: Tx, input: ProposalInput, proposalId: string): Promise<StandingRevision | null> {
+    const { policyId, revision } = input;
+    if (policyId === null) return null;
+    const newest = await tx.policyRevision.findFirst({
+      where: { policyId, policy: { archivedAt: null } },
+      orderBy: { number: 'desc' },
+      include: { policy: true },
+    });
+    if (newest === null) throw new Problem('NOT_FOUND', `There is no policy ${policyId}.`);
+    if (revision === null) return standingRevision(newest);
+    checkStrategy(revision.strategy);
+    return {
+      id: proposalId,
+      policyId,
+      policy: newest.policy.name,
+      number: newest.number + 1,
+      priority: revision.priority,
+      quota: readQuota(revision.quota),
+      extraArgs: checkExtraArgs(revision.extraArgs),
+      selector: await resolveSelector(tx, revision.selector),
+    };
+  }
+}
+
+/** Hosts that a valid grant of their proposed revision names. */
+async function coveredHosts(
+  tx: Tx,
+  hostIds: readonly string[],
+  changes: ReadonlyMap<string, ProposedIntent>,
+  now: Date,
+): Promise<ReadonlySet<string>> {
+  const revisionIds = new Set(hostIds.flatMap((id) => changes.get(id)?.revisionId ?? []));
+  const covered = new Set<string>();
+  for (const revisionId of revisionIds) {
+    const mine = hostIds.filter((id) => changes.get(id)?.revisionId === revisionId);
+    for (const hostId of (await grantsOf(tx, revisionId, mine, now)).keys()) covered.add(hostId);
+  }
+  return covered;
+}

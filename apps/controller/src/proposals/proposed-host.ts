@@ -1,0 +1,104 @@
+/** What a proposal would do to one host: asked of `evaluate` itself, with the proposed intent and as if the consent were given. */
+import { encodeGrant, type KdkSource, QUOTA_STOCK } from '@headroom/core';
+import { type AnswerContext, answer } from '../evaluator/answer.ts';
+import type { HostInput } from '../evaluator/host-input.ts';
+import type { GrantRow } from '../exceptions/grant-check.ts';
+
+export interface ProposedIntent {
+  /** Null = stock. */
+  readonly revisionId: string | null;
+  readonly policy: string | null;
+  readonly quota: number;
+  readonly extraArgs: readonly string[];
+}
+
+export const HANDS = ['none', 'restart', 'recovery'] as const;
+export type Hands = (typeof HANDS)[number];
+export const RISKS = ['none', 'restart', 'lowers_security', 'takes_raise_back'] as const;
+export type Risk = (typeof RISKS)[number];
+
+export interface ProposedHost {
+  readonly hostId: string;
+  readonly before: { readonly quota: number; readonly state: string };
+  readonly after: { readonly quota: number; readonly policy: string | null };
+  readonly steps: readonly string[];
+  readonly risk: Risk;
+  readonly needsHands: Hands;
+  readonly blockedBy: readonly { readonly code: string; readonly title: string }[];
+  /** Does a grant that exists now name it? Null where none is needed. */
+  readonly covered: boolean | null;
+}
+
+export interface ProposeContext {
+  readonly fleetId: string;
+  readonly checkInMs: number;
+  readonly kdks: readonly KdkSource[];
+  readonly now: Date;
+}
+
+const DAY_MS = 86_400_000;
+
+export function proposeHost(
+  input: HostInput,
+  proposed: ProposedIntent,
+  covered: boolean | null,
+  context: ProposeContext,
+): ProposedHost {
+  const { quota, extraArgs, policy } = proposed;
+  const intent = { ...input.intent, number: input.intent.number + 1, quota, extraArgs, rolloutId: null };
+  const grant = quota === QUOTA_STOCK ? null : supposedGrant(input, proposed, context);
+  const asked: HostInput = { ...input, intent: { ...intent, grant }, plan: null, failure: null };
+  const supposed: AnswerContext = { ...context, verifies: () => true };
+  const { evaluation } = answer(asked, supposed);
+  const steps = (evaluation.steps ?? []).map(({ kind }) => kind);
+  const needsHands = handsOf(steps, evaluation.visit?.kind ?? null);
+  return {
+    hostId: input.hostId,
+    before: { quota: input.intent.quota, state: input.before.state },
+    after: { quota, policy },
+    steps,
+    risk: riskOf(input.intent.quota, quota, needsHands),
+    needsHands,
+    blockedBy: evaluation.findings
+      .filter(({ severity }) => severity === 'blocker')
+      .map(({ code, title }) => ({ code, title })),
+    covered,
+  };
+}
+
+function handsOf(steps: readonly string[], visit: string | null): Hands {
+  if (steps.includes('place_kit') || (visit !== null && visit !== 'restart')) return 'recovery';
+  return visit === 'restart' || steps.includes('set_boot_args') || steps.includes('clear_boot_args')
+    ? 'restart'
+    : 'none';
+}
+
+function riskOf(before: number, after: number, hands: Hands): Risk {
+  if (after === QUOTA_STOCK) return before === QUOTA_STOCK ? 'none' : 'takes_raise_back';
+  if (hands === 'recovery' || before === QUOTA_STOCK) return 'lowers_security';
+  return hands === 'restart' ? 'restart' : 'none';
+}
+
+/** Never stored and never signed: it stands for the consent that would be asked for. */
+function supposedGrant(
+  { hardwareUuid, simulated }: HostInput,
+  { quota, extraArgs }: ProposedIntent,
+  { fleetId, now }: ProposeContext,
+): GrantRow {
+  const expiresAt = new Date(now.getTime() + 365 * DAY_MS);
+  const payload = encodeGrant({
+    schemaVersion: 1,
+    grantId: 'supposed',
+    fleetId,
+    hostUuids: [hardwareUuid],
+    quotaMax: quota,
+    extraArgs,
+    notBefore: new Date(now.getTime() - DAY_MS).toISOString(),
+    expiresAt: expiresAt.toISOString(),
+    shownTextSha256: '',
+    approver: 'nobody',
+    purpose: 'proposal',
+    simulation: simulated,
+  });
+  return { id: 'supposed', payload, signature: '', keyId: 'supposed', expiresAt, revokedAt: null };
+}

@@ -1,0 +1,347 @@
+// Goal: one policy change moves Macs ring by ring, only as far as it goes well, and says why it stands where it stands.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { kdkReadyFacts, stockFacts } from '../../packages/core/testing/sample-host.ts';
+import { addMac, EXCEPTION, openTestApi, type ReplyBody, type TestApi } from '../api/support.ts';
+
+let test: TestApi;
+beforeAll(async () => {
+  test = await openTestApi();
+});
+afterAll(() => test.stop());
+
+const MINUTE_MS = 60_000;
+const post = async (path: string, body: object = {}): Promise<ReplyBody> => {
+  const reply = await test.call('POST', `/api/v1${path}`, { body });
+  expect([reply.status, reply.body['code'], reply.body['detail']].slice(reply.status < 300 ? 3 : 0)).toEqual([]);
+  return reply.body;
+};
+const refused = async (path: string, body: object = {}) => {
+  const reply = await test.call('POST', `/api/v1${path}`, { body });
+  return [reply.status, reply.body['code']];
+};
+const rollout = async (id: unknown) => (await test.call('GET', `/api/v1/rollouts/${String(id)}`)).body;
+const quotaOf = async (hostId: string) =>
+  (await test.database.prisma.intent.findUniqueOrThrow({ where: { hostId } })).quota;
+const macsOf = (label: string, count: number) =>
+  Array.from({ length: count }).reduce<Promise<string[]>>(
+    async (macs) => [...(await macs), await addMac(test, { labels: [label] })],
+    Promise.resolve([]),
+  );
+/** What the evaluator would note: the Mac is in this state now. */
+async function becomes(hostId: string, state: string, findings: readonly object[] = []) {
+  const now = test.clock.now();
+  const engineView = {
+    hostId,
+    rolloutId: (await test.database.prisma.intent.findUniqueOrThrow({ where: { hostId } })).rolloutId,
+    quota: await quotaOf(hostId),
+    state,
+    waitsFor: null,
+    findings,
+  };
+  await test.database.transaction((tx) => test.api.rollouts.note(tx, [engineView as never], now));
+}
+const sweep = async () => {
+  test.clock.advance(1000);
+  await test.api.rollouts.openPending(test.clock.now());
+};
+const FAILED = { code: 'STEP_FAILED_FOR_GOOD', severity: 'blocker', title: 'Failed', nextStep: 'Cure it.' };
+
+describe('a gated rollout', () => {
+  it('goes from ring to ring: success, soak, gate; it halts on failures, and goes on when they are cured', async () => {
+    const macs = await macsOf('gated', 6);
+    const [a = '', b = '', c = '', d = '', e = '', f = ''] = macs;
+    const strategy = {
+      rings: [
+        { name: 'first', take: { kind: 'hosts', hostIds: [a] }, soakMinutes: 30 },
+        { name: 'some', take: { kind: 'hosts', hostIds: [b, c] }, gate: 'manual', errorAt: { count: 1 } },
+        { name: 'rest', take: { kind: 'rest' } },
+      ],
+      concurrency: { total: 2 },
+    };
+    const body = {
+      name: 'gated',
+      quota: 8,
+      selector: { labels: ['gated'] },
+      strategy,
+      exception: EXCEPTION,
+      apply: true,
+    };
+    const { rolloutId: id } = await post('/policies', body);
+    expect(await Promise.all(macs.map(quotaOf))).toEqual([8, 2, 2, 2, 2, 2]);
+    expect((await rollout(id))['progress']).toMatchObject({
+      ring: 0,
+      waitsFor: 'Ring first: 1 under way, 1 more must succeed.',
+      wouldStop: ['Ring first: 0 failed, 1 halt it.'],
+      rings: [{ name: 'first', size: 1 }, { size: 2, gate: 'manual' }, { size: 3 }],
+    });
+    await becomes(a, 'raised');
+    await sweep();
+    expect((await rollout(id))['progress']).toMatchObject({ waitsFor: expect.stringMatching(/first .* soaks until/) });
+    test.clock.advance(30 * MINUTE_MS);
+    await sweep();
+    expect((await rollout(id))['progress']).toMatchObject({ ring: 1, waitsFor: 'A person: the gate of ring some.' });
+    expect(await refused(`/rollouts/${String(id)}/rings/2/open`)).toEqual([409, 'CONFLICT']);
+    await post(`/rollouts/${String(id)}/rings/1/open`);
+    expect(await Promise.all(macs.map(quotaOf))).toEqual([8, 8, 8, 2, 2, 2]);
+    await becomes(b, 'raised');
+    await becomes(c, 'kdk_ready', [FAILED]);
+    await sweep();
+    expect(await rollout(id)).toMatchObject({ state: 'halted', reason: 'Ring some: 1 failed, and 1 halt it.' });
+    await post(`/rollouts/${String(id)}/resume`);
+    expect(await rollout(id)).toMatchObject({ state: 'halted' });
+    await post(`/rollouts/${String(id)}/retry`);
+    expect(await rollout(id)).toMatchObject({ state: 'halted', targets: { succeeded: 2, pending: 4 } });
+    const { number } = await test.database.prisma.intent.findUniqueOrThrow({ where: { hostId: c } });
+    await post(`/rollouts/${String(id)}/resume`);
+    expect(await test.database.prisma.intent.findUniqueOrThrow({ where: { hostId: c } })).toMatchObject({
+      number: number + 1,
+    });
+    await post(`/rollouts/${String(id)}/pause`);
+    await becomes(c, 'raised');
+    await sweep();
+    expect(await Promise.all([d, e, f].map(quotaOf))).toEqual([2, 2, 2]);
+    await post(`/rollouts/${String(id)}/resume`);
+    expect(await Promise.all([d, e, f].map(quotaOf))).toEqual([8, 8, 2]);
+    await post(`/rollouts/${String(id)}/hosts/${f}/skip`);
+    await becomes(d, 'raised');
+    await becomes(e, 'raised');
+    await sweep();
+    expect(await rollout(id)).toMatchObject({ state: 'finished', targets: { succeeded: 5, skipped: 1 } });
+    expect(await quotaOf(f)).toBe(2);
+  });
+
+  it('gives up a Mac that is stuck, and takes it back when it comes through', async () => {
+    const [a = '', b = ''] = await macsOf('stuck', 2);
+    const rings = [{ name: 'all', take: { kind: 'rest' }, errorAt: { count: 2 } }];
+    const strategy = { rings, stuckAfter: { workMinutes: 60, visitMinutes: null }, success: 'prepared' };
+    const body = { name: 'stuck', quota: 8, selector: { hosts: [a, b] }, strategy, exception: EXCEPTION, apply: true };
+    const { rolloutId: id } = await post('/policies', body);
+    await becomes(b, 'ready_for_visit');
+    test.clock.advance(61 * MINUTE_MS);
+    await sweep();
+    const stuck = await rollout(id);
+    expect(stuck).toMatchObject({ state: 'finished', targets: { stuck: 1, succeeded: 1 } });
+    await becomes(a, 'raised');
+    expect(await rollout(id)).toMatchObject({ targets: { succeeded: 2 } });
+  });
+
+  it('opens only in its window', async () => {
+    const [a = ''] = await macsOf('night', 1);
+    // The clock of the test stands in the early afternoon of a Monday.
+    const window = { timeZone: 'Europe/Berlin', days: ['Mon'], from: '22:00', to: '23:00' };
+    const strategy = { rings: [{ name: 'all', take: { kind: 'rest' } }], window };
+    const body = { name: 'night', quota: 8, selector: { hosts: [a] }, strategy, exception: EXCEPTION, apply: true };
+    const { rolloutId: id } = await post('/policies', body);
+    expect(await quotaOf(a)).toBe(2);
+    const { progress } = await rollout(id);
+    expect(progress).toMatchObject({ movesAt: '2026-11-23T21:00:00.000Z' });
+    test.clock.advance(Date.parse('2026-11-23T21:00:01Z') - test.clock.now().getTime());
+    await sweep();
+    expect(await quotaOf(a)).toBe(8);
+  });
+
+  it('takes late joiners into its last ring, those that a grant names', async () => {
+    const [a = '', b = ''] = await macsOf('late', 2);
+    const strategy = {
+      rings: [
+        { name: 'first', take: { kind: 'hosts', hostIds: [a] } },
+        { name: 'rest', take: { kind: 'rest' }, gate: 'manual' },
+      ],
+      lateJoiners: 'last_ring',
+    };
+    const body = {
+      name: 'late',
+      quota: 8,
+      selector: { labels: ['late'] },
+      strategy,
+      exception: EXCEPTION,
+      apply: true,
+    };
+    const { rolloutId: id } = await post('/policies', body);
+    const c = await addMac(test, { labels: ['late'] });
+    test.clock.advance(2 * MINUTE_MS);
+    await sweep();
+    const { targetList } = await rollout(id);
+    const target = (targetList as unknown as ReplyBody[]).find(({ hostId }) => String(hostId) === c);
+    expect(target).toMatchObject({
+      state: 'skipped',
+      ring: 1,
+      reason: expect.stringMatching(/no grant names this Mac/),
+    });
+    expect([await quotaOf(b), await quotaOf(c)]).toEqual([2, 2]);
+  });
+
+  it('is superseded by a newer one for the same Macs, which says so', async () => {
+    const [a = '', b = ''] = await macsOf('twice', 2);
+    const strategy = {
+      rings: [
+        { name: 'first', take: { kind: 'hosts', hostIds: [a] } },
+        { name: 'rest', take: { kind: 'rest' }, gate: 'manual' },
+      ],
+    };
+    const body = { name: 'twice', quota: 8, selector: { hosts: [a, b] }, strategy, exception: EXCEPTION, apply: true };
+    const { rolloutId: first, policyId } = await post('/policies', body);
+    await post(`/rollouts/${String(first)}/pause`);
+    const { rolloutId: second } = await post(`/policies/${String(policyId)}/apply`);
+    expect(await rollout(first)).toMatchObject({ state: 'superseded', targets: { superseded: 2 } });
+    const [target] = (await rollout(first))['targetList'] as unknown as ReplyBody[];
+    expect(String(target?.['reason'])).toContain(String(second));
+  });
+});
+
+describe('a policy', () => {
+  it('holds a Mac by name, then priority, then age; explain says so and what would change it', async () => {
+    const [a = ''] = await macsOf('rank', 1);
+    const give = (name: string, quota: number, more: object) =>
+      post('/policies', { name, quota, exception: EXCEPTION, apply: true, selector: { labels: ['rank'] }, ...more });
+    await give('older', 5, {});
+    expect(
+      await refused('/policies', {
+        name: 'n',
+        quota: 6,
+        exception: EXCEPTION,
+        apply: true,
+        selector: { labels: ['rank'] },
+      }),
+    ).toEqual([422, 'SELECTOR_EMPTY']);
+    await give('higher', 6, { priority: 1 });
+    expect(await quotaOf(a)).toBe(6);
+    const { policyId: naming } = await give('naming', 7, { selector: { hosts: [a] } });
+    expect(await quotaOf(a)).toBe(7);
+    const explained = (await test.call('GET', `/api/v1/hosts/${a}/explain`)).body;
+    expect(explained).toMatchObject({
+      intent: { quota: 7, policy: 'naming', revision: 1 },
+      why: expect.stringMatching(/^Rollout .* set it to revision 1 of policy naming\.$/),
+      policies: [
+        { policy: 'naming', by: 'named', holds: true },
+        { policy: 'higher', by: 'selector', holds: false },
+        { policy: 'older', holds: false },
+      ],
+      wouldChange: [
+        'A newer revision of policy naming, when it is applied.',
+        'Naming this Mac in another policy, or a priority above 0, when that is applied.',
+        'Archiving policy naming: then higher would be next.',
+      ],
+    });
+    const archived = await test.call('DELETE', `/api/v1/policies/${String(naming)}`);
+    expect(archived.body).toMatchObject({ rollouts: [{ state: 'running' }] });
+    expect(await quotaOf(a)).toBe(6);
+  });
+
+  it('lets go of Macs that a new revision does not select: back to stock, by a rollout', async () => {
+    const [a = '', b = ''] = await macsOf('leave', 2);
+    const body = { name: 'leave', quota: 8, selector: { hosts: [a, b] }, exception: EXCEPTION, apply: true };
+    const { policyId } = await post('/policies', body);
+    const revised = await post(`/policies/${String(policyId)}/revisions`, {
+      ...body,
+      name: undefined,
+      selector: { hosts: [a] },
+    });
+    const [stock] = revised['leaverRolloutIds'] as unknown as string[];
+    expect(await rollout(stock)).toMatchObject({ policy: null, quota: 2, targets: { opened: 1 } });
+    expect(await Promise.all([a, b].map(quotaOf))).toEqual([8, 2]);
+  });
+
+  it('that takes the raise from more than ten Macs waits for a person', async () => {
+    const macs = await macsOf('many', 11);
+    const body = { name: 'many', quota: 8, selector: { labels: ['many'] }, exception: EXCEPTION, apply: true };
+    const { policyId } = await post('/policies', body);
+    const stock = { quota: 'stock', selector: { labels: ['many'] }, apply: true };
+    const revised = await post(`/policies/${String(policyId)}/revisions`, stock);
+    expect(revised).toMatchObject({ waitsFor: 'A person confirms the rollout: it takes the raise from many Macs.' });
+    await sweep();
+    expect(await quotaOf(macs[0] ?? '')).toBe(8);
+    const id = String(revised['rolloutId']);
+    expect(await rollout(id)).toMatchObject({ state: 'waiting_for_confirmation' });
+    expect(await refused(`/rollouts/${id}/resume`)).toEqual([409, 'CONFLICT']);
+    await post(`/rollouts/${id}/confirm`);
+    expect(await Promise.all(macs.map(quotaOf))).toEqual(macs.map(() => 2));
+    expect(await refused(`/rollouts/${id}/confirm`)).toEqual([409, 'CONFLICT']);
+  });
+
+  it('keeps strategies that cannot be meant out', async () => {
+    const strategy = (changes: object) => ({
+      name: 'x',
+      quota: 8,
+      selector: { labels: ['x'] },
+      strategy: { rings: [{ name: 'all', take: { kind: 'rest' } }], ...changes },
+    });
+    const window = { timeZone: 'Europe/Berlin', days: ['Mon'], from: '22:00', to: '22:10' };
+    for (const changes of [
+      { window },
+      { window: { ...window, timeZone: 'Middle/Earth' } },
+      { rings: [] },
+      { rings: [1, 2].map(() => ({ name: 'same', take: { kind: 'rest' } })) },
+    ])
+      expect(await refused('/policies', strategy(changes))).toEqual([400, 'VALIDATION_FAILED']);
+  });
+});
+
+describe('a proposal', () => {
+  const propose = async (body: object) => {
+    const { id } = await post('/proposals', body);
+    await test.sweep();
+    return (await test.call('GET', `/api/v1/proposals/${String(id)}`)).body;
+  };
+
+  it('shows each Mac before and after, and applying it does that; a second time, or after a change, it is refused', async () => {
+    const ready = await addMac(test, { labels: ['plan'], facts: kdkReadyFacts() });
+    const stock = await addMac(test, { labels: ['plan'], facts: stockFacts() });
+    await test.sweep();
+    const { policyId } = await post('/policies', { name: 'plan', quota: 8, selector: { labels: ['plan'] } });
+    const first = await propose({ policyId });
+    expect(first).toMatchObject({
+      state: 'ready',
+      members: 2,
+      summary: {
+        hosts: 2,
+        byRisk: { lowers_security: 2 },
+        byHands: { recovery: 1 },
+        blocked: 1,
+        blockedBy: [{ code: 'KDK_NOT_IN_CATALOGUE', hosts: 1 }],
+        grant: { covers: 0, of: 2, text: 'grant covers 0 of 2' },
+      },
+    });
+    const hosts = (await test.call('GET', `/api/v1/proposals/${String(first['id'])}/hosts?limit=1`)).body;
+    expect(hosts['items']).toMatchObject([
+      {
+        hostId: ready,
+        before: { quota: 2, state: 'not_started' },
+        after: { quota: 8 },
+        steps: ['build_kc', 'place_kit'],
+      },
+    ]);
+    expect(hosts['nextCursor']).not.toBeNull();
+    expect(await quotaOf(ready)).toBe(2);
+    await addMac(test, { labels: ['plan'] });
+    const moved = await test.call('POST', `/api/v1/proposals/${String(first['id'])}/apply`, {
+      body: { exception: EXCEPTION },
+    });
+    expect([moved.status, moved.body['code']]).toEqual([409, 'PROPOSAL_OUTDATED']);
+    expect(String(moved.body['detail'])).toContain('Of 2 Macs 0 left and 1 joined');
+    const second = await propose({ policyId });
+    await post('/policies', { name: 'other plan', quota: 8, selector: { labels: ['nobody'] } });
+    const pinned = await test.call('POST', `/api/v1/proposals/${String(second['id'])}/apply`, {
+      body: { exception: EXCEPTION },
+    });
+    expect(String(pinned.body['detail'])).toMatch(/Policy .* was not there, and is applied never, newest 1/);
+    const third = await propose({ policyId, revision: { quota: 9, selector: { labels: ['plan'] } } });
+    const done = await post(`/proposals/${String(third['id'])}/apply`, { exception: EXCEPTION });
+    expect(done['applied']).toMatchObject([{ hosts: 3 }]);
+    expect([await quotaOf(ready), await quotaOf(stock)]).toEqual([9, 9]);
+    expect(await refused(`/proposals/${String(third['id'])}/apply`)).toEqual([409, 'PROPOSAL_OUTDATED']);
+    const nothing = await propose({ policyId });
+    expect(nothing['summary']).toMatchObject({ hosts: 0 });
+    const rollouts = await test.database.prisma.rollout.count();
+    expect((await post(`/proposals/${String(nothing['id'])}/apply`))['applied']).toEqual([]);
+    expect(await test.database.prisma.rollout.count()).toBe(rollouts);
+  });
+
+  it('expires', async () => {
+    const { id } = await propose({});
+    test.clock.advance(25 * 60 * MINUTE_MS);
+    await test.sweep();
+    expect((await test.call('GET', `/api/v1/proposals/${String(id)}`)).body).toMatchObject({ state: 'expired' });
+    expect(await refused(`/proposals/${String(id)}/apply`)).toEqual([409, 'PROPOSAL_OUTDATED']);
+  });
+});
