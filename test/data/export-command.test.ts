@@ -97,7 +97,7 @@ describe('headroom-controller export and import', () => {
       for (const part of ['keys', 'admin.token']) await cp(join(old, part), join(moved, part), { recursive: true });
       await beside(moved, async (apiUrl) => createToken(apiUrl, moved));
     });
-  }, 120_000);
+  }, 300_000);
 
   it('refuses what cannot be, and leaves nothing behind', async () => {
     await withFolder(async (folder) => {
@@ -112,5 +112,5 @@ describe('headroom-controller export and import', () => {
       const damaged = await controller('import', '--state-dir', join(folder, 'new'), '--in', file);
       expect(damaged).toMatchObject({ code: 1, err: expect.stringContaining('cannot be imported') });
     });
-  }, 60_000);
+  }, 180_000);
 });

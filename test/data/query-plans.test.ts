@@ -89,7 +89,8 @@ describe(`hot paths on ${HOSTS} hosts`, () => {
   }, 180_000);
 
   it('the kept plans are of these paths', async () => {
-    if (process.env['HEADROOM_WRITE_PLANS'] === '1') await writeFile(DOCUMENT, documentText());
+    const complete = sections.length === paths.length;
+    if (process.env['HEADROOM_WRITE_PLANS'] === '1' && complete) await writeFile(DOCUMENT, documentText());
     const kept = await readFile(DOCUMENT, 'utf8');
     const names = [...kept.matchAll(/^## (.*)$/gm)].map(([, name]) => name);
     expect(names, 'run node scripts/explain.mjs').toEqual(paths.map(({ name }) => name));

@@ -63,12 +63,12 @@ const STATEMENTS: readonly string[] = [
   `INSERT INTO policy_revision (id, site_id, policy_id, number, quota, extra_args, selector, created_by, created_at)
    SELECT ${id('revision', '1')}, $1, ${id('policy', '1')}, 1, 2, '{}', '{"labels":["all"]}', 't', $2`,
   `INSERT INTO rollout (id, site_id, revision_id, state, created_by, created_at)
-   SELECT ${id('rollout', 'r')}, $1, ${id('revision', '1')}, CASE WHEN r = 20 THEN 'running' ELSE 'finished' END, 't', $2
-   FROM ${series('r', 20)}`,
-  // Each rollout had 2,000 targets; of the last, a few are still to be opened.
+   SELECT ${id('rollout', 'r')}, $1, ${id('revision', '1')}, CASE WHEN r = 100 THEN 'running' ELSE 'finished' END, 't', $2
+   FROM ${series('r', 100)}`,
+  // Each rollout had 100 targets; of the last, a few are still to be opened.
   `INSERT INTO rollout_target (rollout_id, host_id, site_id, state)
-   SELECT ${id('rollout', 'r')}, ${host}, $1, CASE WHEN r < 20 THEN 'succeeded' WHEN h % 2000 < 10 THEN 'pending' ELSE 'opened' END
-   FROM ${series('r', 20)}, LATERAL generate_series((r - 1) % 10 * 2000 + 1, (r - 1) % 10 * 2000 + 2000) h
+   SELECT ${id('rollout', 'r')}, ${host}, $1, CASE WHEN r < 100 THEN 'succeeded' WHEN h % 10 = 0 THEN 'pending' ELSE 'opened' END
+   FROM ${series('r', 100)}, LATERAL generate_series(r * 100 - 99, r * 100) h
    WHERE $2::timestamptz IS NOT NULL`,
 ];
 

@@ -5,6 +5,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { FinishRequest, OpenSessionRequest, Outcome } from '@headroom/proto';
 import { Admission, type AnyCall } from '../../../apps/controller/src/agents/caller.ts';
+import { CloneWatch } from '../../../apps/controller/src/agents/clone-watch.ts';
+import { HostCertificates } from '../../../apps/controller/src/agents/host-certificates.ts';
 import { ReportStore } from '../../../apps/controller/src/agents/report-store.ts';
 import { SessionStore } from '../../../apps/controller/src/agents/session-store.ts';
 import type { Route } from '../../../apps/controller/src/api/route.ts';
@@ -41,7 +43,14 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
   const bus = new InProcessBus();
   const jobs = new JobStore(database, clock, bus, { leaseTtlMs: 60_000 });
   const reports = new ReportStore(database, clock);
-  const sessions = new SessionStore(database, clock, reports, jobs);
+  const sessions = new SessionStore(
+    database,
+    clock,
+    reports,
+    jobs,
+    new HostCertificates(database, clock),
+    new CloneWatch(database, clock),
+  );
   const finishing = new FinishJob(database, clock, bus, jobs, reports);
   const rollouts = new RolloutEngine(database, bus);
   const publicKeyPem = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
@@ -64,7 +73,7 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
   const sessionNumber = 5n;
   const jobId = idOf('job', 50 * 8 + 3 * 2 + 2);
   const position = (sequence: bigint) => ({ sessionNumber, bootOrdinal: 1, sequence });
-  const caller = { hostId, hardwareUuid: 'UUID-50', serial, sessionNumber };
+  const caller = { hostId, hardwareUuid: 'UUID-50', serial, address: '127.0.0.1', sessionNumber };
   const middle = Buffer.from(idOf('host', HOSTS / 2)).toString('base64url');
   const page = { limit: 50 };
 
@@ -133,5 +142,5 @@ function handle(routes: readonly Route[], id: string, query: object): Promise<un
 /** A call with the certificate of a host, as TLS shows it. */
 function callOf({ fleetId }: Database, hostId: string, serial: string): AnyCall {
   const sslPeerCertificate = { subjectaltname: `URI:spiffe://${fleetId}/host/${hostId}`, serialNumber: serial };
-  return { getAuthContext: () => ({ sslPeerCertificate }) } as unknown as AnyCall;
+  return { getAuthContext: () => ({ sslPeerCertificate }), getPeer: () => '127.0.0.1:1' } as unknown as AnyCall;
 }
