@@ -11,6 +11,7 @@ const CHECKS = [
   ['lint and format', 'node_modules/@biomejs/biome/bin/biome', ['check', '.']],
   ['import directions', 'scripts/check-imports.mjs'],
   ['generated files', 'scripts/check-generated.mjs'],
+  ['wire compatible with the last release', 'scripts/check-proto.mjs'],
   ['migrations', 'scripts/check-migrations.mjs'],
 ];
 

@@ -177,7 +177,10 @@ describe('a lease', () => {
     const { jobId } = await openPlan(controller, mac, [{ kind: 'collect_facts' }]);
     const { leaseNumber } = await leased(mac);
     controller.clock.advance(20_000);
-    expect(await mac.renew(jobId, leaseNumber, 'KDK 412 of 812 MB')).toMatchObject({ stillYours: true, leaseTtlMs: 30_000 });
+    expect(await mac.renew(jobId, leaseNumber, 'KDK 412 of 812 MB')).toMatchObject({
+      stillYours: true,
+      leaseTtlMs: 30_000,
+    });
     controller.clock.advance(20_000);
     expect(await controller.jobs.sweep()).toBe(0);
     expect(await jobRow(jobId)).toMatchObject({ state: 'leased', progress: 'KDK 412 of 812 MB' });

@@ -144,11 +144,15 @@ export class Mac {
     return new Mac(this.hostUuid, this.hostId, client, this.keyPem, this.certificatePem);
   }
 
-  async openSession(highestGeneration = 0n, hostUuid = this.hostUuid): Promise<OpenSessionReply> {
+  async openSession(
+    highestGeneration = 0n,
+    hostUuid = this.hostUuid,
+    capabilities: string[] = [],
+  ): Promise<OpenSessionReply> {
     const { bootSessionId } = this;
     const request = {
       agentVersion: '0.1.0',
-      capabilities: [],
+      capabilities,
       hostUuid,
       bootSessionId,
       bootOrdinal: 1,

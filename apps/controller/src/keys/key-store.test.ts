@@ -71,6 +71,20 @@ describe('KeyStore', () => {
     expect(renamed.checkHost('headroom.example')).toBeUndefined();
   });
 
+  it('makes a new server certificate when it starts with one that has expired', async () => {
+    const first = serverCertificate(await openKeys());
+    const later = serverCertificate(await openKeys(100));
+    expect(Date.parse(first.validTo)).toBeLessThan(start + 100 * DAY_MS);
+    expect(Date.parse(later.validTo)).toBe(start + 190 * DAY_MS);
+  });
+
+  it('gives a certificate that lasts only seconds no past that is longer than its life', async () => {
+    const config = { stateDir, publicHost: 'headroom.example' };
+    const keys = await KeyStore.open(config, new SetClock(start), { serverMs: 20_000 });
+    const { validFrom, validTo } = serverCertificate(keys);
+    expect([Date.parse(validFrom) - start, Date.parse(validTo) - start]).toEqual([-2_000, 20_000]);
+  });
+
   it('issues certificates for Macs that last 90 days, each with its own serial', async () => {
     const keys = await openKeys();
     const mac = { fleetId: 'f', hostId: 'h', publicKeyPem: publicKeyOf(keys) };

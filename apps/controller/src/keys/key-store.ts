@@ -4,6 +4,7 @@
  */
 import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { EventEmitter } from 'node:events';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError } from '@headroom/core';
 import type { Clock } from '../common/clock.ts';
@@ -73,9 +74,10 @@ export class KeyStore {
 
   /** Makes a new grant key that the present one has signed. Running controllers take it over by themselves. */
   static async rotateGrantKey(config: Pick<KeyConfig, 'stateDir' | 'keysDir'>): Promise<GrantKey> {
-    const folder = await KeyFolder.open(config.keysDir ?? join(config.stateDir, 'keys'));
-    const text = await folder.read(GRANT_FILE);
-    if (text === null) throw new Problem('NOT_FOUND', `There is no grant key in ${folder.path}.`);
+    const path = config.keysDir ?? join(config.stateDir, 'keys');
+    if (!existsSync(join(path, GRANT_FILE))) throw new Problem('NOT_FOUND', `There is no ${GRANT_FILE} in ${path}.`);
+    const folder = await KeyFolder.open(path);
+    const text = (await folder.read(GRANT_FILE)) ?? '';
     const next = new GrantKey(text).nextText();
     await folder.replace(GRANT_FILE, next);
     return new GrantKey(next);
