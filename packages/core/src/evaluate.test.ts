@@ -320,7 +320,7 @@ const ROWS: readonly Row[] = [
       },
     }),
     state: 'raised',
-    findings: ['GRANT_EXPIRED'],
+    findings: ['GRANT_EXPIRED', 'CONSENT_ENDED_STILL_RAISED'],
   },
   {
     name: 'raised, other quota planned',
@@ -751,5 +751,13 @@ describe('evaluate: time', () => {
     expect(evaluation.reviewAt?.toISOString() ?? null).toBe(reviewAt);
     const soon = evaluation.findings.find(({ code }) => code === 'GRANT_EXPIRES_SOON');
     expect(soon === undefined ? null : /within (\d+) day/.exec(soon.title)?.[1]).toBe(days);
+  });
+
+  it.each([
+    [{ covers: false, expiresAt: '2026-02-28T00:00:00.000Z', reason: null }, 'Expired, still raised.'],
+    [{ covers: false, expiresAt: GRANT_ENDS_AT, reason: 'The exception was revoked.' }, 'Consent gone, still raised.'],
+    [RAISE_INTENT.grant, null],
+  ])('says of a raised Mac when its consent has ended (%#)', (grant, expected) => {
+    expect(evaluate(raisedInput({ intent: { ...RAISE_INTENT, grant } })).waitsFor).toBe(expected);
   });
 });

@@ -110,7 +110,27 @@ function storeArguments(situation: Situation, consent: Consent): Next {
 
 function keep(situation: Situation, consent: Consent): Next {
   const steps = storesWanted(situation) === false ? argumentSteps(situation, consent) : [];
-  return { steps, visit: null, findings: [...consent.findings, ...readUpdates(situation)] };
+  return {
+    steps,
+    visit: null,
+    findings: [...consent.findings, ...endedConsent(situation, consent), ...readUpdates(situation)],
+  };
+}
+
+/** The stated end of a consent: nothing is lowered any more, and what is raised is shown until evidence says otherwise. */
+function endedConsent({ input: { intent, now } }: Situation, { covers }: Consent): readonly Finding[] {
+  if (covers) return [];
+  const { expiresAt, reason } = intent.grant;
+  const isExpired = expiresAt !== null && !(now.getTime() < Date.parse(expiresAt));
+  return [
+    makeFinding('CONSENT_ENDED_STILL_RAISED', {
+      detail: isExpired ? `The consent ended ${expiresAt}.` : `No consent: ${reason ?? 'no grant names this Mac'}.`,
+      expected: 'a consent for a raised quota',
+      seen: 'every piece of evidence of a raise, and no consent',
+      path: 'kernel.filesetUuid',
+      args: { how: isExpired ? 'Expired' : 'Consent gone' },
+    }),
+  ];
 }
 
 function argumentSteps({ wantedQuota }: Situation, { covers, bootArgs }: Consent): readonly PlanStep[] {

@@ -24,6 +24,8 @@ interface Outcome {
 
 export function waitsFor({ work }: EvaluateInput, { state, steps, visit, findings }: Outcome): string | null {
   if (state === 'no_facts') return 'The first report of the agent.';
+  const ended = findings.find(({ code }) => code === 'CONSENT_ENDED_STILL_RAISED');
+  if (ended !== undefined) return `${ended.title}.`;
   if (state === 'unsupported' || state === 'raised' || state === 'reverted') return null;
   const open = steps ?? work.plan?.steps.slice(work.plan.nextStep) ?? [];
   if (open.length > 0) return `The agent: ${open.map(({ kind }) => STEP_WORDS[kind]).join(', ')}.`;

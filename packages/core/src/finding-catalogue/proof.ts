@@ -88,6 +88,12 @@ export const PROOF_FINDINGS = {
     title: 'Guest slots seem to be leaked',
     nextStep: 'Restart the Mac when its guests allow: only that frees {leaked} slot(s).',
   },
+  CONSENT_ENDED_STILL_RAISED: {
+    severity: 'warning',
+    title: '{how}, still raised',
+    nextStep:
+      'Renew the exception and apply the policy, or archive the policy: then stock is wanted and this Mac is taken back.',
+  },
   STILL_RAISED: {
     severity: 'warning',
     title: 'Stock is wanted, and the host is still raised',
