@@ -83,7 +83,7 @@ describe('facts of a raised Mac', () => {
     stub.file('/var/db/headroom/kc/24B82-T6020.kc', KC.bytes);
     stub.file('/var/db/headroom/kc/24B82-T6020.kc.json', '{"build":"24B82","variant":"t6020"}');
     stub.file('/Library/Headroom/KernelCollection.kc', KC.bytes);
-    for (const script of ['raise', 'check']) stub.file(`/Library/Headroom/${script}`, '#!/bin/sh\n');
+    for (const script of ['raise', 'check', 'revert']) stub.file(`/Library/Headroom/${script}`, '#!/bin/sh\n');
     const manifest = [
       'headroom-manifest=1',
       'visit=V1',

@@ -7,11 +7,11 @@ import { known, type Reading, unknown } from '../macos/reading.ts';
 import { resolve } from '../macos/sysroot.ts';
 import type { ToolContext } from '../macos/tool.ts';
 import { KIT_FOLDER } from '../paths.ts';
+import { KIT_SCRIPT_NAMES } from '../steps/kit/script.ts';
 import { identify } from './collection-identity.ts';
 import { parseKeyValues } from './key-values.ts';
 
 const TEXT_BYTES_MAX = 64 * 1024;
-const SCRIPTS = ['raise', 'check'];
 
 /** null = no kit is placed. A kit whose collection is gone or changed is there, but not complete. */
 export async function readVisitKit({ sysroot, signal }: ToolContext): Promise<Reading<VisitKitFact | null>> {
@@ -22,7 +22,7 @@ export async function readVisitKit({ sysroot, signal }: ToolContext): Promise<Re
   const [visitId, quota, kcFile, kcMd5] = ['visit', 'quota', 'kc-file', 'kc-md5'].map((key) => values.get(key) ?? '');
   if (values.get('headroom-manifest') !== '1' || !visitId || !/^[0-9]{1,10}$/.test(quota ?? '') || !isFileName(kcFile))
     return unknown(`${KIT_FOLDER}/manifest is not a manifest of version 1, or lacks visit, quota or kc-file`);
-  const isFile = await Promise.all([...SCRIPTS, kcFile].map((name) => isPlainFile(at(name))));
+  const isFile = await Promise.all([...KIT_SCRIPT_NAMES, kcFile].map((name) => isPlainFile(at(name))));
   const kc = isFile.at(-1) === true ? await identify(at(kcFile), signal) : null;
   const complete = isFile.every(Boolean) && kc?.md5 === kcMd5?.toLowerCase();
   return known({ visitId, quota: Number(quota), kcSha256: kc?.sha256 ?? '', complete });
