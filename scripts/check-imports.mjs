@@ -1,6 +1,6 @@
 // Import directions (.dependency-cruiser.cjs) on the compiled files. A check that reads nothing would be green for ever, so it
 // also plants a violation of each kind and insists that it is found.
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cruise } from 'dependency-cruiser';
@@ -27,6 +27,10 @@ const PLANTS = [
 
 const options = await extractOptions('./.dependency-cruiser.cjs');
 
+function removePlants() {
+  for (const folder of FOLDERS) rmSync(`${folder}/dist/planted`, { recursive: true, force: true });
+}
+
 async function violations() {
   const { output } = await cruise(
     FOLDERS.map((folder) => `${folder}/dist`),
@@ -36,6 +40,7 @@ async function violations() {
   return { found: violations.filter(({ rule }) => rule.severity === 'error'), files: totalCruised };
 }
 
+removePlants();
 const { found, files } = await violations();
 for (const { rule, from, to } of found) console.error(`${rule.name}: ${from} -> ${to}`);
 
@@ -44,8 +49,7 @@ for (const [path, text] of [...PLANTS, ['packages/quickstart/dist/planted/b.js',
   writeFileSync(path, `${text}\n`);
 }
 const planted = await violations();
-for (const folder of FOLDERS)
-  if (existsSync(`${folder}/dist/planted`)) rmSync(`${folder}/dist/planted`, { recursive: true });
+removePlants();
 const missed = PLANTS.filter(([path]) => !planted.found.some(({ from }) => from === path));
 for (const [path, text] of missed) console.error(`a planted violation was not found: ${path}: ${text}`);
 
