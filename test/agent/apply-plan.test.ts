@@ -1,6 +1,6 @@
 /** The agent raises a simulated Mac as far as macOS allows, from a plan in a file, with no controller; and refuses what it must. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { KcResult } from '@headroom/core';
@@ -79,7 +79,8 @@ describe('apply-plan', { timeout: 60_000 }, () => {
     expect(mac.list('/var/db/headroom/kdk')).toEqual([]);
     expect(mac.list('/var/db/headroom/mnt')).toEqual([]);
     expect(mac.list('/var/db/headroom/journal')).toEqual([]);
-    expect(mac.list('/Library/Headroom')).toEqual(['KernelCollection.kc', 'check', 'manifest', 'raise', 'revert']);
+    const kit = ['BREAK-GLASS.txt', 'KernelCollection.kc', 'check', 'manifest', 'raise', 'revert'];
+    expect(mac.list('/Library/Headroom')).toEqual(kit);
     const kc = readFileSync(join(mac.sysroot, 'Library/Headroom/KernelCollection.kc'));
     const md5 = createHash('md5').update(kc).digest('hex');
     const result = JSON.parse(/build_kc: succeeded (.*)/.exec(stdout)?.[1] ?? '') as KcResult;
@@ -92,6 +93,19 @@ describe('apply-plan', { timeout: 60_000 }, () => {
     expect(manifest).toContain(`boot-args=${bootArgsFor(16)}`);
     for (const script of ['raise', 'check', 'revert'])
       expect(mac.read(`/Library/Headroom/${script}`)).toBe(readFileSync(join(KIT_SOURCE, 'raise'), 'utf8'));
+  });
+
+  it('lays the break-glass page of this Mac beside the kit, and tells the md5 of what a person will run', async () => {
+    const { stdout } = await mac.apply(mac.plan(mac.raiseSteps()));
+    const page = mac.read('/Library/Headroom/BREAK-GLASS.txt');
+    const group = /^group-uuid=(.+)$/m.exec(mac.read('/Library/Headroom/manifest'))?.[1];
+    expect(page).toContain(mac.hostUuid);
+    expect(page).toContain(`bputil -g -v ${group}\n`);
+    const { scriptMd5 } = JSON.parse(/place_kit: succeeded (.*)/.exec(stdout)?.[1] ?? '') as { scriptMd5: string };
+    expect(scriptMd5).toBe(createHash('md5').update(mac.read('/Library/Headroom/raise')).digest('hex'));
+    writeFileSync(join(mac.sysroot, 'Library/Headroom/BREAK-GLASS.txt'), 'the page of another Mac');
+    await mac.apply(mac.plan(mac.raiseSteps()));
+    expect(mac.read('/Library/Headroom/BREAK-GLASS.txt')).toBe(page);
   });
 
   it('finds everything done the second time, and changes nothing', async () => {

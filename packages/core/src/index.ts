@@ -1,4 +1,5 @@
 export * from './boot-args.ts';
+export * from './break-glass.ts';
 export * from './errors.ts';
 export { evaluate } from './evaluate.ts';
 export * from './evaluate-types.ts';
@@ -23,6 +24,7 @@ export * from './rollout/decide.ts';
 export { type RingCount, readRing } from './rollout/ring-count.ts';
 export * from './rollout/strategy.ts';
 export { isInWindow, isTimeZone, opensAt, WINDOW_MINUTES_MIN, windowMinutes } from './rollout/window.ts';
+export * from './sheet.ts';
 export * from './template.ts';
 export * from './variants.ts';
 export * from './visit-code.ts';

@@ -1,17 +1,20 @@
 /**
- * place_kit: lays the visit kit ready for a person: the constant script under its names, this Mac's kernel collection and the manifest.
- * Guarantee: the manifest comes last and is whole, so that a kit with a manifest is complete; every file is read back; the
- * script is byte for byte that of this agent's version under each name, so that one md5 tells all that a person may run.
+ * place_kit: lays the visit kit ready for a person: the break-glass page, the constant script under its names, this Mac's kernel
+ * collection and the manifest.
+ * Guarantee: the page comes first, before anything can be changed; the manifest comes last and is whole, so that a kit with a
+ * manifest is complete; every file is read back; the script is byte for byte that of this agent's version under each name, so
+ * that one md5 tells all that a person may run.
  */
 import { lstat, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { GrantPayload, KcResult, PlanStep } from '@headroom/core';
+import { BREAK_GLASS_FILE, type GrantPayload, type KcResult, type PlanStep } from '@headroom/core';
 import { AgentError, differs, Refusal } from '../agent-error.ts';
 import { identify } from '../facts/collection-identity.ts';
-import { copyFileAtomic, isMissing, readTextFile, syncFolder, writeFileAtomic } from '../files.ts';
+import { copyFileAtomic, digestFile, isMissing, readTextFile, syncFolder, writeFileAtomic } from '../files.ts';
 import { KIT_FOLDER } from '../paths.ts';
 import { readBaseline } from '../state/baseline.ts';
 import { builtCollection, collectionPath } from './kc/collection.ts';
+import { breakGlassText } from './kit/break-glass.ts';
 import { checkKitFolder, openKitFolder } from './kit/folder.ts';
 import { KIT_KC, manifestText } from './kit/manifest.ts';
 import { KIT_SCRIPT_NAMES, kitScript } from './kit/script.ts';
@@ -24,6 +27,8 @@ export interface KitResult {
   readonly path: string;
   readonly kcMd5: string;
   readonly kcSha256: string;
+  /** Of the script, the same under each of its names: what a person compares before typing the line. */
+  readonly scriptMd5: string;
   readonly expiresAt: string;
 }
 
@@ -42,6 +47,7 @@ export const placeKitStep: StepHandler<Step, KitResult> = {
     const manifest = await wantedManifest(step, context);
     await rm(join(folder, MANIFEST), { force: true });
     await syncFolder(folder);
+    await writeFileAtomic(join(folder, BREAK_GLASS_FILE), breakGlassText(await context.facts()), 0o644);
     context.progress('copying script and kernel collection');
     for (const name of KIT_SCRIPT_NAMES) await copyFileAtomic(kitScript(kitSource), join(folder, name), 0o755);
     await copyFileAtomic(mac.path(collectionPath(step)), join(folder, KIT_KC), 0o644);
@@ -63,6 +69,9 @@ async function kitProblem(step: Step, context: StepContext): Promise<string | nu
   const manifest = await wantedManifest(step, context);
   if ((await readTextFile(file(MANIFEST))) !== manifest)
     return `${KIT_FOLDER}/${MANIFEST} is not the one of this visit.`;
+  if (!(await isPlainFile(file(BREAK_GLASS_FILE)))) return `${KIT_FOLDER}/${BREAK_GLASS_FILE} is not a plain file.`;
+  if ((await readTextFile(file(BREAK_GLASS_FILE))) !== breakGlassText(await context.facts()))
+    return `${KIT_FOLDER}/${BREAK_GLASS_FILE} is not the page of this Mac.`;
   const script = await readTextFile(kitScript(kitSource));
   for (const name of KIT_SCRIPT_NAMES) {
     if (!(await isPlainFile(file(name)))) return `${KIT_FOLDER}/${name} is not a plain file.`;
@@ -89,7 +98,8 @@ async function collectionOf(step: Step, { mac, signal }: StepContext): Promise<K
 async function resultOf(step: Step, context: StepContext): Promise<KitResult> {
   const kc = await collectionOf(step, context);
   const { expiresAt } = grantOf(context);
-  return { visitId: step.visitId, path: KIT_FOLDER, kcMd5: kc.md5, kcSha256: kc.sha256, expiresAt };
+  const { md5: scriptMd5 } = await digestFile(kitScript(context.kitSource), context.signal);
+  return { visitId: step.visitId, path: KIT_FOLDER, kcMd5: kc.md5, kcSha256: kc.sha256, scriptMd5, expiresAt };
 }
 
 function grantOf({ grant }: StepContext): GrantPayload {
