@@ -171,7 +171,7 @@ interface Wanted {
 async function assign(wanted: Wanted): Promise<void> {
   const { api } = fleet.fleet;
   const { version: acceptClause } = await api.get<{ version: string }>('/api/v1/licence-clause');
-  const exception = { purpose: 'CI guests', reason: 'test', acceptClause, expiresInDays: 90 };
+  const exception = { purpose: 'CI guests', reason: 'test', acceptClause, expiresInDays: 90, confirmHighQuota: true };
   policies += 1;
   await api.post('/api/v1/policies', { name: `policy ${policies}`, ...wanted, exception, apply: true });
 }

@@ -14,7 +14,7 @@ export async function provideKdk(controller: ControllerProcess): Promise<void> {
 /** A policy for a label, or its next revision. */
 export async function applyQuota(controller: ControllerProcess, label: string, quota: number): Promise<void> {
   const { version } = await controller.call<{ version: string }>('GET', '/api/v1/licence-clause');
-  const exception = { purpose: 'Tests', reason: 'Synthetic agents', acceptClause: version };
+  const exception = { purpose: 'Tests', reason: 'Synthetic agents', acceptClause: version, confirmHighQuota: true };
   const wanted = { quota, selector: { labels: [label] }, exception, apply: true };
   const { items } = await controller.call<{ items: { id: string; name: string }[] }>('GET', '/api/v1/policies');
   const known = items.find(({ name }) => name === label);
