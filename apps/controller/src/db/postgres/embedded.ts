@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import { logger } from '../../common/log.ts';
 import { Problem } from '../../common/problem.ts';
 import { unprivileged } from './as-user.ts';
 import { embeddedBinaries, type PostgresBinaries } from './binaries.ts';
+import { clearLeftover } from './leftover.ts';
 
 const run = promisify(execFile);
 const log = logger('postgres');
@@ -19,8 +20,9 @@ const log = logger('postgres');
 const SOCKET_DIR_BYTES_MAX = 85;
 const PORT = 5432;
 const START_TIMEOUT_MS = 30_000;
-const STOP_TIMEOUT_MS = 15_000;
 const RESTART_PAUSE_MS = 500;
+/** One that ends this often before it ever answered has a reason that waiting does not cure. */
+const START_ENDS_MAX = 5;
 
 /** How to reach the embedded Postgres: a unix socket in a 0700 folder, no port, no password. */
 export interface PostgresAddress {
@@ -40,6 +42,9 @@ export class EmbeddedPostgres {
   private readonly socketDir: string;
   private child: ChildProcess | null = null;
   private stopping = false;
+  /** Until the first answer: how often it ended, and the last thing it said. */
+  private startEnds = 0;
+  private lastWords = '';
 
   constructor(
     stateDir: string,
@@ -55,10 +60,15 @@ export class EmbeddedPostgres {
   async start(): Promise<void> {
     await mkdir(this.socketDir, { recursive: true, mode: 0o700 });
     await chmod(this.socketDir, 0o700);
-    await this.stopLeftover();
+    await clearLeftover(this.dataDir, this.socketDir);
     if (!existsSync(join(this.dataDir, 'PG_VERSION'))) await this.initialise();
     this.spawnServer();
-    await this.waitUntilReady();
+    try {
+      await this.waitUntilReady();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {
@@ -87,7 +97,12 @@ export class EmbeddedPostgres {
       '--no-sync',
     ];
     const [command = '', ...rest] = unprivileged([initdb, ...args]);
-    await run(command, rest, { env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' } });
+    try {
+      await run(command, rest, { env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' } });
+    } catch (error) {
+      await rm(temporary, { recursive: true, force: true });
+      throw new Problem('NOT_READY', `initdb could not make ${this.dataDir}: ${why(error)}`);
+    }
     await rename(temporary, this.dataDir);
   }
 
@@ -118,16 +133,22 @@ export class EmbeddedPostgres {
 
   /** Only what an operator must see: Postgres's own log of each checkpoint is noise. */
   private note(data: Buffer): void {
-    for (const line of data.toString('utf8').split('\n'))
-      if (/FATAL|PANIC/.test(line) && !/starting up|shutting down|terminating connection/.test(line)) log(line);
+    const lines = data.toString('utf8').split('\n');
+    for (const line of lines.filter((one) => one.trim() !== '')) {
+      if (/starting up|shutting down|not yet accepting|terminating connection/.test(line)) continue;
+      const counts = /FATAL|PANIC|No space left|^unshare:/.test(line);
+      if (counts) log(line);
+      if (counts || this.lastWords === '') this.lastWords = explain(line);
+    }
   }
 
   private onExit(code: number | null, signal: string | null): void {
     if (this.stopping) return;
+    this.startEnds += 1;
     log(`Postgres ended by itself (${signal ?? code}); starting it again`);
     setTimeout(() => {
       if (this.stopping) return;
-      this.stopLeftover()
+      clearLeftover(this.dataDir, this.socketDir)
         .catch((error) => log(String(error)))
         .finally(() => !this.stopping && this.spawnServer());
     }, RESTART_PAUSE_MS);
@@ -143,40 +164,17 @@ export class EmbeddedPostgres {
         return;
       } catch (error) {
         await client.end().catch(() => {});
+        const said = this.lastWords === '' ? String(error) : this.lastWords;
+        if (this.startEnds >= START_ENDS_MAX)
+          throw new Problem('NOT_READY', `Postgres in ${this.dataDir} does not start: ${said}`);
         if (Date.now() > until)
           throw new Problem(
             'NOT_READY',
-            `Postgres in ${this.dataDir} did not answer within ${START_TIMEOUT_MS / 1000} s: ${String(error)}`,
+            `Postgres in ${this.dataDir} did not answer within ${START_TIMEOUT_MS / 1000} s: ${said}`,
           );
-        await pause(30);
+        await new Promise((resolve) => setTimeout(resolve, 30));
       }
     }
-  }
-
-  /** Stops a Postgres that still runs on our folder because its guard was killed too. */
-  private async stopLeftover(): Promise<void> {
-    const pid = await this.leftoverPid();
-    if (pid === null) return;
-    log(`an earlier Postgres (pid ${pid}) still runs on ${this.dataDir}; stopping it`);
-    const until = Date.now() + STOP_TIMEOUT_MS;
-    signalQuietly(pid, 'SIGINT');
-    while (isAlive(pid)) {
-      if (Date.now() > until) signalQuietly(pid, 'SIGQUIT');
-      if (Date.now() > until + STOP_TIMEOUT_MS)
-        throw new Problem(
-          'NOT_READY',
-          `Postgres (pid ${pid}) on ${this.dataDir} does not stop. End it and start again.`,
-        );
-      await pause(50);
-    }
-  }
-
-  private async leftoverPid(): Promise<number | null> {
-    const text = await readFile(join(this.dataDir, 'postmaster.pid'), 'utf8').catch(() => '');
-    const [first = '', folder = ''] = text.split('\n');
-    const pid = Number(first);
-    if (!Number.isInteger(pid) || pid <= 1 || folder !== this.dataDir || !isAlive(pid)) return null;
-    return (await isPostgres(pid)) ? pid : null;
   }
 }
 
@@ -191,29 +189,15 @@ function socketDirFor(stateDir: string): string {
   return join(tmpdir(), `headroom-${createHash('sha256').update(stateDir).digest('hex').slice(0, 16)}`);
 }
 
-/** Pids are used again: only a process whose command names postgres is ours to stop. */
-async function isPostgres(pid: number): Promise<boolean> {
-  const { stdout } = await run('/bin/ps', ['-o', 'command=', '-p', String(pid)]).catch(() => ({ stdout: '' }));
-  return stdout.includes('postgres');
+/** The last lines that a command wrote before it failed. */
+function why(error: unknown): string {
+  const { stderr, message } = error as Error & { stderr?: string };
+  const lines = (stderr ?? '').split('\n').filter((line) => /error|FATAL|PANIC|^unshare:/.test(line));
+  return explain(lines.slice(-2).join(' ') || message);
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-function signalQuietly(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // It has just ended, which is what was wanted.
-  }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/** The one refusal that comes before Postgres: see as-user.ts. */
+function explain(line: string): string {
+  if (!line.includes('unshare:')) return line;
+  return `${line}. Postgres does not run as root, and this machine allows no user namespace to hide it in. Run the controller as another user, or give DATABASE_URL.`;
 }
