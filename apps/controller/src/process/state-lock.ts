@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,8 +20,7 @@ export class StateLock {
   private constructor(private readonly server: Server) {}
 
   static async take(stateDir: string): Promise<StateLock> {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-    chmodSync(stateDir, 0o700);
+    makeOwn(stateDir);
     const place = placeOf(stateDir);
     for (let tries = 0; tries < TRIES; tries += 1) {
       const name = `${place.prefix}${randomBytes(4).toString('hex')}`;
@@ -39,6 +38,20 @@ export class StateLock {
 
   release(): Promise<void> {
     return close(this.server);
+  }
+}
+
+/** Everything the controller keeps lies here, keys too: a folder of somebody else's is no place for it. */
+function makeOwn(stateDir: string): void {
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    chmodSync(stateDir, 0o700);
+    accessSync(stateDir, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new Problem(
+      'NOT_READY',
+      `The state folder ${stateDir} cannot be used by user ${process.getuid?.()}: ${(error as Error).message}. Expected a folder of its own that it may write. Make it, or change its owner, or give another --state-dir.`,
+    );
   }
 }
 
