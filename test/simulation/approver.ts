@@ -1,0 +1,46 @@
+/** Consent as an approver gives it, really signed: the product's own checks decide what it is worth. */
+import { generateKeyPairSync, sign, verify } from 'node:crypto';
+import { encodeGrant } from '@headroom/core';
+import type { GrantRow } from '../../apps/controller/src/exceptions/grant-check.ts';
+import type { GrantSigner } from '../../apps/controller/src/exceptions/grant-signer.ts';
+import { FLEET_ID } from './memory-database.ts';
+
+const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+const KEY_ID = 'simulation';
+
+export const signer: GrantSigner = {
+  keyId: KEY_ID,
+  publicKeyPem: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+  sign: (payload) => sign(null, Buffer.from(payload), privateKey).toString('base64'),
+};
+
+const verified = new Map<string, boolean>();
+
+/** As an agent with the pinned key would; each signature is looked at once, as agents here are many. */
+export function verifies(payload: string, signature: string, keyId: string): boolean {
+  const key = `${keyId} ${signature} ${payload}`;
+  const known = verified.get(key);
+  if (known !== undefined) return known;
+  const isGood = keyId === KEY_ID && verify(null, Buffer.from(payload), publicKey, Buffer.from(signature, 'base64'));
+  verified.set(key, isGood);
+  return isGood;
+}
+
+export function giveConsent(hardwareUuid: string, quotaMax: number, now: number, lastsMs: number): GrantRow {
+  const expiresAt = new Date(now + lastsMs);
+  const payload = encodeGrant({
+    schemaVersion: 1,
+    grantId: `grant-${now}`,
+    fleetId: FLEET_ID,
+    hostUuids: [hardwareUuid],
+    quotaMax,
+    extraArgs: [],
+    notBefore: new Date(now - 400 * 86_400_000).toISOString(),
+    expiresAt: expiresAt.toISOString(),
+    shownTextSha256: '0'.repeat(64),
+    approver: 'anna',
+    purpose: 'simulation',
+    simulation: true,
+  });
+  return { id: `grant-${now}`, payload, signature: signer.sign(payload), keyId: KEY_ID, expiresAt, revokedAt: null };
+}

@@ -1,0 +1,87 @@
+/** What goes wrong, one thing at a time; several may still be going on. */
+import { BUILDS } from './memory-database.ts';
+import type { HostRow } from './rows.ts';
+import { DAY, HOUR, MINUTE, QUOTAS, type Seat, type World } from './world.ts';
+
+type Fault = (world: World, seat: Seat, host: HostRow) => void;
+
+const FAULTS: Readonly<Record<string, Fault>> = {
+  'agent killed': (world, seat) => {
+    seat.agent.die();
+    if (seat.isOn) world.schedule(seat, world.between(100, MINUTE));
+  },
+  'power cut': (world, seat) => {
+    if (!seat.isOn) return;
+    world.turnOff(seat);
+    world.time.after(world.between(MINUTE, 15 * MINUTE), () => {
+      seat.agent.mac.boot();
+      world.turnOn(seat);
+    });
+  },
+  'Mac asleep past its lease': (world, seat) => {
+    seat.asleepUntil = world.time.now + world.between(2 * MINUTE, 30 * MINUTE);
+  },
+  'network away': (world, seat) => {
+    seat.offlineUntil = world.time.now + world.between(MINUTE, 20 * MINUTE);
+  },
+  'controller restarted': (world) => {
+    world.controller.stop();
+    world.time.after(world.between(100, 4 * MINUTE), () => world.controller.restart());
+  },
+  'database restored': (world) => {
+    world.controller.restore(world.random.below(4));
+  },
+  "Mac's clock jumps": (world, seat) => {
+    seat.agent.clockOffsetMs = world.random.pick([-400 * DAY, -DAY, -HOUR, 0, HOUR, DAY, 400 * DAY]);
+  },
+  'a clone runs': (world, seat) => {
+    const { agent } = seat;
+    if (agent.name !== agent.hostId) return;
+    const clone = world.newAgent(`${agent.name}'`, agent.hostId, agent.mac.clone());
+    clone.disk = structuredClone(agent.disk);
+    const other = world.seat(clone);
+    world.time.after(world.between(MINUTE, 20 * MINUTE), () => {
+      if (!world.seats.includes(other)) return;
+      world.turnOff(other);
+      world.seats.splice(world.seats.indexOf(other), 1);
+    });
+  },
+  'macOS updated': (world, seat) => {
+    if (!seat.isOn) return;
+    const { mac } = seat.agent;
+    seat.agent.die();
+    mac.update(world.random.pick(BUILDS.filter((build) => build !== mac.disk.build)), world.chance(1, 2));
+    world.schedule(seat, world.between(MINUTE, 5 * MINUTE));
+  },
+  'consent revoked': (world, _seat, { intent, id }) => {
+    intent.grant = { ...intent.grant, revokedAt: new Date(world.time.now) };
+    world.controller.markDue(id);
+  },
+  'consent short': (world, _seat, host) => world.want(host, host.intent.quota, world.between(MINUTE, 30 * MINUTE)),
+  'consent renewed': (world, _seat, host) => world.want(host, host.intent.quota, 90 * DAY),
+  'another quota': (world, _seat, host) => world.want(host, world.random.pick(QUOTAS), 90 * DAY),
+  'KDKs purged': (_world, seat) => {
+    seat.agent.mac.disk.kdks = [];
+  },
+  'kernel collections purged': (_world, seat) => {
+    seat.agent.mac.disk.kcs = [];
+  },
+  'kit removed': (_world, seat) => {
+    seat.agent.mac.disk.kit = null;
+  },
+  'boot arguments cleared': (_world, seat) => {
+    seat.agent.mac.nvram = null;
+  },
+};
+
+export const FAULT_NAMES = Object.keys(FAULTS);
+
+/** The name of what was broken. */
+export function breakSomething(world: World): string | null {
+  const name = world.random.pick(FAULT_NAMES);
+  const seat = world.random.pick(world.seats);
+  const host = world.rows.hosts.find(({ id }) => id === seat.agent.hostId);
+  if (host === undefined) return null;
+  FAULTS[name]?.(world, seat, host);
+  return `${name} (${seat.agent.name})`;
+}
