@@ -1,0 +1,146 @@
+// Leases and finishes per second through the product's own stores, each committed before it is answered, with the audit and the
+// timeline that belong to them; beside BullMQ and plain SQL on the same Postgres; and what a table of 100,000 hosts costs.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bullmqRate, missingPeers, plainSqlRate } from './lib/queue-peers.mjs';
+
+export const summary = 'leases + finishes per second on embedded Postgres, beside peers (--hosts N, --seconds S)';
+export const options = {
+  hosts: { type: 'string', default: '100000' },
+  seconds: { type: 'string', default: '6' },
+};
+
+const FEW = 1_000;
+const AT_ONCE = 16;
+/** Rounds of few and many hosts take turns, so that what else the machine does hits both. */
+const ROUNDS = 3;
+const WARM_MS = 1_500;
+const PEER_JOBS = 4_000;
+const STEPS = 50;
+
+export async function run({ root, options: { hosts, seconds }, say }) {
+  const many = Number(hosts);
+  const dist = (path) => import(join(root, 'apps/controller/dist', path));
+  const { openDatabase } = await dist('db/open.js');
+  const folder = mkdtempSync(join(tmpdir(), 'headroom-lease-'));
+  const opened = [];
+  try {
+    const measure = async (count) => {
+      const stateDir = mkdtempSync(join(folder, `h${count}-`));
+      const db = await openDatabase({ stateDir, databaseUrl: null, fleetName: 'bench' });
+      opened.push(db);
+      await fill(db.database, count);
+      const work = await worker(dist, db.database, count);
+      await timed(work, WARM_MS);
+      return { db, work };
+    };
+    say(`a table of ${FEW} hosts, and one of ${many}`);
+    const small = await measure(FEW);
+    const large = await measure(many);
+    const rates = { small: [], large: [] };
+    for (let round = 0; round < ROUNDS; round += 1) {
+      rates.small.push(await timed(small.work, (Number(seconds) * 1000) / ROUNDS));
+      rates.large.push(await timed(large.work, (Number(seconds) * 1000) / ROUNDS));
+    }
+    const [fewRate, manyRate] = [mean(rates.small), mean(rates.large)];
+    say('BullMQ and plain SQL on the same Postgres');
+    const bullmq = await bullmqRate(small.db.connection, PEER_JOBS, AT_ONCE);
+    const plain = await plainSqlRate(small.db.database.pool, PEER_JOBS, AT_ONCE);
+    const missing = missingPeers();
+    if (missing.length > 0) say(`not installed here, so not measured: ${missing.join(', ')}`);
+    return {
+      figures: {
+        leaseAndFinishPerSecond: Math.round(fewRate),
+        [`leaseAndFinishPerSecondAt${many}Hosts`]: Math.round(manyRate),
+        growth: Number((fewRate / manyRate).toFixed(3)),
+        bullmqPerSecond: Math.round(bullmq),
+        plainSqlPerSecond: Math.round(plain),
+        shareOfBullmq: Number((fewRate / bullmq).toFixed(2)),
+        shareOfPlainSql: Number((fewRate / plain).toFixed(2)),
+        atOnce: AT_ONCE,
+        peersMissing: missing,
+      },
+      targets: { growth: 1.2 },
+    };
+  } finally {
+    for (const { stop } of opened) await stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Hosts with a session and an open plan of many steps: each finish opens the next job. */
+async function fill({ pool, siteId }, count) {
+  const steps = JSON.stringify({ steps: Array.from({ length: STEPS }, () => ({ kind: 'collect_facts' })) });
+  const values = [siteId, count];
+  for (const sql of [
+    `INSERT INTO host (id, site_id, hardware_uuid, name, simulated, enrolled_at)
+     SELECT ${id(1)}, $1, 'UUID-' || h, 'mac-' || h, true, now() FROM generate_series(1, $2::int) h`,
+    `INSERT INTO host_report (host_id, site_id, session_number, boot_ordinal, sequence, last_seen_at, generation)
+     SELECT ${id(1)}, $1, 5, 1, 0, now(), 1 FROM generate_series(1, $2::int) h`,
+    `INSERT INTO host_state (host_id, site_id, state_since) SELECT ${id(1)}, $1, now() FROM generate_series(1, $2::int) h`,
+  ])
+    await pool.query(sql, values);
+  await pool.query(
+    `INSERT INTO plan (id, site_id, host_id, generation, intent_number, bytes, signature, state, created_at)
+     SELECT ${id(2)}, $1, ${id(1)}, 1, 1, convert_to($3, 'UTF8'), '', 'open', now() FROM generate_series(1, $2::int) h`,
+    [...values, steps],
+  );
+  await pool.query(
+    `INSERT INTO job (id, site_id, host_id, plan_id, lane, step_index, kind, state, created_at)
+     SELECT ${id(3)}, $1, ${id(1)}, ${id(2)}, 'plan', 0, 'collect_facts', 'queued', now() FROM generate_series(1, $2::int) h`,
+    values,
+  );
+  await pool.query('VACUUM ANALYZE');
+}
+
+/** Ids in the order of their number, as UUIDv7 are in the order of time. */
+function id(kind) {
+  return `('019a0000-0000-7${String(kind).padStart(3, '0')}-8000-' || lpad(to_hex(h), 12, '0'))::uuid`;
+}
+
+/** One lease and its finish, for hosts all over the table in turn. */
+async function worker(dist, database, count) {
+  const [{ JobStore }, { FinishJob }, { ReportStore }, { SystemClock }, { InProcessBus }] = await Promise.all(
+    ['jobs/job-store.js', 'jobs/finish-job.js', 'agents/report-store.js', 'common/clock.js', 'bus/bus.js'].map(dist),
+  );
+  const { FinishRequest, Outcome } = await import('@headroom/proto');
+  const clock = new SystemClock();
+  const bus = new InProcessBus();
+  const jobs = new JobStore(database, clock, bus, { leaseTtlMs: 60_000 });
+  const finishing = new FinishJob(database, clock, bus, jobs, new ReportStore(database, clock));
+  let turn = 0;
+  return async () => {
+    // A stride that meets every host before it meets one again.
+    turn += 1;
+    const number = ((turn * 7919) % count) + 1;
+    const hostId = `019a0000-0000-7001-8000-${number.toString(16).padStart(12, '0')}`;
+    const job = await jobs.lease(hostId, 5n);
+    if (job === null) throw new Error(`host ${number} has nothing to lease`);
+    const position = { sessionNumber: 5n, bootOrdinal: 1, sequence: BigInt(turn) };
+    const { jobId, leaseNumber } = job;
+    const request = { jobId, leaseNumber, generation: 1n, outcome: Outcome.SUCCEEDED };
+    const host = { hostId, hardwareUuid: `UUID-${number}` };
+    const result = await finishing.finish(host, position, FinishRequest.fromPartial(request));
+    if (!result.accepted) throw new Error(`host ${number}: the finish was declined (${result.code})`);
+  };
+}
+
+/** Rounds of `work` per second. */
+async function timed(work, ms) {
+  const until = performance.now() + ms;
+  const startedAt = performance.now();
+  let done = 0;
+  const one = async () => {
+    while (performance.now() < until) {
+      await work();
+      done += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, one));
+  return done / ((performance.now() - startedAt) / 1000);
+}
+
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
