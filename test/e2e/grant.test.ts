@@ -120,15 +120,12 @@ describe('rows that lead around the kit', () => {
   });
 
   it('a job of a kind that this agent lacks is never handed out', async () => {
+    const before = nvram();
     const newer = await newerHonestPlan(honest);
     const steps = [{ kind: 'run_this', command: 'nvram boot-args=' }];
     await attacker.write(newer, { plan: { ...newer.plan, steps }, kind: 'run_this', stepIndex: 0 });
     expect(await endOfJob(newer)).toMatchObject({ state: 'cancelled' });
-    const handedOut = await fleet.sql(
-      'SELECT id FROM job WHERE host_id = $1 AND kind = $2 AND started_at IS NOT NULL',
-      [victim.hostId, 'run_this'],
-    );
-    expect(handedOut).toEqual([]);
+    expect(nvram()).toBe(before);
     await newerHonestPlan(newer);
   });
 
