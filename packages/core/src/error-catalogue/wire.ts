@@ -84,7 +84,7 @@ export const WIRE_ERRORS = {
   KEYS_NOT_OF_FLEET: {
     title: 'The keys folder does not belong to this database',
     remedy:
-      'Put the keys folder of this fleet back from its backup, or name the one that the fleet's other controllers use (--keys-dir). If it is lost, start once with --accept-new-keys: every Mac must then enrol again, and every exception be approved again.',
+      'Put the keys folder of this fleet back from its backup, or name the one that the other controllers of this fleet use (--keys-dir). If it is lost, start once with --accept-new-keys: every Mac must then enrol again, and every exception be approved again.',
     retry: 'needs_admin',
     http: 503,
     grpc: 'FAILED_PRECONDITION',
