@@ -23,7 +23,7 @@ export interface SheetSection {
 export type SheetItem =
   | string
   | { readonly text: string; readonly type: readonly string[] }
-  | { readonly when: string; readonly then: string };
+  | { readonly when: string; readonly answer: string };
 
 const VALUE_CHARS_MAX = 60;
 const TEXT_COLUMNS = 100;
@@ -66,7 +66,7 @@ export function sheetText({ title, about, sections, footer }: Sheet): string {
 function itemLines({ numbered }: SheetSection, item: SheetItem, index: number): readonly string[] {
   const mark = numbered ? `${index + 1}. `.padStart(5) : '   - ';
   if (typeof item === 'string') return wrap(item, mark);
-  if ('when' in item) return wrap(`${item.when} -> ${item.then}`, mark);
+  if ('when' in item) return wrap(`${item.when} -> ${item.answer}`, mark);
   // A line to type is never broken: half of a command is another command.
   return [...wrap(item.text, mark), ...item.type.map((line) => `         ${line}`)];
 }

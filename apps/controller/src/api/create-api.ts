@@ -33,6 +33,7 @@ import { RolloutControl } from '../rollouts/rollout-control.ts';
 import { RolloutEngine } from '../rollouts/rollout-engine.ts';
 import { rolloutRoutes } from '../rollouts/routes.ts';
 import { visitRoutes } from '../visits/routes.ts';
+import { sheetRoutes } from '../visits/run-sheet/routes.ts';
 import { VisitWriter } from '../visits/visit-writer.ts';
 import { Visits } from '../visits/visits.ts';
 import { ApiModule } from './api.module.ts';
@@ -114,6 +115,7 @@ export function createApi(deps: ApiDeps): Api {
     ...rolloutRoutes(database),
     ...controlRoutes(database, new RolloutControl(database, rollouts)),
     ...visitRoutes(database, new Visits(database, bus)),
+    ...sheetRoutes(database),
     ...kdkRoutes(database, kdks),
     ...auditRoutes(database),
   ];

@@ -6,6 +6,7 @@ import { type Actor, authenticate, requirePermission } from './api-tokens.ts';
 import { readIfMatch } from './etag.ts';
 import { type Idempotency, readIdempotencyKey } from './idempotency.ts';
 import { checkUrl, URL_CHARS_MAX } from './limits.ts';
+import { chooseType } from './negotiate.ts';
 import { readJsonBody } from './read-body.ts';
 import { type Answer, sendAnswer, sendProblem, sendText } from './reply.ts';
 import type { Call, Route } from './route.ts';
@@ -40,10 +41,11 @@ export function handlerOf(row: Route, deps: DispatchDeps): HttpHandler {
         body: row.body === null ? {} : validate(row.body, 'body', body),
         now: deps.clock.now(),
         ifMatch: ifMatchOf(row, request),
+        type: typeOf(row, request),
         request,
       };
       if (row.open !== null) await row.open(call, { response, lastEventId: lastEventIdOf(request) });
-      else if (row.text !== undefined) sendText(response, row.status, row.text, String(await replyOf(row, call)));
+      else if (call.type !== null) sendText(response, row.status, call.type, String(await replyOf(row, call)));
       else sendAnswer(response, await answer(row, call, body, deps));
     } catch (error) {
       sendProblem(request, response, error);
@@ -87,6 +89,11 @@ function ifMatchOf(row: Route, request: HttpRequest): string | null {
   const ifMatch = readIfMatch(request.headers['if-match']);
   if (ifMatch === null || row.conditional === true) return ifMatch;
   throw invalid([{ path: 'header.if-match', message: 'this request takes no condition' }]);
+}
+
+function typeOf({ text }: Route, request: HttpRequest): string | null {
+  if (text === undefined) return null;
+  return typeof text === 'string' ? text : chooseType(text, request.headers.accept);
 }
 
 function lastEventIdOf(request: HttpRequest): string | null {

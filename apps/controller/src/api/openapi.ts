@@ -38,7 +38,9 @@ function operation(row: Route): Record<string, unknown> {
     responses: {
       [row.status]: {
         description: 'Done.',
-        content: { [row.text ?? 'application/json']: { schema: jsonSchema(row.reply, 'output') } },
+        content: Object.fromEntries(
+          [row.text ?? 'application/json'].flat().map((type) => [type, { schema: jsonSchema(row.reply, 'output') }]),
+        ),
       },
       default: {
         description: 'Refused; `code` is a row of the error catalogue.',

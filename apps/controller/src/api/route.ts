@@ -14,6 +14,8 @@ export interface Call<P, Q, B> {
   readonly now: Date;
   /** ETag that the thing must still have; null = whatever it is now. */
   readonly ifMatch: string | null;
+  /** Content type of the answer, of those that a row of text offers; null for JSON. */
+  readonly type: string | null;
   /** For rows that take raw bytes. */
   readonly request: IncomingMessage;
 }
@@ -35,8 +37,8 @@ interface RouteText {
   readonly status: number;
   /** Content type of a body of raw bytes; such a body is not read before `handle`. */
   readonly bytes?: string;
-  /** Content type of a reply that is text as it stands instead of JSON. */
-  readonly text?: string;
+  /** Content type of a reply that is text as it stands instead of JSON; of several, Accept chooses, else the first. */
+  readonly text?: string | readonly [string, ...string[]];
   /**
    * What a POST gets that repeats an Idempotency-Key: the answer that was kept (when this is absent); `again` = it is done
    * again, being harmless; `secret` = a refusal, because the answer shows a secret, which no table holds.

@@ -1,0 +1,95 @@
+/** What the screen will ask, and what to do when it does not go as it should: the remedies of docs/scenarios.md in short. */
+import type { SheetItem, SheetSection } from '@headroom/core';
+import type { SheetKind } from './sheet-input.ts';
+
+const NAME: SheetItem = {
+  when: 'Username, or an authorized user',
+  answer: 'the short name of the owner account above',
+};
+const PASSWORD: SheetItem = { when: 'Password', answer: 'the password of that account; nothing shows while you type' };
+const RESTART: SheetItem = { when: 'Restart now? [y/n]', answer: 'y' };
+
+const RAISE_QUESTIONS: readonly SheetItem[] = [
+  { when: 'Go on? [y/n]', answer: 'y' },
+  { when: 'csrutil: allow unsigned operating systems and any kernel extensions?', answer: 'y' },
+  { when: 'kmutil: are you sure?', answer: 'y' },
+  NAME,
+  PASSWORD,
+  RESTART,
+];
+
+const REVERT_QUESTIONS: readonly SheetItem[] = [
+  { when: 'Go on? [y/n]', answer: 'y' },
+  { when: 'csrutil: raise the security level to full boot security?', answer: 'y (n keeps the custom kernel)' },
+  NAME,
+  PASSWORD,
+  {
+    when: 'Go to Reduced Security with bputil -g now? (only when Full was refused)',
+    answer: 'y without Internet or when this macOS is no longer offered; else n, then again',
+  },
+  RESTART,
+];
+
+export function questions(kind: SheetKind): SheetSection {
+  return {
+    title: 'It will ask. Wait for each question: a key typed ahead becomes the answer',
+    numbered: false,
+    items: kind === 'revert' ? REVERT_QUESTIONS : RAISE_QUESTIONS,
+  };
+}
+
+const AGAIN: readonly SheetItem[] = [
+  {
+    when: 'Power fails, or the line stops',
+    answer: 'back by the held button, type the same line again; done steps are left out',
+  },
+  { when: 'Wrong answer or password', answer: 'the same line again; many wrong passwords are delayed' },
+  {
+    when: 'AP boot mode (11), or not the paired recoveryOS',
+    answer: 'shut down, wait until it is off, hold the button in one motion',
+  },
+];
+
+const RAISE_REMEDIES: readonly SheetItem[] = [
+  ...AGAIN,
+  {
+    when: 'not a valid admin user',
+    answer: 'check the name; else in macOS: sudo diskutil apfs updatePreboot /, then come back',
+  },
+  { when: 'Invalid Mach-O boot properties', answer: 'choose the system in Startup Disk, come back, the same line' },
+  {
+    when: 'pairing (17), though the button was held',
+    answer: 'type the bputil -f line that the screen shows, then the same line',
+  },
+  { when: 'It says done, but the policy says no', answer: 'csrutil clear, then the same line' },
+  { when: 'Wrong code, or another build', answer: 'compare Mac and code; else reboot, and wait for a new visit' },
+];
+
+const REVERT_REMEDIES: readonly SheetItem[] = [
+  ...AGAIN,
+  { when: 'Code 102, no Internet', answer: 'connect Ethernet, the same line again' },
+  { when: 'This macOS is no longer offered', answer: 'the same line again, answer y to Reduced Security' },
+  { when: 'The kit is not there', answer: 'type csrutil enable, answer y, name and password; then reboot' },
+];
+
+export function remedies(kind: SheetKind): SheetSection {
+  const last: SheetItem = {
+    when: 'It does not start any more, or a bar never ends',
+    answer: 'the break-glass page of this Mac: print it before you go',
+  };
+  return {
+    title: 'When it does not work',
+    numbered: false,
+    items: [...(kind === 'revert' ? REVERT_REMEDIES : RAISE_REMEDIES), last],
+  };
+}
+
+/** Layouts of Apple's own keyboards. */
+export const keyboard: SheetSection = {
+  title: 'Where / and * are: the layout of recoveryOS may differ from that of macOS and of the keys',
+  numbered: false,
+  items: [
+    'US, UK: / left of the right Shift, * Shift-8. German, Spanish: / Shift-7, * Shift and +. French: / Shift and :, * Shift and $.',
+    'A numeric keypad has both. The input menu at the top right of the screen changes the layout.',
+  ],
+};
