@@ -25,7 +25,8 @@ const LINE = bootArgsFor(16);
 const SLEEPER = '/usr/local/bin/sleeper';
 const HANG_MS = 300;
 
-type Kind = Exclude<PlanStep['kind'], 'collect_facts'>;
+/** Steps towards a raise; those of the way back are in way-back.test.ts. */
+type Kind = 'install_kdk' | 'build_kc' | 'place_kit' | 'set_boot_args';
 
 interface Row {
   /** What it is undone by, so that the cell has something to do. */

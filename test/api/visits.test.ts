@@ -1,4 +1,5 @@
 // Goal: a visit ends by evidence alone. Silence, a note or a click never end one.
+import type { VisitKind } from '@headroom/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { PlacedKit } from '../../apps/controller/src/evaluator/host-input.ts';
 import { type VisitNeed, VisitWriter } from '../../apps/controller/src/visits/visit-writer.ts';
@@ -28,7 +29,7 @@ const visits = () => test.database.prisma.visit.findMany({ where: { hostId }, or
 
 async function reconcile(changes: Partial<VisitNeed>): Promise<void> {
   const [row] = (await visits()).filter(({ state }) => state === 'due' || state === 'open');
-  const open = row === undefined ? null : { ...row, kind: row.kind as 'raise' | 'restart' };
+  const open = row === undefined ? null : { ...row, kind: row.kind as VisitKind };
   const need: VisitNeed = {
     hostId,
     open,
@@ -78,6 +79,15 @@ describe('a visit', () => {
     await reconcile({});
     await reconcile({ wanted: null, presence: 'silent', obsolete: true });
     expect(await visits()).toMatchObject([{ state: 'withdrawn' }, { state: 'withdrawn' }]);
+  });
+
+  it('to take a Mac back gives its line without a code, and ends as closed once stock is proven', async () => {
+    await reconcile({ wanted: { kind: 'revert', reason: 'Stock is wanted.' }, kit: null, state: 'raised' });
+    const { body } = await open();
+    expect(body).toMatchObject({ kind: 'revert', code: null, line: 'sh /Volumes/*/Library/Headroom/revert' });
+    expect(body['instruction']).toMatch(/csrutil enable/);
+    await reconcile({ wanted: null, state: 'reverted' });
+    expect(await visits()).toMatchObject([{ kind: 'revert', state: 'closed', quota: null }]);
   });
 
   it('makes room for the next kind', async () => {

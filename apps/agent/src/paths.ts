@@ -6,6 +6,8 @@ export const CERTIFICATE_FILE = `${HOME}/cert.pem`;
 export const STATE_FILE = `${HOME}/state.json`;
 /** How the Mac stood before it was raised. */
 export const BASELINE_FILE = `${HOME}/baseline.json`;
+/** Builds whose KDK Headroom installed, and not somebody else. */
+export const INSTALLED_KDKS_FILE = `${HOME}/installed-kdks.json`;
 /** Guests counted by somebody who knows their kind, in this boot. */
 export const WITNESS_FILE = `${HOME}/witness.json`;
 export const SOCKET_FILE = `${HOME}/agent.sock`;

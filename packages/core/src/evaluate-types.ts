@@ -75,9 +75,13 @@ export interface HostRecord {
   readonly everRaised: boolean;
 }
 
+/** `raise` and `revert` are made in recoveryOS; only a raise needs a code, as a revert lowers nothing. */
+export const VISIT_KINDS = ['raise', 'restart', 'revert'] as const;
+export type VisitKind = (typeof VISIT_KINDS)[number];
+
 export interface OpenVisit {
   readonly visitId: string;
-  readonly kind: 'raise' | 'restart';
+  readonly kind: VisitKind;
   readonly openedAt: string | null;
 }
 
@@ -158,10 +162,10 @@ export interface Evaluation {
   /** Steps to do next, in order; null when no work for the agent is due (or it is under way already with the same steps). */
   readonly steps: readonly PlanStep[] | null;
   /** A visit that a person must make; null when none. Same kind as the open one = keep it. */
-  readonly visit: { readonly kind: 'raise' | 'restart'; readonly reason: string } | null;
+  readonly visit: { readonly kind: VisitKind; readonly reason: string } | null;
   /** When time alone could change the answer; null = never. */
   readonly reviewAt: Date | null;
 }
 
 /** Grows when a rule changes, so that stored states can be told from older ones. */
-export const RULES_VERSION = 2;
+export const RULES_VERSION = 3;

@@ -2,17 +2,27 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { arbitraryInput } from '../testing/arbitrary-host.ts';
-import { raisedInput } from '../testing/sample-host.ts';
+import { raisedInput, stockFacts } from '../testing/sample-host.ts';
 import { evaluate } from './evaluate.ts';
 import { EVIDENCE_IDS, type EvaluateInput, HOST_STATES } from './evaluate-types.ts';
 import { isProven } from './evidence.ts';
 import { LOWERING_KINDS } from './plan.ts';
+import { stockGaps } from './stock-proof.ts';
 
 const RUNS = { numRuns: 2000 };
 /** Close to raised, so that the raised branch is reached often enough to mean something. */
 const nearRaised = arbitraryInput.chain((input) =>
   fc.constantFrom(input, raisedInput({ intent: input.intent }), raisedInput({ record: input.record })),
 );
+
+/** Stock is assigned; a stock kernel with SIP on gets a stock policy, too, so that proof is met often enough to mean something. */
+function wantStock(input: EvaluateInput): EvaluateInput {
+  const { facts } = input;
+  const isStock = facts !== null && facts.kernel.config === 'release' && facts.sip.status === 'enabled';
+  const stock = stockFacts();
+  const back = isStock ? { ...facts, bootPolicy: stock.bootPolicy, bootArgs: stock.bootArgs } : facts;
+  return { ...input, facts: back, intent: { ...input.intent, number: 2, quota: 2 } };
+}
 
 const always = (inputs: fc.Arbitrary<EvaluateInput>, holds: (input: EvaluateInput) => void): void =>
   fc.assert(fc.property(inputs, holds), RUNS);
@@ -44,7 +54,8 @@ describe('evaluate, for every host', () => {
       const { steps, visit } = evaluate(input);
       const { covers, expiresAt } = input.intent.grant;
       const lowering = (steps ?? []).filter(({ kind }) => LOWERING_KINDS.includes(kind));
-      if (lowering.length > 0 || (visit !== null && input.presence === 'online')) {
+      const isAsked = visit !== null && input.presence === 'online' && input.intent.quota !== 2;
+      if (lowering.length > 0 || isAsked) {
         lowered += 1;
         expect(covers).toBe(true);
         if (expiresAt !== null) expect(input.now.getTime()).toBeLessThan(Date.parse(expiresAt));
@@ -63,12 +74,39 @@ describe('evaluate, for every host', () => {
     });
   });
 
-  it('plans nothing for unsupported hosts and for stock', () => {
+  it('plans nothing for unsupported hosts, nor before anybody assigned something', () => {
     always(arbitraryInput, (input) => {
+      const unassigned = { ...input, intent: { ...input.intent, number: 0, quota: 2 } };
+      const online = evaluate({ ...unassigned, presence: 'online' });
+      expect({ steps: online.steps, visit: online.visit }).toEqual({ steps: null, visit: null });
       const { state, steps, visit } = evaluate(input);
-      if (state === 'unsupported' || input.intent.quota === 2)
-        expect({ steps, visit }).toEqual({ steps: null, visit: null });
+      if (state === 'unsupported') expect({ steps, visit }).toEqual({ steps: null, visit: null });
     });
+  });
+
+  it('where stock is wanted never lowers or prepares, and removes only what lies on a Mac that is proven stock', () => {
+    let [cleared, visited, removed] = [0, 0, 0];
+    always(nearRaised.map(wantStock), (input) => {
+      const { state, steps, visit } = evaluate(input);
+      const kinds = (steps ?? []).map(({ kind }) => kind);
+      for (const kind of kinds) expect(['clear_boot_args', 'remove_kit', 'remove_kc', 'remove_kdk']).toContain(kind);
+      if (kinds.includes('clear_boot_args')) {
+        cleared += 1;
+        expect(kinds).toEqual(['clear_boot_args']);
+        expect(input.facts?.guests.processesAtMost).toBe(0);
+      } else if (kinds.length > 0) {
+        removed += 1;
+        expect(input.facts === null ? null : stockGaps(input.facts)).toEqual([]);
+        expect(input.facts?.kernel.config).toBe('release');
+        expect(input.facts?.bootPolicy.customKernel).toBe('absent');
+        expect(input.facts?.sip.status).toBe('enabled');
+        expect(visit).toBeNull();
+      }
+      if (visit?.kind === 'revert') visited += 1;
+      if (visit !== null && input.presence === 'online') expect(visit.kind).not.toBe('raise');
+      if (state === 'reverted') expect(input.facts === null ? null : stockGaps(input.facts)).toEqual([]);
+    });
+    expect(Math.min(cleared, visited, removed)).toBeGreaterThan(10);
   });
 
   it('plans nothing while a plan is open', () => {

@@ -48,6 +48,10 @@ const HALF_DONE = change(kitPlacedFacts(), {
   bootPolicy: { securityMode: 'permissive', sip0: '7f', bootArgsFiltering: false },
 });
 const INSTALLED = change(HALF_DONE, { bootPolicy: { customKernel: COIH } });
+const CLEARED = change(raisedFacts(), { bootArgs: { storedPresent: false, stored: null } });
+const REVERTED = change(kitPlacedFacts(), {
+  kdks: [{ version: '14.5', build: BUILD, complete: true, variants: ['T6020'], reason: null, ours: true }],
+});
 const RECEIPT = {
   visitId: KIT.visitId,
   nonce: 'n',
@@ -406,22 +410,175 @@ const ROWS: readonly Row[] = [
     findings: [],
   },
   {
-    name: 'stock wanted, still raised: said, not planned',
+    name: 'stock wanted, still raised: the stored arguments are put back first',
     input: raisedInput({ intent: STOCK_INTENT }),
     state: 'raised',
     findings: ['STILL_RAISED'],
+    steps: ['clear_boot_args'],
   },
   {
-    name: 'stock wanted, back to stock',
+    name: 'stock wanted, still raised, guests running: nothing is touched',
+    input: raisedInput({ intent: STOCK_INTENT, facts: change(raisedFacts(), { guests: { processesAtMost: 3 } }) }),
+    state: 'raised',
+    findings: ['STILL_RAISED', 'GUESTS_RUNNING'],
+  },
+  {
+    name: 'stock wanted, still raised, guests unknown: nothing is touched',
+    input: raisedInput({
+      intent: STOCK_INTENT,
+      facts: change(raisedFacts(), {
+        guests: { processesAtMost: null },
+        unknown: { 'guests.processesAtMost': 'ps timed out' },
+      }),
+    }),
+    state: 'raised',
+    findings: ['STILL_RAISED', 'FACT_UNKNOWN'],
+  },
+  {
+    name: 'stock wanted, arguments refused by nvram: the visit puts them back, too',
+    input: raisedInput({
+      intent: STOCK_INTENT,
+      work: {
+        ...NO_WORK,
+        failure: {
+          kind: 'clear_boot_args',
+          code: 'BOOT_ARGS_NOT_WRITTEN',
+          detail: 'x',
+          at: NOW.toISOString(),
+          retryAt: null,
+        },
+      },
+    }),
+    state: 'raised',
+    findings: ['STILL_RAISED', 'STEP_FAILED_FOR_GOOD'],
+    visit: 'revert',
+  },
+  {
+    name: 'stock wanted, arguments put back: a person is needed',
+    input: raisedInput({ intent: STOCK_INTENT, facts: CLEARED }),
+    state: 'raised',
+    findings: ['STILL_RAISED'],
+    visit: 'revert',
+  },
+  {
+    name: 'stock wanted, arguments put back and restarted',
+    input: raisedInput({ intent: STOCK_INTENT, facts: change(CLEARED, { bootArgs: { inForce: '' } }) }),
+    state: 'args_missing',
+    findings: ['STILL_LOWERED'],
+    visit: 'revert',
+  },
+  {
+    name: 'stock wanted, a visit broken off before the first boot',
+    input: sampleInput({
+      intent: STOCK_INTENT,
+      facts: HALF_DONE,
+      record: { ...KIT_RECORD, visitOpenedAt: VISIT_OPENED_AT },
+    }),
+    state: 'half_done',
+    findings: ['STILL_LOWERED'],
+    visit: 'revert',
+  },
+  {
+    name: 'stock wanted, lowered by somebody else: not ours to take back',
+    input: sampleInput({ intent: STOCK_INTENT, facts: HALF_DONE }),
+    state: 'not_started',
+    findings: [],
+  },
+  {
+    name: 'stock wanted, our object installed and not booted',
+    input: sampleInput({ intent: STOCK_INTENT, facts: { ...INSTALLED, receipt: RECEIPT }, record: KIT_RECORD }),
+    state: 'object_not_booted',
+    findings: ['STILL_LOWERED'],
+    visit: 'revert',
+  },
+  {
+    name: 'stock wanted, which kernel runs cannot be proven: taken back all the same',
+    input: raisedInput({
+      intent: STOCK_INTENT,
+      facts: change(CLEARED, { kernel: { filesetUuid: null }, unknown: { 'kernel.filesetUuid': 'no such sysctl' } }),
+    }),
+    state: 'not_provable',
+    findings: ['STILL_LOWERED'],
+    visit: 'revert',
+  },
+  {
+    name: 'stock wanted, back to stock: what Headroom put there goes',
+    input: raisedInput({ intent: STOCK_INTENT, facts: REVERTED }),
+    state: 'reverted',
+    findings: [],
+    steps: ['remove_kit', 'remove_kc', 'remove_kdk'],
+  },
+  {
+    name: 'stock wanted, back to stock: a KDK that somebody else installed stays',
     input: raisedInput({ intent: STOCK_INTENT, facts: kitPlacedFacts() }),
     state: 'reverted',
     findings: [],
+    steps: ['remove_kit', 'remove_kc'],
+  },
+  {
+    name: 'stock wanted, back to stock, nothing left',
+    input: raisedInput({ intent: STOCK_INTENT, facts: stockFacts() }),
+    state: 'reverted',
+    findings: [],
+  },
+  {
+    name: 'stock wanted, taken back without Internet',
+    input: raisedInput({
+      intent: STOCK_INTENT,
+      facts: change(stockFacts(), { bootPolicy: { securityMode: 'reduced' } }),
+    }),
+    state: 'reverted',
+    findings: ['REVERTED_STILL_REDUCED'],
+  },
+  {
+    name: 'stock wanted, back to stock with the quota asleep in nvram',
+    input: raisedInput({
+      intent: STOCK_INTENT,
+      facts: change(stockFacts(), { bootArgs: { storedPresent: true, stored: ARGS } }),
+    }),
+    state: 'reverted',
+    findings: ['QUOTA_STILL_STORED'],
+  },
+  {
+    name: 'stock wanted, SIP unknown: not proven, so nothing is removed',
+    input: raisedInput({
+      intent: STOCK_INTENT,
+      facts: change(REVERTED, { sip: { status: null }, unknown: { 'sip.status': 'csrutil timed out' } }),
+    }),
+    state: 'unknown',
+    findings: ['FACT_UNKNOWN'],
+  },
+  {
+    name: 'stock wanted, never raised, prepared for a visit',
+    input: sampleInput({ intent: STOCK_INTENT, facts: kitPlacedFacts(), record: KIT_RECORD }),
+    state: 'not_started',
+    findings: [],
+    steps: ['remove_kit', 'remove_kc'],
+  },
+  {
+    name: 'nobody has assigned anything: nothing is taken back',
+    input: raisedInput({ intent: { ...STOCK_INTENT, number: 0 } }),
+    state: 'raised',
+    findings: ['STILL_RAISED'],
   },
   {
     name: 'stock wanted, kernel is stock and policy still lowered',
     input: raisedInput({ intent: STOCK_INTENT, facts: HALF_DONE }),
     state: 'half_done',
     findings: ['STILL_LOWERED'],
+    visit: 'revert',
+  },
+  {
+    name: 'stock wanted, silent since the revert visit was opened: the visit stays',
+    input: raisedInput({
+      intent: STOCK_INTENT,
+      facts: CLEARED,
+      presence: 'silent',
+      work: { ...NO_WORK, visit: { visitId: 'v', kind: 'revert', openedAt: '2026-03-01T11:30:00.000Z' } },
+    }),
+    state: 'failed_boot',
+    findings: ['MAYBE_FAILED_BOOT', 'STILL_LOWERED'],
+    visit: 'revert',
   },
 ];
 

@@ -1,8 +1,8 @@
 /**
  * `evaluate`: what one host is, what keeps it from what is wanted, and what comes next. Pure and deterministic: the same
  * input gives the same answer, ids and time come in with it. Guarantees (property-tested): `raised` only when every piece of
- * evidence holds; no lowering step and no visit without a grant that covers; nothing at all for a host that is unsupported, or
- * that shall be stock.
+ * evidence holds; no lowering step and no raise or restart visit for it without a grant that covers; nothing at all for a host that
+ * is unsupported; nothing that lowers for one that shall be stock, and nothing removed from it before stock is proven.
  */
 import { describeError, isErrorCode } from './errors.ts';
 import { type Consent, grantTimes, readConsent } from './evaluate/consent.ts';
@@ -16,6 +16,7 @@ import { decideState } from './evaluate/state.ts';
 import { readStock } from './evaluate/stock.ts';
 import { readSilence, readUnfit } from './evaluate/unfit.ts';
 import { waitsFor } from './evaluate/waits-for.ts';
+import { decideStock } from './evaluate/way-back.ts';
 import type { EvaluateInput, Evaluation, Finding, HostState } from './evaluate-types.ts';
 import type { PlanStep } from './plan.ts';
 
@@ -31,12 +32,13 @@ function evaluateWithoutFacts(input: EvaluateInput): Evaluation {
   return answer(input, { state: 'no_facts', findings, evidence: [], next: NOTHING });
 }
 
-/** Stock is wanted: the state is shown, and what is left of a raise is a finding. No way back is planned yet. */
+/** Stock is wanted: the way back, which needs no consent. */
 function evaluateStock(situation: Situation): Evaluation {
   const { input, evidence } = situation;
   const state = decideState(situation, { rung: 'not_started', kcStaged: false });
+  const next = decideStock(situation, state);
   const findings = [...readUnfit(situation), ...readSilence(input, state), ...readStock(situation, state)];
-  return answer(input, { state, findings, evidence, next: NOTHING });
+  return answer(input, { state, findings: [...findings, ...next.findings], evidence, next });
 }
 
 function evaluateRaise(situation: Situation): Evaluation {

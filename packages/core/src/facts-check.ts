@@ -94,6 +94,7 @@ const kdk: Shape<KdkFact> = {
   complete: bool,
   variants: listOf(text),
   reason: maybeText,
+  ours: optional(bool),
 };
 const kernelCollection: Shape<KernelCollectionFact> = {
   path: text,

@@ -119,6 +119,8 @@ export interface KdkFact {
   readonly variants: readonly string[];
   /** Why it is not complete; null when it is. */
   readonly reason: string | null;
+  /** Headroom installed it, so Headroom may remove it. Absent = somebody else did, or an older agent does not say. */
+  readonly ours?: boolean;
 }
 
 export interface KernelCollectionFact {

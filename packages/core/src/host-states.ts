@@ -47,8 +47,8 @@ export const HOST_STATE_TABLE: Readonly<Record<HostState, HostStateRow>> = {
   ),
   half_done: row(
     'A visit was broken off',
-    'release kernel, policy lowered (Permissive, sip0 or filtering off), custom kernel absent, kernel collection there',
-    'Raise visit again; it goes on from where it stands',
+    'release kernel, policy lowered (Permissive, sip0 or filtering off), custom kernel absent, kernel collection there; or stock is wanted after a visit, and not proven',
+    'Raise visit again; it goes on from where it stands. If stock is wanted: revert visit',
   ),
   object_not_booted: row(
     'Custom kernel installed, stock kernel runs',
@@ -108,8 +108,8 @@ export const HOST_STATE_TABLE: Readonly<Record<HostState, HostStateRow>> = {
   ),
   reverted: row(
     'Back at stock',
-    'stock is wanted, raised before; release kernel, custom kernel absent, SIP enabled, no quota stored',
-    'Nothing',
+    'stock is wanted, raised before; release kernel, custom kernel absent, SIP enabled, Full or Reduced, arguments filtered, no quota in force',
+    'The agent removes visit kit, kernel collection and the KDK that it installed; then nothing',
   ),
 };
 

@@ -25,6 +25,7 @@ export { type RingCount, readRing } from './rollout/ring-count.ts';
 export * from './rollout/strategy.ts';
 export { isInWindow, isTimeZone, opensAt, WINDOW_MINUTES_MIN, windowMinutes } from './rollout/window.ts';
 export * from './sheet.ts';
+export { type StockGap, stockGaps } from './stock-proof.ts';
 export * from './template.ts';
 export * from './variants.ts';
 export * from './visit-code.ts';

@@ -48,7 +48,12 @@ export type PlanStep =
       readonly build: string;
       readonly variant: string;
     }
-  | { readonly kind: 'set_boot_args'; readonly quota: number; readonly bootArgs: string };
+  | { readonly kind: 'set_boot_args'; readonly quota: number; readonly bootArgs: string }
+  // The way back names nothing: the Mac itself knows how it stood before, and what Headroom put there.
+  | { readonly kind: 'clear_boot_args' }
+  | { readonly kind: 'remove_kit' }
+  | { readonly kind: 'remove_kc' }
+  | { readonly kind: 'remove_kdk' };
 
 export interface Plan {
   readonly schemaVersion: 1;

@@ -10,7 +10,8 @@ import { parsePlistDict, stringAt } from '../macos/plist.ts';
 import { known, type Reading } from '../macos/reading.ts';
 import { resolve } from '../macos/sysroot.ts';
 import type { ToolContext } from '../macos/tool.ts';
-import { KDKS_FOLDER } from '../paths.ts';
+import { INSTALLED_KDKS_FILE, KDKS_FOLDER } from '../paths.ts';
+import { installedKdksAt } from '../state/installed-kdks.ts';
 
 const KDK_NAME = /^KDK_([0-9]+(?:\.[0-9]+){0,3})_([0-9]{2}[A-Z][0-9]{1,6}[a-z]?)\.kdk$/;
 const KERNEL_NAME = /^kernel\.development\.([a-z0-9]+)$/;
@@ -19,7 +20,9 @@ const KDKS_MAX = 100;
 export async function readKdks({ sysroot }: ToolContext): Promise<Reading<readonly KdkFact[]>> {
   const folder = resolve(sysroot, KDKS_FOLDER);
   const names = (await namesIn(folder)).filter((name) => KDK_NAME.test(name)).slice(0, KDKS_MAX);
-  return known(await Promise.all(names.map((name) => kdkIn(folder, name))));
+  const ours = await installedKdksAt(resolve(sysroot, INSTALLED_KDKS_FILE));
+  const kdks = await Promise.all(names.map((name) => kdkIn(folder, name)));
+  return known(kdks.map((kdk) => (ours.includes(kdk.build) ? { ...kdk, ours: true } : kdk)));
 }
 
 async function kdkIn(folder: string, name: string): Promise<KdkFact> {

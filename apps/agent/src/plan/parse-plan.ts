@@ -50,6 +50,14 @@ function parseStep(step: unknown): PlanStep | UnknownStep {
   switch (kind) {
     case 'collect_facts':
       return { kind };
+    case 'clear_boot_args':
+      return { kind };
+    case 'remove_kit':
+      return { kind };
+    case 'remove_kc':
+      return { kind };
+    case 'remove_kdk':
+      return { kind };
     case 'install_kdk':
       return { kind, variant: matching(step, 'variant', VARIANT), kdk: parseKdk(step['kdk']) };
     case 'build_kc':

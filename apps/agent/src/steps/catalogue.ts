@@ -1,9 +1,13 @@
 /** The closed set of steps that this agent can do. What is not here is refused, and not among its capabilities. */
 import type { JobKind, PlanStep } from '@headroom/core';
 import { buildKcStep } from './build-kc.ts';
+import { clearBootArgsStep } from './clear-boot-args.ts';
 import { collectFactsStep } from './collect-facts.ts';
 import { installKdkStep } from './install-kdk.ts';
 import { placeKitStep } from './place-kit.ts';
+import { removeKcStep } from './remove-kc.ts';
+import { removeKdkStep } from './remove-kdk.ts';
+import { removeKitStep } from './remove-kit.ts';
 import { setBootArgsStep } from './set-boot-args.ts';
 import type { StepContext, StepHandler } from './step.ts';
 
@@ -13,6 +17,10 @@ const STEPS = {
   build_kc: buildKcStep,
   place_kit: placeKitStep,
   set_boot_args: setBootArgsStep,
+  clear_boot_args: clearBootArgsStep,
+  remove_kit: removeKitStep,
+  remove_kc: removeKcStep,
+  remove_kdk: removeKdkStep,
 } as const satisfies { readonly [Kind in PlanStep['kind']]: StepHandler<Extract<PlanStep, { kind: Kind }>, unknown> };
 
 export const CAPABILITIES: readonly JobKind[] = Object.keys(STEPS) as (keyof typeof STEPS)[];

@@ -10,6 +10,7 @@ import { AgentError, differs } from '../agent-error.ts';
 import { isMissing } from '../files.ts';
 import type { Mac } from '../mac.ts';
 import { KDK_FOLDER } from '../paths.ts';
+import { noteInstalledKdk } from '../state/installed-kdks.ts';
 import { fetchImage } from './kdk/fetch-image.ts';
 import { findKdk, kdkProblem } from './kdk/inspect.ts';
 import { withMounted } from './kdk/mounts.ts';
@@ -88,6 +89,8 @@ async function install(mountPoint: string, build: string, { mac, progress, signa
   progress(`checking that ${PACKAGE} is the KDK of build ${build}`);
   await checkPackageId(mac, packagePath, build, signal);
   progress(`installing ${PACKAGE}`);
+  // Noted first: of an install that is cut, too, the pieces are ours. One that somebody else had there stays his.
+  if ((await findKdk(mac, build)) === null) await noteInstalledKdk(mac, build);
   await installPackage(mac, packagePath, signal);
 }
 

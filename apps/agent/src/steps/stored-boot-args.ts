@@ -1,7 +1,7 @@
 /** Writes the stored boot arguments. Which of two spellings a system takes differs, so both are tried and read back. */
 import { AgentError } from '../agent-error.ts';
 import { type Mac, ranToItsEnd, toolText } from '../mac.ts';
-import { NVRAM, nvramSetArgs, nvramSyncArgs, readNvram } from '../macos/nvram.ts';
+import { NVRAM, nvramDeleteArgs, nvramSetArgs, nvramSyncArgs, readNvram } from '../macos/nvram.ts';
 
 const VARIABLE = 'boot-args';
 /** With the boot namespace in front the variable is the machine's, whatever the default namespace is. */
@@ -15,11 +15,21 @@ export async function readStoredBootArgs(mac: Mac): Promise<string | null> {
 }
 
 /** Writes the line and saves it: nvram buffers, and a power cut would lose it. */
-export async function writeBootArgs(mac: Mac, line: string): Promise<void> {
+export function writeBootArgs(mac: Mac, line: string): Promise<void> {
+  return change(mac, (name) => nvramSetArgs(name, line), line);
+}
+
+/** Deletes the variable and saves that. One that is not there was perhaps deleted by a run that was cut before it saved. */
+export async function deleteBootArgs(mac: Mac): Promise<void> {
+  if ((await readStoredBootArgs(mac)) === null) return flush(mac);
+  await change(mac, nvramDeleteArgs, null);
+}
+
+async function change(mac: Mac, argsOf: (name: string) => readonly string[], wanted: string | null): Promise<void> {
   const said: string[] = [];
   for (const name of SPELLINGS) {
-    const result = ranToItsEnd(await mac.run(NVRAM, nvramSetArgs(name, line)));
-    if (result.exitCode === 0 && (await readStoredBootArgs(mac)) === line) return flush(mac);
+    const result = ranToItsEnd(await mac.run(NVRAM, argsOf(name)));
+    if (result.exitCode === 0 && (await readStoredBootArgs(mac)) === wanted) return flush(mac);
     said.push(toolText(result));
   }
   throw new AgentError('BOOT_ARGS_NOT_WRITTEN', said.join('\n'));

@@ -1,5 +1,5 @@
 /** What evaluation needs to know of one host: the shape of the truth in Postgres, without its tables. */
-import type { Facts, Finding, HostState, KcResult, Plan, PlanStep } from '@headroom/core';
+import type { Facts, Finding, HostState, KcResult, Plan, PlanStep, VisitKind } from '@headroom/core';
 import type { CloneHint } from '../agents/clone-watch.ts';
 import type { GrantRow } from '../exceptions/grant-check.ts';
 
@@ -41,7 +41,7 @@ export interface FailedStep {
 
 export interface VisitRow {
   readonly id: string;
-  readonly kind: 'raise' | 'restart';
+  readonly kind: VisitKind;
   readonly state: string;
   readonly quota: number | null;
   readonly bootArgs: string | null;

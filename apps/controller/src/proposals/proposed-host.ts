@@ -67,10 +67,9 @@ export function proposeHost(
 }
 
 function handsOf(steps: readonly string[], visit: string | null): Hands {
-  if (steps.includes('place_kit') || (visit !== null && visit !== 'restart')) return 'recovery';
-  return visit === 'restart' || steps.includes('set_boot_args') || steps.includes('clear_boot_args')
-    ? 'restart'
-    : 'none';
+  const leadsToRecovery = steps.includes('place_kit') || steps.includes('clear_boot_args');
+  if (leadsToRecovery || (visit !== null && visit !== 'restart')) return 'recovery';
+  return visit === 'restart' || steps.includes('set_boot_args') ? 'restart' : 'none';
 }
 
 function riskOf(before: number, after: number, hands: Hands): Risk {

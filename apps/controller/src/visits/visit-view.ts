@@ -1,3 +1,4 @@
+import { VISIT_KINDS } from '@headroom/core';
 import { z } from 'zod';
 import { isoDate } from '../api/paging.ts';
 
@@ -5,7 +6,7 @@ import { isoDate } from '../api/paging.ts';
 export const visitView = z.object({
   id: z.uuid(),
   hostId: z.uuid(),
-  kind: z.enum(['raise', 'restart']),
+  kind: z.enum(VISIT_KINDS),
   state: z.enum(['due', 'open', 'closed', 'withdrawn']),
   reason: z.string(),
   quota: z.number().int().nullable(),

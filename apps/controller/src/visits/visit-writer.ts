@@ -1,4 +1,4 @@
-import type { EvidencePiece, HostState, Presence } from '@headroom/core';
+import type { EvidencePiece, HostState, Presence, VisitKind } from '@headroom/core';
 import { toJson } from '../audit/json.ts';
 import { uuidv7 } from '../common/ids.ts';
 import type { Database, Tx } from '../db/database.ts';
@@ -9,7 +9,7 @@ import type { PlacedKit, VisitRow } from '../evaluator/host-input.ts';
 export interface VisitNeed {
   readonly hostId: string;
   readonly open: VisitRow | null;
-  readonly wanted: { readonly kind: 'raise' | 'restart'; readonly reason: string } | null;
+  readonly wanted: { readonly kind: VisitKind; readonly reason: string } | null;
   readonly kit: PlacedKit | null;
   /** The open visit was made for something that is not wanted any more. */
   readonly obsolete: boolean;
@@ -70,7 +70,8 @@ export class VisitWriter {
   private async end(tx: Tx, need: VisitNeed, now: Date): Promise<void> {
     const { open, hostId, obsolete, evidence } = need;
     if (open === null) return;
-    const reached = !obsolete && (open.openedAt !== null || need.state === 'raised');
+    const goal = open.kind === 'revert' ? 'reverted' : 'raised';
+    const reached = !obsolete && (open.openedAt !== null || need.state === goal);
     const state = reached ? 'closed' : 'withdrawn';
     const seen = toJson({ state: need.state, pieces: evidence });
     await tx.visit.update({ where: { id: open.id }, data: { state, closedAt: now, evidence: seen, code: null } });

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { visitCode, visitRandom } from '@headroom/core';
+import { type VisitKind, visitCode, visitRandom } from '@headroom/core';
 import { requireMatch, visitEtag } from '../api/etag.ts';
 import type { ControllerBus } from '../bus/bus.ts';
 import { Problem } from '../common/problem.ts';
@@ -12,7 +12,7 @@ export interface OpenedVisit {
   readonly hostId: string;
   readonly kind: string;
   readonly code: string | null;
-  /** What the person does: in recoveryOS for a raise, at the desk or over SSH for a restart. */
+  /** What the person does: in recoveryOS for a raise or a revert, at the desk or over SSH for a restart. */
   readonly instruction: string;
   readonly line: string | null;
   readonly openedAt: Date;
@@ -25,7 +25,17 @@ export function visitLine(code: string): string {
 
 const RAISE_INSTRUCTION =
   'Shut down, hold the power button until "Loading startup options", choose Options, sign in as an owner, open Utilities > Terminal and type the line.';
+/** Takes back what a raise lowered. It lowers nothing, so it needs no code and no consent. */
+const REVERT_LINE = 'sh /Volumes/*/Library/Headroom/revert';
+const REVERT_INSTRUCTION =
+  'Shut down, hold the power button until "Loading startup options", choose Options, sign in as an owner, open Utilities > Terminal and type the line. If it is not found there: type csrutil enable, answer y, then reboot.';
 const RESTART_INSTRUCTION = 'Restart the Mac. Nothing has to be typed; with FileVault somebody unlocks it afterwards.';
+
+const INSTRUCTIONS: Readonly<Record<VisitKind, string>> = {
+  raise: RAISE_INSTRUCTION,
+  restart: RESTART_INSTRUCTION,
+  revert: REVERT_INSTRUCTION,
+};
 
 /** What people do with visits: open them and leave notes. Only evidence ends one. */
 export class Visits {
@@ -121,8 +131,8 @@ function openedVisit({ id, hostId, kind }: VisitRecord, code: string | null, ope
     hostId,
     kind,
     code,
-    instruction: kind === 'raise' ? RAISE_INSTRUCTION : RESTART_INSTRUCTION,
-    line: code === null ? null : visitLine(code),
+    instruction: INSTRUCTIONS[kind as VisitKind],
+    line: kind === 'revert' ? REVERT_LINE : code === null ? null : visitLine(code),
     openedAt,
   };
 }

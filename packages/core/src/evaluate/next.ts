@@ -1,4 +1,4 @@
-/** Next: the steps and the visit that follow from a state. No step and no visit without consent; nothing at all for stock. */
+/** Next: the steps and the visit that follow from a state when a raise is wanted. No lowering step and no visit without consent. */
 import type { Evaluation, Finding, HostState } from '../evaluate-types.ts';
 import type { PlanStep } from '../plan.ts';
 import type { Consent } from './consent.ts';
@@ -76,7 +76,7 @@ export function isOwnObject({ facts: { receipt, bootPolicy } }: Situation): bool
 }
 
 /** A host that is silent since its visit was opened: the visit stays until facts close it. */
-function keepVisit({ input: { work } }: Situation, state: HostState): Next {
+export function keepVisit({ input: { work } }: Situation, state: HostState): Next {
   const isSilent = state === 'waiting_for_unlock' || state === 'failed_boot';
   const visit =
     isSilent && work.visit !== null ? { kind: work.visit.kind, reason: 'Not heard of since it was opened.' } : null;

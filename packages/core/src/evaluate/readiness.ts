@@ -123,7 +123,7 @@ function fileVault(facts: Facts): readonly Finding[] {
   ];
 }
 
-function guestsRunning(facts: Facts): readonly Finding[] {
+export function guestsRunning(facts: Facts): readonly Finding[] {
   const guests = facts.guests.processesAtMost ?? 0;
   if (guests === 0) return [];
   return [

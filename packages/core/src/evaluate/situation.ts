@@ -71,3 +71,12 @@ export function runningBuild({ facts, input: { record } }: Situation): string | 
   ];
   return ours.find(({ uuid }) => running !== undefined && uuid?.toUpperCase() === running)?.build ?? null;
 }
+
+/** Did Headroom ever come so far on this Mac that something of it can be lowered? What others lowered is not ours to take back. */
+export function isTouched(situation: Situation): boolean {
+  const { facts, input } = situation;
+  const { everRaised, visitOpenedAt } = input.record;
+  const running = runningKernel(situation);
+  const isOurs = facts.kernel.config === 'development' && (running === 'ours' || running === 'older_of_ours');
+  return everRaised || visitOpenedAt !== null || facts.receipt !== null || isOurs;
+}

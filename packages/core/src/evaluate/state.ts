@@ -4,8 +4,17 @@
  */
 import type { HostState } from '../evaluate-types.ts';
 import { isProven } from '../evidence.ts';
+import { stockGaps } from '../stock-proof.ts';
 import type { Rung } from './preparation.ts';
-import { holds, quotaHeeded, runningBuild, runningKernel, type Situation, storesWanted } from './situation.ts';
+import {
+  holds,
+  isTouched,
+  quotaHeeded,
+  runningBuild,
+  runningKernel,
+  type Situation,
+  storesWanted,
+} from './situation.ts';
 
 export interface StateInput {
   /** How far the preparation of a visit is; the answer for a stock Mac that shall be raised. */
@@ -50,10 +59,14 @@ function stateOfSilence({ facts, input: { presence, work, record } }: Situation)
 }
 
 /** A release kernel runs and stock is wanted. */
-function stockState({ observed, input: { record } }: Situation): HostState {
+function stockState(situation: Situation): HostState {
+  const { facts, observed, input } = situation;
   if (observed.kind === 'object_installed') return 'object_not_booted';
-  if (!record.everRaised) return 'not_started';
-  return observed.kind === 'stock' ? 'reverted' : 'half_done';
+  if (!isTouched(situation)) return 'not_started';
+  const gaps = stockGaps(facts);
+  if (gaps.some(({ seen }) => seen !== null)) return 'half_done';
+  if (gaps.length > 0) return 'unknown';
+  return input.record.everRaised ? 'reverted' : 'not_started';
 }
 
 /** A release kernel runs and a raise is wanted. */

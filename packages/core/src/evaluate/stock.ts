@@ -1,10 +1,12 @@
-/** Stock is wanted: what is left of a raise. The way back is not planned yet; the finding says how to do it by hand. */
+/** Stock is wanted: what is left of a raise, and what stayed behind after it was taken back. */
+import { quotaInBootArgs } from '../boot-args.ts';
 import type { Finding, HostState } from '../evaluate-types.ts';
-import { makeFinding } from './make-finding.ts';
-import type { Situation } from './situation.ts';
+import { stockGaps } from '../stock-proof.ts';
+import { factUnknown, makeFinding } from './make-finding.ts';
+import { isTouched, type Situation } from './situation.ts';
 
 export function readStock(situation: Situation, state: HostState): readonly Finding[] {
-  const { facts, observed, input } = situation;
+  const { facts, observed } = situation;
   if (state === 'raised')
     return [
       makeFinding('STILL_RAISED', {
@@ -14,15 +16,38 @@ export function readStock(situation: Situation, state: HostState): readonly Find
         path: 'kernel.filesetUuid',
       }),
     ];
-  const isOurs = input.record.everRaised || input.record.kc !== null || facts.receipt !== null;
-  const isLeft = !['stock', 'unsupported', 'unknown'].includes(observed.kind);
-  if (!isOurs || !isLeft) return [];
-  return [
-    makeFinding('STILL_LOWERED', {
-      detail: 'Kernel, boot policy or stored arguments are not as Apple ships them.',
-      expected: 'release kernel, no custom kernel, SIP enabled, no quota stored',
-      seen: `${facts.kernel.config} kernel, custom kernel ${facts.bootPolicy.customKernel === 'absent' ? 'absent' : 'present'}, SIP ${facts.sip.status ?? 'unknown'}`,
-      path: 'bootPolicy.customKernel',
-    }),
-  ];
+  if (observed.kind === 'unsupported' || observed.kind === 'unknown' || !isTouched(situation)) return [];
+  const gaps = stockGaps(facts);
+  const unread = gaps.filter(({ seen }) => seen === null).map(({ path }) => factUnknown(facts, path));
+  const [first] = gaps.filter(({ seen }) => seen !== null);
+  if (first === undefined) return unread.length > 0 ? unread : readReverted(situation);
+  const expected = gaps.map(({ path, expected: wanted }) => `${path} ${wanted}`).join(', ');
+  const seen = gaps.map(({ path, seen: value }) => `${path} ${value ?? 'unknown'}`).join(', ');
+  const detail = 'Kernel, boot policy or arguments in force are not as Apple ships them.';
+  return [...unread, makeFinding('STILL_LOWERED', { detail, expected, seen, path: first.path })];
+}
+
+/** Proven stock; said honestly what is not as it may have been before. */
+function readReverted({ facts, input: { record } }: Situation): readonly Finding[] {
+  const found: Finding[] = [];
+  if (record.everRaised && facts.bootPolicy.securityMode === 'reduced')
+    found.push(
+      makeFinding('REVERTED_STILL_REDUCED', {
+        detail: 'The offline way back ends here, as does a Mac that was Reduced before.',
+        expected: 'full, or reduced as before',
+        seen: 'reduced',
+        path: 'bootPolicy.securityMode',
+      }),
+    );
+  const { stored } = facts.bootArgs;
+  if (stored !== null && quotaInBootArgs(stored) !== null)
+    found.push(
+      makeFinding('QUOTA_STILL_STORED', {
+        detail: 'The arguments were not put back before SIP was switched on.',
+        expected: 'no quota stored',
+        seen: stored,
+        path: 'bootArgs.stored',
+      }),
+    );
+  return found;
 }

@@ -1,6 +1,7 @@
 /** One sentence for a table: what a host waits for. */
 import type { EvaluateInput, Evaluation, Finding, HostState } from '../evaluate-types.ts';
 import type { JobKind, PlanStep } from '../plan.ts';
+import { QUOTA_STOCK } from '../quota.ts';
 
 const STEP_WORDS: Readonly<Record<JobKind, string>> = {
   collect_facts: 'read facts',
@@ -22,15 +23,16 @@ interface Outcome {
   readonly findings: readonly Finding[];
 }
 
-export function waitsFor({ work }: EvaluateInput, { state, steps, visit, findings }: Outcome): string | null {
+export function waitsFor({ work, intent }: EvaluateInput, { state, steps, visit, findings }: Outcome): string | null {
   if (state === 'no_facts') return 'The first report of the agent.';
   const ended = findings.find(({ code }) => code === 'CONSENT_ENDED_STILL_RAISED');
   if (ended !== undefined) return `${ended.title}.`;
-  if (state === 'unsupported' || state === 'raised' || state === 'reverted') return null;
+  if (state === 'unsupported' || (state === 'raised' && intent.quota !== QUOTA_STOCK)) return null;
   const open = steps ?? work.plan?.steps.slice(work.plan.nextStep) ?? [];
   if (open.length > 0) return `The agent: ${open.map(({ kind }) => STEP_WORDS[kind]).join(', ')}.`;
   if (visit !== null) return `A person: ${visit.kind} visit. ${visit.reason}`;
   const cause =
-    findings.find(({ severity }) => severity === 'blocker') ?? findings.find(({ code }) => code === 'STEP_FAILED');
+    findings.find(({ severity }) => severity === 'blocker') ??
+    findings.find(({ code }) => code === 'STEP_FAILED' || code === 'GUESTS_RUNNING');
   return cause === undefined ? null : `${cause.title}.`;
 }

@@ -98,12 +98,24 @@ export const PROOF_FINDINGS = {
     severity: 'warning',
     title: 'Stock is wanted, and the host is still raised',
     nextStep:
-      'Take it back by hand, as Headroom does not yet plan this: `sudo nvram -d boot-args` in macOS (or restore the earlier value), then in recoveryOS `csrutil enable`, answer y, restart.',
+      'Make the revert visit when it is planned: the agent puts the boot arguments back, then a person types one line in recoveryOS.',
   },
   STILL_LOWERED: {
     severity: 'warning',
     title: 'Stock is wanted, and something of a raise is still there',
     nextStep:
-      'Take it back by hand, as Headroom does not yet plan this: remove the quota from the stored boot arguments in macOS, then in recoveryOS `csrutil enable`, answer y, restart.',
+      'Make the revert visit when it is planned: a person types one line in recoveryOS, or `csrutil enable` there and answers y.',
+  },
+  REVERTED_STILL_REDUCED: {
+    severity: 'note',
+    title: 'Taken back to the stock kernel with SIP on, and startup security is Reduced',
+    nextStep:
+      'Nothing to do if it was Reduced before the raise. Else choose Full Security in Startup Security Utility when the Mac has Internet.',
+  },
+  QUOTA_STILL_STORED: {
+    severity: 'note',
+    title: 'A quota is still stored, without effect on the stock kernel',
+    nextStep:
+      'Nothing to do: with SIP on it can neither act nor be removed in macOS. `nvram -d boot-args` in recoveryOS removes it.',
   },
 } as const satisfies Record<string, FindingRow>;

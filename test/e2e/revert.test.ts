@@ -1,0 +1,102 @@
+/** What is raised can be taken back: one call, one visit without a code, proof of stock, nothing left; and it can be raised again. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { guestQuota, loadState } from '@headroom/mac-sim';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CHOICES, type HostView, newestEvent, QUOTA, statesSince, summary, TestFleet } from './support/fleet.ts';
+import { until } from './support/until.ts';
+
+let fleet: TestFleet;
+let since = '';
+
+beforeAll(async () => {
+  fleet = await TestFleet.start([CHOICES.sonoma]);
+  await fleet.fleet.wantQuota(QUOTA);
+  await fleet.raise();
+}, 240_000);
+afterAll(() => fleet?.stop(), 60_000);
+
+const mac = () => fleet.member(0).mac;
+const host = () => fleet.host(fleet.member(0));
+/** What the simulated kernel itself lets run. */
+const guests = () => {
+  const { boot } = loadState(mac().dir);
+  return boot === null ? null : guestQuota(boot);
+};
+const lies = (macPath: string): boolean => existsSync(join(mac().dir, macPath));
+
+async function wantStock(): Promise<void> {
+  const { api } = fleet.fleet;
+  const { items } = await api.get<{ items: readonly { id: string; name: string }[] }>('/api/v1/policies');
+  const [policy] = items;
+  await api.post(`/api/v1/policies/${policy?.id}/revisions`, {
+    quota: 'stock',
+    selector: { labels: ['quickstart'] },
+    apply: true,
+  });
+}
+
+describe('the way back of one Mac', () => {
+  it('begins with one call: the agent puts the boot arguments back, then a person is asked for', async () => {
+    expect(guests()).toBe(QUOTA);
+    since = newestEvent(await host());
+    await wantStock();
+    const due = await fleet.hostUntil(
+      fleet.member(0),
+      'revert visit due',
+      ({ visit }) => visit?.kind === 'revert' && visit.state === 'due',
+      60_000,
+    );
+    expect(loadState(mac().dir).nvram.stored).not.toHaveProperty('boot-args');
+    expect(due.findings.map(({ code }) => code)).toContain('STILL_RAISED');
+    expect(due).toMatchObject({ state: 'raised', plan: { state: 'done', steps: [{ kind: 'clear_boot_args' }] } });
+    expect(lies('Library/Headroom/revert'), 'the kit stays until stock is proven').toBe(true);
+  }, 70_000);
+
+  it('shows the line without a code', async () => {
+    const { visit } = await host();
+    const opened = await fleet.fleet.api.post(`/api/v1/visits/${visit?.id}/open`, {});
+    expect(opened).toMatchObject({ kind: 'revert', code: null, line: 'sh /Volumes/*/Library/Headroom/revert' });
+  });
+
+  it('ends, by evidence, at stock with nothing left of the raise', async () => {
+    const view = await until<HostView>(
+      'reverted, and everything removed',
+      async () => {
+        await fleet.fleet.technicians.round();
+        const seen = await host();
+        const isClean = seen.plan?.state === 'done' && seen.plan.steps.some(({ kind }) => kind === 'remove_kdk');
+        return { met: seen.state === 'reverted' && isClean, value: seen, seen: summary(seen) };
+      },
+      120_000,
+    );
+    expect(view.plan?.steps.map(({ kind }) => kind)).toEqual(['remove_kit', 'remove_kc', 'remove_kdk']);
+    expect(view).toMatchObject({ waitsFor: null, findings: [], visit: { kind: 'revert', state: 'closed' } });
+    expect(statesSince(view, since)).toContain('reverted');
+    expect(guests()).toBe(2);
+    expect(loadState(mac().dir).policy).toMatchObject({ smb0: false, smb1: false, sip0: null, coih: null });
+    expect(['Library/Headroom', 'private/var/db/headroom/kc'].filter(lies)).toEqual([]);
+    expect(readdirSync(join(mac().dir, 'Library/Developer/KDKs'))).toEqual([]);
+  }, 130_000);
+
+  it('is done then: no plan and no visit follows', async () => {
+    const before = await host();
+    await mac().restart();
+    const after = await fleet.hostUntil(
+      fleet.member(0),
+      'heard of after a restart',
+      ({ facts, presence }) =>
+        presence === 'online' && facts?.['boot']?.['ordinal'] !== before.facts?.['boot']?.['ordinal'],
+      60_000,
+    );
+    expect(after.state).toBe('reverted');
+    expect(after.plan?.id).toBe(before.plan?.id);
+    expect(after.visit?.id).toBe(before.visit?.id);
+  }, 70_000);
+
+  it('can be raised again', async () => {
+    await fleet.fleet.wantQuota(QUOTA);
+    await fleet.raise();
+    expect(guests()).toBe(QUOTA);
+  }, 170_000);
+});
