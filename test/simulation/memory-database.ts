@@ -183,16 +183,10 @@ function withPlan(rows: Rows, { hostId, result, stepIndex, planId }: JobRow) {
   return { hostId, result, stepIndex, bytes: rows.plans.find(({ id }) => id === planId)?.bytes };
 }
 
-/**
- * As long as the statement leaves restart visits out, a Mac whose raise visit is not on record (withdrawn and no receipt, or
- * forgotten by a restore) waits for a restart for ever. The simulation goes by the statement and names such hosts.
- */
-export const RESTARTS_COUNT = !sql.OPENED_VISITS.includes(`v.kind = 'raise'`);
-
 function openedVisit(rows: Rows, hostId: string) {
   const { facts } = hostOf(rows, hostId).report;
   return rows.visits
-    .filter(({ kind }) => RESTARTS_COUNT || kind === 'raise')
+    .filter(({ kind }) => kind === 'raise' || kind === 'restart')
     .filter((visit) => visit.hostId === hostId && visit.openedAt !== null)
     .filter(({ state, id }) => state !== 'withdrawn' || facts?.receipt?.visitId === id)
     .sort((a, b) => time(b.openedAt) - time(a.openedAt))[0];

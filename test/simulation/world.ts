@@ -4,7 +4,7 @@ import { Problem } from '../../apps/controller/src/common/problem.ts';
 import { type Random, randomFrom } from '../../scripts/fuzz/random.ts';
 import { giveConsent, verifies } from './approver.ts';
 import { breakSomething } from './faults.ts';
-import { LostCommit, RESTARTS_COUNT } from './memory-database.ts';
+import { LostCommit } from './memory-database.ts';
 import type { ModelJobs, ModelOptions } from './model-jobs.ts';
 import { type HostRow, newHost, type Rows, type VisitRow } from './rows.ts';
 import { type AgentPorts, SimAgent } from './sim-agent.ts';
@@ -49,8 +49,6 @@ export interface RunResult {
   readonly faults: ReadonlyMap<string, number>;
   /** From the end of the faults until every host is raised. */
   readonly convergedMs: number;
-  /** Hosts that wait for a restart for ever, see RESTARTS_COUNT. */
-  readonly waitForEver: number;
   /** Of everything that happened, in order: equal for equal seeds. */
   readonly digest: string;
   readonly violation: string | null;
@@ -187,11 +185,10 @@ export class World {
     }
     const { jobs, visits } = this.rows;
     const digest = createHash('sha256').update(this.trace.join('\n')).digest('hex').slice(0, 16);
-    const waitForEver = this.rows.hosts.filter((host) => this.waitsForEver(host)).length;
     const { trace, faults } = this;
     return {
       ...{ seed: options.seed, events, jobs: jobs.length, visits: visits.length, faults },
-      ...{ convergedMs, waitForEver, digest, violation, trace },
+      ...{ convergedMs, digest, violation, trace },
     };
   }
 
@@ -319,7 +316,7 @@ export class World {
   }
 
   private isRaised(): boolean {
-    return this.rows.hosts.every((host) => this.isHostRaised(host) || this.waitsForEver(host));
+    return this.rows.hosts.every((host) => this.isHostRaised(host));
   }
 
   /** Raised in the controller's eyes and in truth, with nothing left to do. */
@@ -327,19 +324,6 @@ export class World {
     const mac = this.seats.find(({ agent }) => agent.name === id)?.agent.mac;
     const isQuiet = !this.rows.plans.some((plan) => plan.hostId === id && plan.state === 'open');
     return state.state === 'raised' && state.dueAt === null && isQuiet && mac?.quotaInForce() === intent.quota;
-  }
-
-  /** It was restarted in its restart visit, and is asked to restart. */
-  private waitsForEver({ id, state, report }: HostRow): boolean {
-    const { bootFirstSeenAt } = report;
-    const isDone = ({ hostId, kind, openedAt }: VisitRow) =>
-      hostId === id &&
-      kind === 'restart' &&
-      openedAt !== null &&
-      bootFirstSeenAt !== null &&
-      openedAt < bootFirstSeenAt;
-    const isAsked = state.state === 'reboot_due' && state.findings.some(({ code }) => code === 'BOOT_BEFORE_VISIT');
-    return !RESTARTS_COUNT && isAsked && this.rows.visits.some((visit) => visit.state === 'open' && isDone(visit));
   }
 
   private standing(): string {

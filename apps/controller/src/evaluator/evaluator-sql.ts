@@ -70,11 +70,14 @@ export const PLACED_KITS = `
   WHERE j.host_id = ANY($1::uuid[]) AND j.kind = 'place_kit' AND j.state = 'succeeded'
   ORDER BY j.host_id, j.finished_at DESC, j.id DESC`;
 
-/** $1 hosts. When the newest visit to recoveryOS was opened. A withdrawn one counts only if the Mac shows its receipt. */
+/**
+ * $1 hosts. When the newest visit for a raise was opened. A restart that a person made counts as well: it is a boot after a visit,
+ * and what boots is proven by the other pieces of evidence. A withdrawn visit counts only if the Mac shows its receipt.
+ */
 export const OPENED_VISITS = `
   SELECT DISTINCT ON (v.host_id) v.host_id::text AS "hostId", v.opened_at AS "openedAt"
   FROM visit v JOIN host_report r ON r.host_id = v.host_id
-  WHERE v.host_id = ANY($1::uuid[]) AND v.kind = 'raise' AND v.opened_at IS NOT NULL
+  WHERE v.host_id = ANY($1::uuid[]) AND v.kind IN ('raise', 'restart') AND v.opened_at IS NOT NULL
     AND (v.state <> 'withdrawn' OR r.facts #>> '{receipt,visitId}' = v.id::text)
   ORDER BY v.host_id, v.opened_at DESC`;
 
