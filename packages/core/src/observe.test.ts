@@ -40,13 +40,12 @@ describe('observe', () => {
 
   it('reaches every row from facts', () => {
     const reached = new Set<number>();
-    fc.assert(
-      fc.property(arbitraryFacts, (facts) => {
+    // Fixed seeds: whether a rare row turns up must not depend on the day.
+    for (let seed = 1; seed <= 20 && reached.size < OBSERVATIONS.length; seed += 1)
+      for (const facts of fc.sample(arbitraryFacts, { numRuns: 10_000, seed })) {
         const signs = readSigns(facts);
         reached.add(OBSERVATIONS.findIndex((row) => fits(row, signs)));
-      }),
-      { numRuns: 20_000 },
-    );
+      }
     expect(OBSERVATIONS.filter((_row, index) => !reached.has(index))).toEqual([]);
   });
 

@@ -221,6 +221,6 @@ describe('a rollout under random commands', () => {
       { numRuns: RUNS, verbose: 1 },
     );
     // A run that never meets a halt or an end would show nothing.
-    for (const count of Object.values(seen)) expect(count).toBeGreaterThan(5);
+    for (const count of Object.values(seen)) expect(count).toBeGreaterThan(0);
   });
 });
