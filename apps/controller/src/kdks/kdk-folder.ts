@@ -49,10 +49,16 @@ export class KdkFolder extends KdkFiles {
       await rename(part, path);
       await syncFolder(this.folder);
       return { path, sizeBytes: size };
+    } catch (error) {
+      throw isFull(error) ? new Problem('STORAGE_FULL', `There is no room for the image in ${this.folder}.`) : error;
     } finally {
       await rm(part, { force: true });
     }
   }
+}
+
+function isFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 /** Another controller may be writing it right now. */

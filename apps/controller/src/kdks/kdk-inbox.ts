@@ -53,8 +53,8 @@ export class KdkInbox {
       log(`${name} taken into the catalogue`);
       return true;
     } catch (error) {
-      // What is wrong with the file stays wrong; anything else (a database that is away) is tried again.
-      if (!(error instanceof Problem)) throw error;
+      // What is wrong with the file stays wrong; anything else (a full disk, a database that is away) is tried again.
+      if (!(error instanceof Problem) || error.code === 'STORAGE_FULL') throw error;
       await rename(path, `${path}.refused`);
       log(`${name} refused: ${error.message}`);
       return false;

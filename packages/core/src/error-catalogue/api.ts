@@ -44,6 +44,14 @@ export const API_ERRORS = {
     http: 413,
     grpc: 'RESOURCE_EXHAUSTED',
   },
+  STORAGE_FULL: {
+    title: "The controller's disk is full",
+    remedy:
+      'Make room in the state folder of the controller (KDK images in kdks/ take most), then send it again. Nothing half-sent was kept.',
+    retry: 'needs_admin',
+    http: 507,
+    grpc: 'RESOURCE_EXHAUSTED',
+  },
   PRECONDITION_FAILED: {
     title: 'The thing is not any more what If-Match names',
     remedy: 'Read it again, look at what changed, then repeat the change with its new ETag.',
