@@ -65,7 +65,10 @@ async function runOne(
       best = Math.min(best, performance.now() - from);
       if (wrong !== null) return { ms: best, wrong };
     } catch (error) {
-      return { ms: performance.now() - from, wrong: `crash: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}` };
+      return {
+        ms: performance.now() - from,
+        wrong: `crash: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      };
     }
     if (best <= limitMs) return { ms: best, wrong: null };
   }
