@@ -173,7 +173,14 @@ async function assign(wanted: Wanted): Promise<void> {
   const { version: acceptClause } = await api.get<{ version: string }>('/api/v1/licence-clause');
   const exception = { purpose: 'CI guests', reason: 'test', acceptClause, expiresInDays: 90, confirmHighQuota: true };
   policies += 1;
-  await api.post('/api/v1/policies', { name: `policy ${policies}`, ...wanted, exception, apply: true });
+  // The newest has the highest standing.
+  await api.post('/api/v1/policies', {
+    name: `policy ${policies}`,
+    priority: policies,
+    ...wanted,
+    exception,
+    apply: true,
+  });
 }
 
 async function label(method: 'PUT' | 'DELETE', hostId: string): Promise<void> {
