@@ -193,7 +193,9 @@ describe.each(KINDS)('%s', { timeout: 90_000 }, (kind) => {
     expectNothingHalfMade();
   });
 
-  it.skipIf(row.full === null)('disk full', async ({ skip }) => {
+  const cell = row.full === null ? null : it;
+  // A step that writes no file has no such cell.
+  cell?.('disk full', async ({ skip }) => {
     const [folder, code] = row.full ?? ['', ''];
     row.undo();
     const cure = makeFull(folder);

@@ -43,7 +43,14 @@ describe('kill -9 and start again', { timeout: 60_000 }, () => {
     expect(code).toBe(0);
     expect(mac.list('/var/db/headroom/kc')).toEqual(['23F79-T6020.kc', '23F79-T6020.kc.json']);
     for (const folder of ['mnt', 'kdk', 'journal']) expect(mac.list(`/var/db/headroom/${folder}`)).toEqual([]);
-    expect(mac.list('/Library/Headroom')).toEqual(['KernelCollection.kc', 'check', 'manifest', 'raise', 'revert']);
+    expect(mac.list('/Library/Headroom')).toEqual([
+      'BREAK-GLASS.txt',
+      'KernelCollection.kc',
+      'check',
+      'manifest',
+      'raise',
+      'revert',
+    ]);
     expect(mac.list('/Library/Developer/KDKs')).toEqual(['KDK_14.5_23F79.kdk']);
   });
 });
