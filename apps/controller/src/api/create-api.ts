@@ -95,7 +95,7 @@ export function createApi(deps: ApiDeps): Api {
   const { checkInMs } = config;
   const evaluator = new Evaluator({ database, bus, plans, visits: visitWriter, rollouts, key: grantKey, checkInMs });
   const evaluatorLoop = new EvaluatorLoop(evaluator, rollouts, clock, queue, bus);
-  const kdkFiles = new KdkFolder(config.kdkDir ?? join(config.stateDir, 'kdks'));
+  const kdkFiles = new KdkFolder(config.kdkDir ?? join(config.stateDir, 'kdks'), (config.kdkDir ?? null) !== null);
   const kdks = new Kdks(database, bus, clock, kdkFiles);
   const kdkInbox = new KdkInbox(config.stateDir, kdks);
   const idempotency = new Idempotency(database);

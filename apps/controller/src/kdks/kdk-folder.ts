@@ -11,7 +11,11 @@ const PART_ABANDONED_MS = 60 * 60_000;
 
 /** KDK images as files named by their sha256. A file with that name is whole and has that sum. Controllers may share the folder. */
 export class KdkFolder extends KdkFiles {
-  constructor(private readonly folder: string) {
+  /** `shared`: other controllers write into this folder too (`--kdk-dir`). */
+  constructor(
+    private readonly folder: string,
+    private readonly shared = false,
+  ) {
     super();
   }
 
@@ -20,7 +24,8 @@ export class KdkFolder extends KdkFiles {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     const parts = (await readdir(this.folder)).filter((name) => name.endsWith('.part'));
     for (const part of parts)
-      if (await isAbandoned(join(this.folder, part))) await rm(join(this.folder, part), { force: true });
+      if (!this.shared || (await isAbandoned(join(this.folder, part))))
+        await rm(join(this.folder, part), { force: true });
   }
 
   async open(sha256: string): Promise<KdkFile | null> {
@@ -61,7 +66,7 @@ function isFull(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
-/** Another controller may be writing it right now. */
+/** In a shared folder another controller may be writing it right now. */
 async function isAbandoned(path: string): Promise<boolean> {
   const known = await stat(path).catch(() => null);
   return known !== null && Date.now() - known.mtimeMs > PART_ABANDONED_MS;
