@@ -66,7 +66,12 @@ describe('the way back of one Mac', () => {
         await fleet.fleet.technicians.round();
         const seen = await host();
         const isClean = seen.plan?.state === 'done' && seen.plan.steps.some(({ kind }) => kind === 'remove_kdk');
-        return { met: seen.state === 'reverted' && isClean, value: seen, seen: summary(seen) };
+        // The last evaluation follows the end of the plan.
+        return {
+          met: seen.state === 'reverted' && isClean && seen.waitsFor === null,
+          value: seen,
+          seen: summary(seen),
+        };
       },
       120_000,
     );
