@@ -1,6 +1,5 @@
 /** Everything that evaluation needs to know of a batch of hosts, loaded with a fixed number of queries. */
-import { type Facts, type HostState, type KcResult, type KdkSource, QUOTA_STOCK } from '@headroom/core';
-import type { CloneHint } from '../agents/clone-watch.ts';
+import { type HostState, type KcResult, type KdkSource, QUOTA_STOCK } from '@headroom/core';
 import type { Tx } from '../db/database.ts';
 import type { GrantRow } from '../exceptions/grant-check.ts';
 import {
@@ -51,17 +50,19 @@ export async function loadKdks(tx: Tx): Promise<readonly KdkSource[]> {
   }));
 }
 
-interface HostRow {
-  readonly hostId: string;
-  readonly hardwareUuid: string;
-  readonly simulated: boolean;
-  readonly facts: Facts | null;
-  readonly lastSeenAt: Date | null;
-  readonly bootFirstSeenAt: Date | null;
-  readonly generation: bigint;
-  readonly agentVersion: string | null;
-  readonly capabilities: readonly string[];
-  readonly cloneHint: CloneHint | null;
+type SameInBoth =
+  | 'hostId'
+  | 'hardwareUuid'
+  | 'simulated'
+  | 'facts'
+  | 'lastSeenAt'
+  | 'bootFirstSeenAt'
+  | 'generation'
+  | 'agentVersion'
+  | 'capabilities'
+  | 'cloneHint';
+
+interface HostRow extends Pick<HostInput, SameInBoth> {
   readonly state: HostState;
   readonly findings: readonly StoredFinding[];
   readonly record: Partial<Remembered>;
