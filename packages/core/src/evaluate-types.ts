@@ -1,6 +1,7 @@
 /** What `evaluate` takes and gives. See evaluate.ts for the rules and docs/host-states.md (generated) for the table. */
 import type { Facts } from './facts.ts';
 import type { FindingCode } from './findings.ts';
+import type { PlaceType } from './place.ts';
 import type { KcResult, KdkSource, PlanStep } from './plan.ts';
 
 /**
@@ -112,6 +113,8 @@ export interface EvaluateInput {
   readonly record: HostRecord;
   readonly work: OpenWork;
   readonly presence: Presence;
+  /** As admins keep it. Absent = not known. */
+  readonly placeType?: PlaceType | null;
   readonly catalogue: Catalogue;
   /** Id for the visit of a `place_kit` step, should one be planned: ids are made by the app, never in here. */
   readonly newVisitId: string;
@@ -168,4 +171,4 @@ export interface Evaluation {
 }
 
 /** Grows when a rule changes, so that stored states can be told from older ones. */
-export const RULES_VERSION = 3;
+export const RULES_VERSION = 4;

@@ -569,6 +569,24 @@ const ROWS: readonly Row[] = [
     visit: 'revert',
   },
   {
+    name: 'ready, and nobody gets to the Mac: no visit is made',
+    input: sampleInput({ facts: kitPlacedFacts(), record: KIT_RECORD, placeType: 'no_hands' }),
+    state: 'ready_for_visit',
+    findings: ['NO_HANDS'],
+  },
+  {
+    name: 'ready, with remote hands',
+    input: sampleInput({ facts: kitPlacedFacts(), record: KIT_RECORD, placeType: 'remote_hands' }),
+    state: 'ready_for_visit',
+    visit: 'raise',
+  },
+  {
+    name: 'stock wanted, and nobody gets to the Mac',
+    input: raisedInput({ intent: STOCK_INTENT, facts: HALF_DONE, placeType: 'no_hands' }),
+    state: 'half_done',
+    findings: ['STILL_LOWERED', 'NO_HANDS'],
+  },
+  {
     name: 'stock wanted, silent since the revert visit was opened: the visit stays',
     input: raisedInput({
       intent: STOCK_INTENT,

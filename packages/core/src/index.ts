@@ -16,6 +16,7 @@ export * from './findings.ts';
 export * from './grant.ts';
 export { HOST_STATE_TABLE, type HostStateRow } from './host-states.ts';
 export * from './observe.ts';
+export * from './place.ts';
 export * from './plan.ts';
 export * from './quota.ts';
 export * from './retry.ts';

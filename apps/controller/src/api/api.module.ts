@@ -21,11 +21,12 @@ export interface ApiModuleOptions {
   readonly beforeClose: () => void;
 }
 
-/** What this module needs of the HTTP adapter: the four verbs, and one handler for the rest. */
+/** What this module needs of the HTTP adapter: the five verbs, and one handler for the rest. */
 interface Router {
   get(path: string, handler: HttpHandler): void;
   post(path: string, handler: HttpHandler): void;
   put(path: string, handler: HttpHandler): void;
+  patch(path: string, handler: HttpHandler): void;
   delete(path: string, handler: HttpHandler): void;
   use(handler: HttpHandler): void;
 }
@@ -60,6 +61,7 @@ function register(router: Router, method: Method, path: string, handler: HttpHan
   if (method === 'GET') router.get(path, handler);
   else if (method === 'POST') router.post(path, handler);
   else if (method === 'PUT') router.put(path, handler);
+  else if (method === 'PATCH') router.patch(path, handler);
   else router.delete(path, handler);
 }
 

@@ -13,6 +13,8 @@ import { ExceptionUpkeep } from '../exceptions/exception-upkeep.ts';
 import { Exceptions, type HostsOfRevision } from '../exceptions/exceptions.ts';
 import type { GrantSigner } from '../exceptions/grant-signer.ts';
 import { exceptionRoutes } from '../exceptions/routes.ts';
+import { placeRoutes } from '../hosts/place-routes.ts';
+import { HostPlaces } from '../hosts/place-store.ts';
 import { HostEnds } from '../hosts/retire.ts';
 import { type EnrolTokens, hostRoutes } from '../hosts/routes.ts';
 import type { JobStore } from '../jobs/job-store.ts';
@@ -107,6 +109,7 @@ export function createApi(deps: ApiDeps): Api {
     ...watchRoutes(hub),
     ...tokenRoutes(database, () => hub.soon()),
     ...hostRoutes(database, enrolTokens, hostEnds),
+    ...placeRoutes(new HostPlaces(database, bus)),
     ...readinessRoutes(database),
     ...policyRoutes(database, policies),
     ...explainRoutes(database),

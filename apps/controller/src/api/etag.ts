@@ -1,5 +1,5 @@
 /**
- * ETags of what people change: a host (name and labels), a policy (its newest revision), a visit (its state). What changes by
+ * ETags of what people change: a host (name and labels), its place, a policy (its newest revision), a visit (its state). What changes by
  * itself, such as when a Mac was last heard, is no part of them: a change must not fail because the Mac reported meanwhile.
  */
 import { createHash } from 'node:crypto';
@@ -20,6 +20,12 @@ export function revisionEtag(number: number): string {
 
 export function visitEtag({ state, openedAt }: { readonly state: string; readonly openedAt: string | null }): string {
   return tag(['visit', state, openedAt ?? '']);
+}
+
+/** Kept by people only, so all of it counts. */
+export function placeEtag(place: object): string {
+  const parts = Object.entries(place).map(([field, value]) => `${field}=${JSON.stringify(value)}`);
+  return tag(['place', ...parts.sort()]);
 }
 
 /** The one ETag of an If-Match header; null without one, and for `*`, which any existing thing meets. */

@@ -3,6 +3,7 @@ export const PERMISSIONS = [
   'me.read',
   'host.read',
   'host.label',
+  'host.place',
   'host.retire',
   'certificate.revoke',
   'readiness.read',
@@ -46,7 +47,7 @@ const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
   technician: [...READING, 'visit.open', 'visit.note'],
   approver: [...READING, 'exception.approve', 'exception.revoke', 'audit.read'],
   reader: READING,
-  tool: [...READING, 'metrics.read', 'kdk.write', 'enrol_token.create', 'host.label'],
+  tool: [...READING, 'metrics.read', 'kdk.write', 'enrol_token.create', 'host.label', 'host.place'],
 };
 
 export function isRole(text: string): text is Role {

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import type { Actor } from './api-tokens.ts';
 import type { Permission } from './permissions.ts';
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 export interface Call<P, Q, B> {
   readonly actor: Actor;

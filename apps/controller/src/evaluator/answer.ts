@@ -71,6 +71,7 @@ export function answer(input: HostInput, { fleetId, checkInMs, verifies, kdks, n
     record,
     work: workOf(input, { planIsObsolete, visitIsObsolete }),
     presence,
+    placeType: input.placeType,
     catalogue: { kdks, dropBundles: {} },
     newVisitId: uuidv7(now.getTime()),
     now,

@@ -60,7 +60,8 @@ type SameInBoth =
   | 'generation'
   | 'agentVersion'
   | 'capabilities'
-  | 'cloneHint';
+  | 'cloneHint'
+  | 'placeType';
 
 interface HostRow extends Pick<HostInput, SameInBoth> {
   readonly state: HostState;
@@ -111,7 +112,7 @@ export async function loadBatch(tx: Tx, hostIds: readonly string[]): Promise<rea
 function inputOf(host: HostRow, beside: Beside): HostInput {
   const { hostId, number, quota, extraArgs, rolloutId, state, findings, record: remembered } = host;
   const { hardwareUuid, simulated, facts, lastSeenAt, bootFirstSeenAt, generation } = host;
-  const { agentVersion, capabilities, cloneHint } = host;
+  const { agentVersion, capabilities, cloneHint, placeType } = host;
   const plan = beside.plans.get(hostId);
   const jobs = beside.jobs.get(hostId) ?? [];
   const kit = beside.kits.get(hostId);
@@ -127,6 +128,7 @@ function inputOf(host: HostRow, beside: Beside): HostInput {
     agentVersion,
     capabilities,
     cloneHint,
+    placeType,
     before: { state, findings, remembered },
     intent: { number, quota, extraArgs, rolloutId, grant: grantOf(host) },
     kcs: (beside.built.get(hostId) ?? []).map(({ result }) => result),

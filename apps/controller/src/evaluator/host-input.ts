@@ -1,5 +1,5 @@
 /** What evaluation needs to know of one host: the shape of the truth in Postgres, without its tables. */
-import type { Facts, Finding, HostState, KcResult, Plan, PlanStep, VisitKind } from '@headroom/core';
+import type { Facts, Finding, HostState, KcResult, PlaceType, Plan, PlanStep, VisitKind } from '@headroom/core';
 import type { CloneHint } from '../agents/clone-watch.ts';
 import type { GrantRow } from '../exceptions/grant-check.ts';
 
@@ -62,6 +62,8 @@ export interface HostInput {
   /** Job kinds that its agent can do; empty = it does not say. */
   readonly capabilities: readonly string[];
   readonly cloneHint: CloneHint | null;
+  /** As admins keep it; null = not known. */
+  readonly placeType: PlaceType | null;
   readonly before: {
     readonly state: HostState;
     readonly findings: readonly StoredFinding[];

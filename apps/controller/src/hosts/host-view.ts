@@ -6,6 +6,7 @@ import type { Database } from '../db/database.ts';
 import { readPlan, type StoredFinding } from '../evaluator/host-input.ts';
 import { showVisit, visitView } from '../visits/visit-view.ts';
 import { HOST_ROW_INCLUDE, hostRow, showHostRow } from './host-list.ts';
+import { placeView, showPlace } from './place.ts';
 
 /** Timeline lines shown with a host. */
 const TIMELINE_SHOWN = 100;
@@ -68,6 +69,7 @@ export const hostView = hostRow.omit({ findings: true }).extend({
     grantId: z.uuid().nullable(),
     setAt: isoDate.nullable(),
   }),
+  place: placeView.describe('As admins keep it: PATCH /api/v1/hosts/{id}/place.'),
   plan: plan.nullable().describe('The newest one.'),
   visit: visitView.nullable().describe('The newest one.'),
   timeline: z
@@ -80,7 +82,7 @@ export async function viewHost(database: Database, id: string): Promise<z.input<
   const { prisma } = database;
   const host = await prisma.host.findFirst({
     where: { id, retiredAt: null },
-    include: { ...HOST_ROW_INCLUDE, state: true, report: true, intent: true },
+    include: { ...HOST_ROW_INCLUDE, state: true, report: true, intent: true, place: true },
   });
   if (host === null) throw new Problem('NOT_FOUND', `There is no host ${id}.`);
   const [newestPlan, visit, events] = await Promise.all([
@@ -112,6 +114,7 @@ export async function viewHost(database: Database, id: string): Promise<z.input<
       grantId: intent?.grantId ?? null,
       setAt: intent?.setAt.toISOString() ?? null,
     },
+    place: showPlace(host.place),
     plan: newestPlan,
     visit: visit === null ? null : showVisit(visit),
     timeline: events.map((event) => ({

@@ -1,6 +1,6 @@
 /** Readiness: what must be so, or be known, before a person goes to the Mac for a raise visit. Blockers keep the visit back. */
 import { parseBootArgs } from '../boot-args.ts';
-import type { Finding } from '../evaluate-types.ts';
+import type { EvaluateInput, Finding } from '../evaluate-types.ts';
 import type { Facts } from '../facts.ts';
 import { macosMajor } from '../observe-signs.ts';
 import { factUnknown, makeFinding } from './make-finding.ts';
@@ -14,6 +14,7 @@ type Check = (facts: Facts, situation: Situation) => readonly Finding[];
 
 /** Before a raise visit. */
 const VISIT_CHECKS: readonly Check[] = [
+  hands,
   startupDefault,
   volumeOwners,
   auxiliaryKexts,
@@ -32,6 +33,17 @@ export function readReadiness(situation: Situation): readonly Finding[] {
 
 export function readUpdates(situation: Situation): readonly Finding[] {
   return UPDATE_CHECKS.flatMap((check) => check(situation.facts, situation));
+}
+
+/** recoveryOS needs a person, or a servo on the power button and an IP-KVM. */
+export function handsMissing({ placeType }: EvaluateInput): readonly Finding[] {
+  if (placeType !== 'no_hands') return [];
+  const detail = 'The step in recoveryOS begins with the power button being held.';
+  return [makeFinding('NO_HANDS', { detail, expected: 'a person, or remote hands', seen: 'no_hands' })];
+}
+
+function hands(_facts: Facts, { input }: Situation): readonly Finding[] {
+  return handsMissing(input);
 }
 
 function startupDefault(facts: Facts): readonly Finding[] {

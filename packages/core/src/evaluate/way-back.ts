@@ -8,7 +8,7 @@ import type { PlanStep } from '../plan.ts';
 import { stockGaps } from '../stock-proof.ts';
 import { factUnknown } from './make-finding.ts';
 import { keepVisit, type Next } from './next.ts';
-import { guestsRunning } from './readiness.ts';
+import { guestsRunning, handsMissing } from './readiness.ts';
 import { isTouched, type Situation } from './situation.ts';
 
 const NOTHING: Next = { steps: [], visit: null, findings: [] };
@@ -47,7 +47,9 @@ function clearFirst(situation: Situation): Next {
   return hasFailed ? { ...revert(situation, []), steps } : { ...NOTHING, steps };
 }
 
-function revert({ facts }: Situation, findings: readonly Finding[]): Next {
+function revert({ facts, input }: Situation, findings: readonly Finding[]): Next {
+  const missing = handsMissing(input);
+  if (missing.length > 0) return { ...NOTHING, findings: [...missing, ...findings] };
   const reason = facts.visitKit === null ? BY_HAND_REASON : KIT_REASON;
   return { steps: [], visit: { kind: 'revert', reason }, findings };
 }

@@ -60,6 +60,12 @@ export const HOST_FINDINGS = {
     nextStep:
       'Go to the Mac. "Custom kernel failed to boot": hold the power button, Options, Terminal, `csrutil enable`, answer y, restart.',
   },
+  NO_HANDS: {
+    severity: 'blocker',
+    title: 'Nobody can stand at this Mac',
+    nextStep:
+      'Move it to where a person gets to it, or give it remote hands (a servo on the power button and an IP-KVM), and say so in its place (PATCH /api/v1/hosts/ID/place). Else take it out of the policy.',
+  },
   AGENT_TOO_OLD: {
     severity: 'blocker',
     title: 'The agent is too old for a step of the plan',
