@@ -19,6 +19,7 @@ export interface RunningController extends ControllerAddresses {
 }
 
 const STOP_TIMEOUT_MS = 20_000;
+const LAST_LINES = 30;
 
 export interface ControllerProcessOptions {
   readonly root: string;
@@ -50,13 +51,14 @@ export async function startController({
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   child.stdin.on('error', () => {});
   const log = createWriteStream(logFile, { flags: 'a', mode: 0o600 });
-  let lastLine = '';
+  const lines: string[] = [];
   createInterface({ input: child.stderr }).on('line', (line) => {
-    lastLine = line;
+    lines.push(line);
+    if (lines.length > LAST_LINES) lines.shift();
     log.write(`${line}\n`);
   });
   const ended = new Promise<string>((resolve) =>
-    child.once('exit', (code, signal) => resolve(`controller ended (${signal ?? code}): ${lastLine}`)),
+    child.once('exit', (code, signal) => resolve(`controller ended (${signal ?? code}): ${lastWords(lines)}`)),
   );
   const ready = new Promise<ControllerAddresses>((resolve) => {
     createInterface({ input: child.stdout }).once('line', (line) => resolve(JSON.parse(line) as ControllerAddresses));
@@ -72,4 +74,9 @@ export async function startController({
     clearTimeout(force);
   };
   return { ...first, adminToken, child, ended, stop };
+}
+
+/** What went wrong, of the last lines of a process. A crash of Node ends with its version; the reason stands above the stack. */
+export function lastWords(lines: readonly string[]): string {
+  return lines.findLast((line) => /^(\w*Error\b|headroom-controller:)/.test(line)) ?? lines.at(-1) ?? 'it said nothing';
 }

@@ -3,6 +3,7 @@ import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import { createAgentsServer } from '../agents/create-agents.ts';
 import { HostCertificates } from '../agents/host-certificates.ts';
 import { type Api, createApi } from '../api/create-api.ts';
@@ -96,7 +97,11 @@ async function startParts(wanted: ControllerConfig, onStop: OnStop): Promise<Omi
 }
 
 async function listen(api: Api, { apiPort, listenHost }: ControllerConfig): Promise<INestApplication> {
-  const app = await NestFactory.create(api.module, { bodyParser: false, logger: ['error', 'warn', 'fatal'] });
+  const app = await NestFactory.create<NestExpressApplication>(api.module, {
+    bodyParser: false,
+    logger: ['error', 'warn', 'fatal'],
+  });
+  app.disable('x-powered-by');
   await app.listen(apiPort, listenHost);
   return app;
 }
