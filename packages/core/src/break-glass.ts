@@ -33,9 +33,15 @@ export function breakGlass({ name, facts, source }: BreakGlassInput): Sheet {
       ['Owner accounts', ownerNames(facts)],
       ['FileVault', 'waiting at the unlock screen is no failure: unlock it'],
     ],
-    sections: [intoTerminal(facts), backToStock(group, volumes.group !== group), afterwards(group), lastResort()],
+    sections: [...backFromTerminal(facts), afterwards(group), lastResort()],
     footer: `${source} Never type bputil with -k, -r, -z or -s; never choose Erase Mac. No password stands on this page.`,
   };
+}
+
+/** From a Mac that does not start to the kernel of Apple. */
+export function backFromTerminal(facts: Facts): readonly SheetSection[] {
+  const group = uuidOr(facts.volumes.group, 'GROUP');
+  return [intoTerminal(facts), backToStock(group, facts.volumes.group !== group)];
 }
 
 /** Accounts that may change the boot policy, those first that recoveryOS lets sign in. */

@@ -76,14 +76,19 @@ export interface HostRecord {
   readonly everRaised: boolean;
 }
 
-/** `raise` and `revert` are made in recoveryOS; only a raise needs a code, as a revert lowers nothing. */
-export const VISIT_KINDS = ['raise', 'restart', 'revert'] as const;
+/**
+ * `raise` and `revert` are made in recoveryOS; only a raise needs a code, as a revert lowers nothing. `recover` = a Mac with a
+ * custom kernel is lost, and somebody has to look.
+ */
+export const VISIT_KINDS = ['raise', 'restart', 'revert', 'recover'] as const;
 export type VisitKind = (typeof VISIT_KINDS)[number];
 
 export interface OpenVisit {
   readonly visitId: string;
   readonly kind: VisitKind;
   readonly openedAt: string | null;
+  /** When somebody said last that the work at the Mac is done. Absent = nobody did. */
+  readonly doneAt?: string | null;
 }
 
 export interface OpenWork {
@@ -171,4 +176,4 @@ export interface Evaluation {
 }
 
 /** Grows when a rule changes, so that stored states can be told from older ones. */
-export const RULES_VERSION = 4;
+export const RULES_VERSION = 5;

@@ -27,7 +27,14 @@ import {
   VISIT_OPENED_AT,
 } from '../testing/sample-host.ts';
 import { evaluate } from './evaluate.ts';
-import { type EvaluateInput, type EvidenceId, HOST_STATES, type HostRecord, type HostState } from './evaluate-types.ts';
+import {
+  type EvaluateInput,
+  type EvidenceId,
+  HOST_STATES,
+  type HostRecord,
+  type HostState,
+  type VisitKind,
+} from './evaluate-types.ts';
 import type { Facts } from './facts.ts';
 import type { FindingCode } from './findings.ts';
 
@@ -69,7 +76,7 @@ interface Row {
   readonly state: HostState;
   readonly findings?: readonly FindingCode[];
   readonly steps?: readonly string[];
-  readonly visit?: 'raise' | 'restart';
+  readonly visit?: VisitKind;
 }
 
 const ROWS: readonly Row[] = [
@@ -380,14 +387,14 @@ const ROWS: readonly Row[] = [
       presence: 'silent',
     }),
     state: 'waiting_for_unlock',
-    findings: ['MAYBE_WAITING_FOR_UNLOCK'],
+    findings: ['MAYBE_WAITING_FOR_UNLOCK', 'VISIT_OVERDUE'],
     visit: 'raise',
   },
   {
     name: 'lost since the visit',
     input: sampleInput({ facts: kitPlacedFacts(), record: BOOTED_BEFORE, work: OPEN_VISIT, presence: 'lost' }),
     state: 'failed_boot',
-    findings: ['MAYBE_FAILED_BOOT'],
+    findings: ['MAYBE_FAILED_BOOT', 'VISIT_OVERDUE'],
     visit: 'raise',
   },
   {
@@ -399,9 +406,83 @@ const ROWS: readonly Row[] = [
   },
   {
     name: 'raised and silent keeps its state',
+    input: raisedInput({ presence: 'silent' }),
+    state: 'raised',
+    findings: ['HOST_SILENT'],
+  },
+  {
+    name: 'raised and lost keeps its state, and somebody has to look',
     input: raisedInput({ presence: 'lost' }),
     state: 'raised',
     findings: ['HOST_LOST'],
+    visit: 'recover',
+  },
+  {
+    name: 'raised and lost where nobody gets to',
+    input: raisedInput({ presence: 'lost', placeType: 'no_hands' }),
+    state: 'raised',
+    findings: ['HOST_LOST', 'NO_HANDS'],
+  },
+  {
+    name: 'a recover visit stays while somebody is at it, consent or not',
+    input: raisedInput({
+      presence: 'in_visit',
+      intent: { ...RAISE_INTENT, grant: { covers: false, expiresAt: null, reason: 'gone' } },
+      work: { ...NO_WORK, visit: { visitId: 'v', kind: 'recover', openedAt: '2026-03-01T11:30:00.000Z' } },
+    }),
+    state: 'raised',
+    findings: ['CONSENT_ENDED_STILL_RAISED', 'GRANT_MISSING'],
+    visit: 'recover',
+  },
+  {
+    name: 'and ends once the Mac is heard of',
+    input: raisedInput({
+      work: { ...NO_WORK, visit: { visitId: 'v', kind: 'recover', openedAt: '2026-03-01T10:05:00.000Z' } },
+    }),
+    state: 'raised',
+  },
+  {
+    name: 'lost with the kernel of Apple: nothing to recover',
+    input: sampleInput({ presence: 'lost', facts: kcStagedFacts(), record: KC_RECORD }),
+    state: 'kc_staged',
+    findings: ['HOST_LOST'],
+    steps: ['place_kit'],
+  },
+  {
+    name: 'overdue by the window of a done, before silence alone would say so',
+    input: sampleInput({
+      facts: kitPlacedFacts(),
+      record: BOOTED_BEFORE,
+      work: { ...OPEN_VISIT, visit: { ...OPEN_VISIT.visit, doneAt: '2026-03-01T11:50:00.000Z' } },
+      presence: 'asleep',
+    }),
+    state: 'failed_boot',
+    findings: ['MAYBE_FAILED_BOOT', 'VISIT_OVERDUE'],
+    visit: 'raise',
+  },
+  {
+    name: 'heard of after the visit was opened, silent after a later done: overdue all the same',
+    input: sampleInput({
+      facts: HALF_DONE,
+      record: { ...BOOTED_BEFORE, bootFirstSeenAt: '2026-03-01T10:20:00.000Z' },
+      work: { ...OPEN_VISIT, visit: { ...OPEN_VISIT.visit, doneAt: '2026-03-01T10:50:00.000Z' } },
+      presence: 'silent',
+    }),
+    state: 'failed_boot',
+    findings: ['MAYBE_FAILED_BOOT', 'VISIT_OVERDUE', 'POLICY_ALREADY_LOWERED'],
+    visit: 'raise',
+  },
+  {
+    name: 'heard of in a boot after the done: no more silent than any other',
+    input: sampleInput({
+      facts: HALF_DONE,
+      record: { ...BOOTED_BEFORE, bootFirstSeenAt: '2026-03-01T10:55:00.000Z' },
+      work: { ...OPEN_VISIT, visit: { ...OPEN_VISIT.visit, doneAt: '2026-03-01T10:50:00.000Z' } },
+      presence: 'silent',
+    }),
+    state: 'half_done',
+    findings: ['HOST_SILENT', 'HALF_DONE'],
+    visit: 'raise',
   },
   {
     name: 'stock wanted, never raised',
@@ -595,7 +676,7 @@ const ROWS: readonly Row[] = [
       work: { ...NO_WORK, visit: { visitId: 'v', kind: 'revert', openedAt: '2026-03-01T11:30:00.000Z' } },
     }),
     state: 'failed_boot',
-    findings: ['MAYBE_FAILED_BOOT', 'STILL_LOWERED'],
+    findings: ['MAYBE_FAILED_BOOT', 'VISIT_OVERDUE', 'STILL_LOWERED'],
     visit: 'revert',
   },
 ];

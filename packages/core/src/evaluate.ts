@@ -11,6 +11,7 @@ import { decideNext, type Next, policyFindings } from './evaluate/next.ts';
 import { extraArgsNotes, readRaisedNotes } from './evaluate/notes.ts';
 import { isKcReady, type Preparation, prepare } from './evaluate/preparation.ts';
 import { readProof } from './evaluate/proof.ts';
+import { withRecovery } from './evaluate/recovery.ts';
 import { readSituation, type Situation } from './evaluate/situation.ts';
 import { decideState } from './evaluate/state.ts';
 import { readStock } from './evaluate/stock.ts';
@@ -36,7 +37,7 @@ function evaluateWithoutFacts(input: EvaluateInput): Evaluation {
 function evaluateStock(situation: Situation): Evaluation {
   const { input, evidence } = situation;
   const state = decideState(situation, { rung: 'not_started', kcStaged: false });
-  const next = decideStock(situation, state);
+  const next = withRecovery(situation, decideStock(situation, state));
   const findings = [...readUnfit(situation), ...readSilence(input, state), ...readStock(situation, state)];
   return answer(input, { state, findings: [...findings, ...next.findings], evidence, next });
 }
@@ -48,7 +49,7 @@ function evaluateRaise(situation: Situation): Evaluation {
   const state = decideState(situation, { rung: prepared.rung, kcStaged: isKcReady(situation) });
   const findings = [...readUnfit(situation), ...readSilence(input, state)];
   if (observed.kind === 'unsupported') return answer(input, { state, findings, evidence, next: NOTHING });
-  const next = decideNext(situation, state, prepared, consent);
+  const next = withRecovery(situation, decideNext(situation, state, prepared, consent));
   const own = [...findings, ...stateFindings(situation, { state, prepared, consent })];
   return answer(input, { state, findings: [...own, ...next.findings], evidence, next });
 }

@@ -98,12 +98,12 @@ export const HOST_STATE_TABLE: Readonly<Record<HostState, HostStateRow>> = {
   ),
   waiting_for_unlock: row(
     'Perhaps at the unlock screen (a guess)',
-    'silent since its visit was opened, FileVault on',
+    'silent since its visit was opened or said to be done, for longer than that explains; FileVault on',
     'Sign in at the Mac',
   ),
   failed_boot: row(
     'Perhaps failed to boot (a guess)',
-    'silent since its visit was opened: FileVault off, or lost',
+    'silent since its visit was opened or said to be done, for longer than that explains: FileVault off, or lost',
     'Go to the Mac; csrutil enable in recoveryOS brings the stock kernel back',
   ),
   reverted: row(

@@ -107,6 +107,12 @@ export const arbitraryInput: fc.Arbitrary<EvaluateInput> = fc
       { visitId: KIT.visitId, kind: 'raise' as const, openedAt: '2026-03-01T10:00:00.000Z' },
       { visitId: KIT.visitId, kind: 'restart' as const, openedAt: null },
       { visitId: KIT.visitId, kind: 'revert' as const, openedAt: '2026-03-01T10:00:00.000Z' },
+      {
+        visitId: KIT.visitId,
+        kind: 'recover' as const,
+        openedAt: '2026-03-01T10:00:00.000Z',
+        doneAt: '2026-03-01T10:30:00.000Z',
+      },
     ),
     failure: maybe(
       { kind: 'build_kc', code: 'KC_LINKING', detail: 'x', at: NOW.toISOString(), retryAt: null },

@@ -116,6 +116,9 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
     { name: 'page: one host', run: () => viewHost(database, hostId) },
     { name: 'page: visits that are due', run: () => handle(visits, 'listVisits', { ...page, state: 'due' }) },
     { name: 'page: visits', run: () => handle(visits, 'listVisits', page) },
+    { name: 'page: visits of somebody', run: () => handle(visits, 'listVisits', { ...page, owner: 'kim' }) },
+    { name: 'page: overdue visits', run: () => handle(visits, 'listVisits', { ...page, overdue: 'true' }) },
+    { name: 'page: visits to walk to', run: () => handle(visits, 'getVisitRoute', { dueBefore: NOW.toISOString() }) },
     { name: 'page: audit', run: () => handle(audit, 'listAudit', page) },
     {
       name: 'page: audit of one thing',

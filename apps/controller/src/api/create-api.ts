@@ -34,8 +34,10 @@ import { controlRoutes } from '../rollouts/control-routes.ts';
 import { RolloutControl } from '../rollouts/rollout-control.ts';
 import { RolloutEngine } from '../rollouts/rollout-engine.ts';
 import { rolloutRoutes } from '../rollouts/routes.ts';
+import { planningRoutes } from '../visits/planning-routes.ts';
 import { visitRoutes } from '../visits/routes.ts';
 import { sheetRoutes } from '../visits/run-sheet/routes.ts';
+import { VisitPlanning } from '../visits/visit-planning.ts';
 import { VisitWriter } from '../visits/visit-writer.ts';
 import { Visits } from '../visits/visits.ts';
 import { ApiModule } from './api.module.ts';
@@ -118,6 +120,7 @@ export function createApi(deps: ApiDeps): Api {
     ...rolloutRoutes(database),
     ...controlRoutes(database, new RolloutControl(database, rollouts)),
     ...visitRoutes(database, new Visits(database, bus)),
+    ...planningRoutes(database, new VisitPlanning(database, bus)),
     ...sheetRoutes(database),
     ...kdkRoutes(database, kdks),
     ...auditRoutes(database),

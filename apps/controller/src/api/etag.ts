@@ -1,5 +1,5 @@
 /**
- * ETags of what people change: a host (name and labels), its place, a policy (its newest revision), a visit (its state). What changes by
+ * ETags of what people change: a host (name and labels), its place, a policy (its newest revision), a visit (who, when, how far). What changes by
  * itself, such as when a Mac was last heard, is no part of them: a change must not fail because the Mac reported meanwhile.
  */
 import { createHash } from 'node:crypto';
@@ -18,8 +18,18 @@ export function revisionEtag(number: number): string {
   return `"r${number}"`;
 }
 
-export function visitEtag({ state, openedAt }: { readonly state: string; readonly openedAt: string | null }): string {
-  return tag(['visit', state, openedAt ?? '']);
+/** What people change of a visit. That its Mac was found overdue is no part of it. */
+export interface VisitMark {
+  readonly state: string;
+  readonly owner: string | null;
+  readonly dueAt: string | null;
+  readonly openedAt: string | null;
+  readonly doneAt: string | null;
+  readonly drainedSince: string | null;
+}
+
+export function visitEtag({ state, owner, dueAt, openedAt, doneAt, drainedSince }: VisitMark): string {
+  return tag(['visit', state, ...[owner, dueAt, openedAt, doneAt, drainedSince].map((part) => part ?? '')]);
 }
 
 /** Kept by people only, so all of it counts. */

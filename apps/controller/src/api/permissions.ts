@@ -18,6 +18,7 @@ export const PERMISSIONS = [
   'visit.read',
   'visit.open',
   'visit.note',
+  'visit.plan',
   'kdk.read',
   'kdk.write',
   'audit.read',
@@ -44,7 +45,7 @@ const READING: readonly Permission[] = [
 /** `tool` = another program: it reads, brings KDK images and enrols Macs, and can't give a quota or open a visit. */
 const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
   admin: PERMISSIONS,
-  technician: [...READING, 'visit.open', 'visit.note'],
+  technician: [...READING, 'visit.open', 'visit.note', 'visit.plan'],
   approver: [...READING, 'exception.approve', 'exception.revoke', 'audit.read'],
   reader: READING,
   tool: [...READING, 'metrics.read', 'kdk.write', 'enrol_token.create', 'host.label', 'host.place'],

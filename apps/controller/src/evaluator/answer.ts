@@ -7,6 +7,8 @@ import {
   type KdkSource,
   LOWERING_KINDS,
   type OpenWork,
+  type PresenceView,
+  presenceOf,
   QUOTA_STOCK,
   retryAfterFailure,
   type VerifySignature,
@@ -14,8 +16,7 @@ import {
 import { uuidv7 } from '../common/ids.ts';
 import { coverOf } from '../exceptions/grant-check.ts';
 import { agentTooOld, cloneSuspected, lackingKinds } from './agent-limits.ts';
-import type { HostInput, PlanRow, Remembered, StoredFinding } from './host-input.ts';
-import { type PresenceView, presenceOf } from './presence.ts';
+import type { HostInput, PlanRow, Remembered, StoredFinding, VisitRow } from './host-input.ts';
 
 /** Never look again sooner than this: a rule that asks for the past must not spin. */
 const REVIEW_MS_MIN = 1_000;
@@ -47,7 +48,8 @@ export function answer(input: HostInput, { fleetId, checkInMs, verifies, kdks, n
   const { intent, visit, plan } = input;
   const { presence, changesAt } = presenceOf({
     lastSeenAt: input.lastSeenAt,
-    visitOpenedAt: visit?.openedAt ?? null,
+    bootFirstSeenAt: input.bootFirstSeenAt,
+    visit,
     checkInMs,
     now,
   });
@@ -63,7 +65,7 @@ export function answer(input: HostInput, { fleetId, checkInMs, verifies, kdks, n
     (plan.intentNumber !== number ||
       (lacksConsent && isLowering(plan)) ||
       lackingKinds(input, plan.steps.slice(plan.nextStep)).length > 0);
-  const visitIsObsolete = visit !== null && (lacksConsent || (visit.quota !== null && visit.quota !== quota));
+  const visitIsObsolete = visit !== null && isObsolete(visit, quota, lacksConsent);
   const record = recordOf(input);
   const evaluated = evaluate({
     facts: input.facts,
@@ -115,6 +117,11 @@ function recordOf({ kcs, kit, bootFirstSeenAt, visitOpenedAt, before, intent }: 
   };
 }
 
+/** Made for another quota, or in need of a consent that is gone; to look at a lost Mac takes none. */
+function isObsolete({ kind, quota }: VisitRow, wanted: number, lacksConsent: boolean): boolean {
+  return kind !== 'recover' && (lacksConsent || (quota !== null && quota !== wanted));
+}
+
 /** Does a step still to come need consent? */
 function isLowering({ steps, nextStep }: PlanRow): boolean {
   return steps.slice(nextStep).some(({ kind }) => LOWERING_KINDS.includes(kind));
@@ -131,7 +138,12 @@ function workOf({ plan, visit, failure }: HostInput, { planIsObsolete, visitIsOb
     visit:
       visit === null || visitIsObsolete
         ? null
-        : { visitId: visit.id, kind: visit.kind, openedAt: visit.openedAt?.toISOString() ?? null },
+        : {
+            visitId: visit.id,
+            kind: visit.kind,
+            openedAt: visit.openedAt?.toISOString() ?? null,
+            doneAt: visit.doneAt?.toISOString() ?? null,
+          },
     failure:
       failure === null
         ? null

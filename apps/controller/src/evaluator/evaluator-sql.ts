@@ -34,7 +34,7 @@ export const HOSTS = `
 /** $1 hosts. The visit that waits for a person. */
 export const OPEN_VISITS = `
   SELECT id::text AS id, host_id::text AS "hostId", kind, state, quota, boot_args AS "bootArgs", kc_md5 AS "kcMd5",
-    expires_at AS "expiresAt", opened_at AS "openedAt"
+    expires_at AS "expiresAt", opened_at AS "openedAt", done_at AS "doneAt", drain_at AS "drainAt", overdue_at AS "overdueAt"
   FROM visit WHERE host_id = ANY($1::uuid[]) AND state IN ('due', 'open')`;
 
 /** $1 hosts. The newest plan of each. */

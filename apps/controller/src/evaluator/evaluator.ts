@@ -131,11 +131,14 @@ export class Evaluator {
       })),
       now,
     );
+    const drained: string[] = [];
     for (const { input, evaluation, presence, visitIsObsolete: obsolete } of answers) {
       const { state, evidence, visit: wanted } = evaluation;
-      const { hostId, visit: open, kit } = input;
+      const { hostId, facts, visit: open, kit } = input;
       if (open === null && wanted === null) continue;
-      await visits.reconcile(tx, { hostId, open, wanted, kit, obsolete, state, presence, evidence }, now);
+      const fileVault = facts?.fileVault ?? null;
+      const need = { hostId, open, wanted, kit, obsolete, state, presence, evidence, fileVault };
+      if ((await visits.reconcile(tx, need, now)).drainIsOver) drained.push(hostId);
     }
     await rollouts.note(
       tx,
@@ -151,6 +154,7 @@ export class Evaluator {
     );
     return [
       ...replanned.map(({ input }): Wake => ({ kind: 'work', hostId: input.hostId })),
+      ...drained.map((hostId): Wake => ({ kind: 'notice', hostId })),
       ...answers.filter(changesState).map(({ input }): Wake => ({ kind: 'changed', hostId: input.hostId })),
     ];
   }

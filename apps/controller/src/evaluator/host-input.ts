@@ -48,6 +48,9 @@ export interface VisitRow {
   readonly kcMd5: string | null;
   readonly expiresAt: Date | null;
   readonly openedAt: Date | null;
+  readonly doneAt: Date | null;
+  readonly drainAt: Date | null;
+  readonly overdueAt: Date | null;
 }
 
 export interface HostInput {

@@ -10,6 +10,7 @@ import { Problem } from '../common/problem.ts';
 import { type Database, type Tx, writeAudit } from '../db/database.ts';
 import { writeHostEvent } from '../db/host-events.ts';
 import type { JobStore } from '../jobs/job-store.ts';
+import { withdrawVisit } from '../visits/withdraw-visit.ts';
 
 /** States in which nothing of Headroom is in force, by evidence or because the Mac never came so far. */
 const AT_STOCK: readonly HostState[] = [
@@ -87,10 +88,7 @@ export class HostEnds {
     const reason = 'the Mac was retired';
     for (const lane of ['plan', 'care'] as const) await this.jobs.cancelOpen(tx, { hostId, lane, actor, reason });
     await tx.plan.updateMany({ where: { hostId, state: 'open' }, data: { state: 'superseded', endedAt: now } });
-    await tx.visit.updateMany({
-      where: { hostId, state: { in: ['due', 'open'] } },
-      data: { state: 'withdrawn', closedAt: now, code: null },
-    });
+    await withdrawVisit(tx, { hostId, reason, actor, now, siteId: this.database.siteId });
     await tx.rolloutTarget.updateMany({
       where: { hostId, state: { in: ['pending', 'opened'] } },
       data: { state: 'failed', reason, endedAt: now },

@@ -1,14 +1,13 @@
 import { z } from 'zod';
 import { visitEtag } from '../api/etag.ts';
-import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
+import { idParams, isoDate, pageOf } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
-import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
-import { showVisit, visitView } from './visit-view.ts';
+import { listVisits, oneVisit, visitListQuery, visitRoute, visitRouteQuery } from './visit-list.ts';
+import { listedVisit } from './visit-view.ts';
 import type { Visits } from './visits.ts';
 
-const listed = visitView.extend({ host: z.string() });
-
+/** What a technician reads and says. */
 export function visitRoutes(database: Database, visits: Visits): readonly Route[] {
   return [
     route({
@@ -18,26 +17,25 @@ export function visitRoutes(database: Database, visits: Visits): readonly Route[
       permission: 'visit.read',
       summary: 'Work for people, oldest first.',
       status: 200,
-      query: z.object({ ...pageQuery, state: z.enum(['due', 'open', 'closed', 'withdrawn']).optional() }),
-      reply: pageOf(listed),
-      handle: async ({ query: { limit, cursor, state } }) => {
-        const after = decodeCursor(cursor);
-        const rows = await database.prisma.visit.findMany({
-          where: { ...(state !== undefined && { state }), ...(after !== null && { id: { gt: after } }) },
-          orderBy: { id: 'asc' },
-          take: limit + 1,
-        });
-        const names = await hostNames(
-          database,
-          rows.map(({ hostId }) => hostId),
-        );
-        return toPage(
-          rows,
-          limit,
-          ({ id }) => id,
-          (row) => ({ ...showVisit(row), host: names.get(row.hostId) ?? row.hostId }),
-        );
-      },
+      query: visitListQuery,
+      reply: pageOf(listedVisit),
+      handle: ({ query }) => listVisits(database, query),
+    }),
+    route({
+      id: 'getVisitRoute',
+      method: 'GET',
+      path: '/api/v1/visit-route',
+      permission: 'visit.read',
+      summary: 'The visits that wait, place by place in the order in which one walks.',
+      status: 200,
+      query: visitRouteQuery,
+      reply: z.object({
+        stops: z.array(
+          z.object({ location: z.string().nullable(), place: z.string().nullable(), visits: z.array(listedVisit) }),
+        ),
+        more: z.boolean().describe('true = these are only the ones that are due first.'),
+      }),
+      handle: ({ query }) => visitRoute(database, query),
     }),
     route({
       id: 'getVisit',
@@ -47,14 +45,9 @@ export function visitRoutes(database: Database, visits: Visits): readonly Route[
       summary: 'One visit.',
       status: 200,
       params: idParams,
-      reply: listed,
+      reply: listedVisit,
       etag: visitEtag,
-      handle: async ({ params: { id } }) => {
-        const visit = await database.prisma.visit.findUnique({ where: { id } });
-        if (visit === null) throw new Problem('NOT_FOUND', `There is no visit ${id}.`);
-        const names = await hostNames(database, [visit.hostId]);
-        return { ...showVisit(visit), host: names.get(visit.hostId) ?? visit.hostId };
-      },
+      handle: ({ params }) => oneVisit(database, params.id),
     }),
     route({
       id: 'openVisit',
@@ -63,7 +56,7 @@ export function visitRoutes(database: Database, visits: Visits): readonly Route[
       conditional: true,
       path: '/api/v1/visits/{id}/open',
       permission: 'visit.open',
-      summary: 'Opens a visit and gives the line to type. Asking again gives the same line.',
+      summary: 'Opens a visit and gives the line to type; its Mac is drained. Asking again gives the same line.',
       status: 200,
       params: idParams,
       reply: z.object({
@@ -85,7 +78,7 @@ export function visitRoutes(database: Database, visits: Visits): readonly Route[
       method: 'POST',
       path: '/api/v1/visits/{id}/note',
       permission: 'visit.note',
-      summary: 'Adds a line to the timeline. It changes nothing else: only evidence ends a visit.',
+      summary: 'Adds a line to the timeline. Only evidence ends a visit; the note "done" is POST …/done as well.',
       status: 201,
       params: idParams,
       body: z.strictObject({ text: z.string().trim().min(1).max(2000) }),
@@ -95,13 +88,19 @@ export function visitRoutes(database: Database, visits: Visits): readonly Route[
         return { id: params.id };
       },
     }),
+    route({
+      id: 'sayVisitDone',
+      method: 'POST',
+      path: '/api/v1/visits/{id}/done',
+      permission: 'visit.note',
+      summary: 'The work at the Mac is done: it is overdue unless it is heard of within minutes. It ends nothing.',
+      status: 200,
+      params: idParams,
+      reply: listedVisit,
+      handle: async ({ params, actor, now }) => {
+        await visits.done(params.id, actor.name, now);
+        return oneVisit(database, params.id);
+      },
+    }),
   ];
-}
-
-async function hostNames(database: Database, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const hosts = await database.prisma.host.findMany({
-    where: { id: { in: [...ids] } },
-    select: { id: true, name: true },
-  });
-  return new Map(hosts.map(({ id, name }) => [id, name]));
 }

@@ -1,10 +1,17 @@
-import type { EvidencePiece, HostState, Presence, VisitKind } from '@headroom/core';
+import {
+  defaultDueAt,
+  type EvidencePiece,
+  type FileVaultStatus,
+  type HostState,
+  overdueCauses,
+  type Presence,
+  type VisitKind,
+} from '@headroom/core';
 import { toJson } from '../audit/json.ts';
 import { uuidv7 } from '../common/ids.ts';
 import type { Database, Tx } from '../db/database.ts';
-import { writeAudit } from '../db/database.ts';
-import { writeHostEvent } from '../db/host-events.ts';
 import type { PlacedKit, VisitRow } from '../evaluator/host-input.ts';
+import { noteVisit, type VisitEvent } from './visit-notes.ts';
 
 export interface VisitNeed {
   readonly hostId: string;
@@ -16,80 +23,110 @@ export interface VisitNeed {
   readonly state: HostState;
   readonly presence: Presence;
   readonly evidence: readonly EvidencePiece[];
+  readonly fileVault: FileVaultStatus | null;
+}
+
+/** Has the agent to be told that guests may run again? */
+export interface Reconciled {
+  readonly drainIsOver: boolean;
 }
 
 const ACTOR = 'system:evaluator';
+const OVERDUE_STATES: readonly HostState[] = ['waiting_for_unlock', 'failed_boot'];
+const NOTHING_TO_TELL: Reconciled = { drainIsOver: false };
 
 /** Writes the visits that evaluation asks for: one open for each host, ended by evidence, never by what a person says. */
 export class VisitWriter {
   constructor(private readonly database: Database) {}
 
-  async reconcile(tx: Tx, need: VisitNeed, now: Date): Promise<void> {
+  async reconcile(tx: Tx, need: VisitNeed, now: Date): Promise<Reconciled> {
     const { open, wanted } = need;
     if (open === null) {
       if (wanted !== null) await this.create(tx, need, wanted, now);
-      return;
+      return NOTHING_TO_TELL;
     }
-    if (wanted?.kind === open.kind && !need.obsolete) return this.keep(tx, need, open, now);
+    if (wanted?.kind === open.kind && !need.obsolete) {
+      await this.keep(tx, need, open, now);
+      return NOTHING_TO_TELL;
+    }
     // Silence is no evidence: a Mac that is in recoveryOS right now must find its visit as it left it.
-    if (!need.obsolete && need.presence !== 'online') return;
-    await this.end(tx, need, now);
+    if (!need.obsolete && need.presence !== 'online') return NOTHING_TO_TELL;
+    await this.end(tx, need, open, now);
     if (wanted !== null) await this.create(tx, need, wanted, now);
+    return { drainIsOver: open.drainAt != null };
   }
 
   /** The visit stays; a kit that was placed anew needs a new code, as the one before would be refused on the Mac. */
-  private async keep(tx: Tx, { hostId, kit }: VisitNeed, open: VisitRow, now: Date): Promise<void> {
-    if (open.kind !== 'raise' || kit === null || isFor(open, kit)) return;
+  private async keep(tx: Tx, need: VisitNeed, open: VisitRow, now: Date): Promise<void> {
+    const { hostId, kit } = need;
+    if (open.kind !== 'raise' || kit === null || isFor(open, kit)) return this.keepTime(tx, need, open, now);
     await tx.visit.update({
       where: { id: open.id },
-      data: { ...kitFields(kit), state: 'due', code: null, openedAt: null },
+      data: {
+        ...kitFields(kit),
+        state: 'due',
+        code: null,
+        openedAt: null,
+        doneAt: null,
+        doneBy: null,
+        overdueAt: null,
+      },
     });
     await this.note(tx, hostId, open.id, 'visit.renewed', { reason: 'the visit kit was placed anew' }, now);
   }
 
-  private async create(tx: Tx, need: VisitNeed, wanted: NonNullable<VisitNeed['wanted']>, now: Date): Promise<void> {
-    const { hostId, kit } = need;
-    const forRaise = wanted.kind === 'raise' ? kit : null;
-    const known = forRaise !== null && (await tx.visit.count({ where: { id: forRaise.visitId } })) > 0;
-    const id = forRaise !== null && !known ? forRaise.visitId : uuidv7(now.getTime());
-    await tx.visit.create({
-      data: {
-        id,
-        siteId: this.database.siteId,
-        hostId,
-        kind: wanted.kind,
-        state: 'due',
-        reason: wanted.reason,
-        createdAt: now,
-        ...(forRaise !== null && kitFields(forRaise)),
-      },
-    });
-    await this.note(tx, hostId, id, 'visit.due', { kind: wanted.kind, reason: wanted.reason }, now);
+  /** Says once that a Mac is overdue, and once that it is back. */
+  private async keepTime(tx: Tx, need: VisitNeed, open: VisitRow, now: Date): Promise<void> {
+    const { hostId, state, presence, fileVault } = need;
+    const { id, kind } = open;
+    const wasOverdue = open.overdueAt != null;
+    if (OVERDUE_STATES.includes(state) && !wasOverdue) {
+      const causes = overdueCauses(kind, fileVault).map((cause) => cause.id);
+      await tx.visit.update({ where: { id }, data: { overdueAt: now } });
+      await this.note(tx, hostId, id, 'visit.overdue', { kind, hostState: state, causes: causes.join(' ') }, now);
+    } else if (wasOverdue && presence === 'online') {
+      await tx.visit.update({ where: { id }, data: { overdueAt: null } });
+      await this.note(tx, hostId, id, 'visit.back', { kind, hostState: state }, now);
+    }
   }
 
-  private async end(tx: Tx, need: VisitNeed, now: Date): Promise<void> {
-    const { open, hostId, obsolete, evidence } = need;
-    if (open === null) return;
-    const goal = open.kind === 'revert' ? 'reverted' : 'raised';
+  private async create(tx: Tx, need: VisitNeed, wanted: NonNullable<VisitNeed['wanted']>, now: Date): Promise<void> {
+    const { hostId, kit } = need;
+    const { kind, reason } = wanted;
+    const forRaise = kind === 'raise' ? kit : null;
+    const known = forRaise !== null && (await tx.visit.count({ where: { id: forRaise.visitId } })) > 0;
+    const id = forRaise !== null && !known ? forRaise.visitId : uuidv7(now.getTime());
+    const fields = forRaise === null ? null : kitFields(forRaise);
+    const dueAt = defaultDueAt(kind, now, fields?.expiresAt ?? null);
+    const { siteId } = this.database;
+    await tx.visit.create({
+      data: { id, siteId, hostId, kind, state: 'due', reason, createdAt: now, dueAt, ...fields },
+    });
+    await this.note(tx, hostId, id, 'visit.due', { kind, reason, dueAt: dueAt.toISOString() }, now);
+  }
+
+  private async end(tx: Tx, need: VisitNeed, open: VisitRow, now: Date): Promise<void> {
+    const { hostId, obsolete, evidence } = need;
+    const { id, kind } = open;
+    const goal = kind === 'revert' ? 'reverted' : 'raised';
     const reached = !obsolete && (open.openedAt !== null || need.state === goal);
     const state = reached ? 'closed' : 'withdrawn';
     const seen = toJson({ state: need.state, pieces: evidence });
-    await tx.visit.update({ where: { id: open.id }, data: { state, closedAt: now, evidence: seen, code: null } });
-    await this.note(tx, hostId, open.id, `visit.${state}`, { kind: open.kind, hostState: need.state }, now);
+    await tx.visit.update({ where: { id }, data: { state, closedAt: now, evidence: seen, code: null } });
+    const detail = { kind, hostState: need.state };
+    await this.note(tx, hostId, id, `visit.${state}`, detail, now);
+    if (open.drainAt != null) await this.note(tx, hostId, id, 'visit.over', detail, now);
   }
 
-  private async note(tx: Tx, hostId: string, id: string, kind: string, detail: Record<string, string>, now: Date) {
-    const { siteId } = this.database;
-    await writeHostEvent(tx, { siteId, hostId, at: now, kind, detail: { visitId: id, ...detail } });
-    await writeAudit(tx, {
-      actor: ACTOR,
-      action: kind,
-      entity: 'visit',
-      entityId: id,
-      after: { hostId, ...detail },
-      at: now,
-      siteId,
-    });
+  private note(
+    tx: Tx,
+    hostId: string,
+    visitId: string,
+    event: VisitEvent,
+    detail: Record<string, string>,
+    now: Date,
+  ): Promise<void> {
+    return noteVisit(tx, { siteId: this.database.siteId, hostId, visitId, event, actor: ACTOR, detail, now });
   }
 }
 

@@ -1,11 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type VisitKind, visitCode, visitRandom } from '@headroom/core';
-import { requireMatch, visitEtag } from '../api/etag.ts';
+import { requireMatch } from '../api/etag.ts';
 import type { ControllerBus } from '../bus/bus.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database, Tx } from '../db/database.ts';
-import { writeAudit } from '../db/database.ts';
-import { markDue, writeHostEvent } from '../db/host-events.ts';
+import { markDue } from '../db/host-events.ts';
+import { etagOfVisit, lockOpenVisit, lockVisit, type VisitRecord } from './locked-visit.ts';
+import { INSTRUCTIONS, lineOf } from './visit-lines.ts';
+import { noteVisit, type VisitEvent } from './visit-notes.ts';
 
 export interface OpenedVisit {
   readonly id: string;
@@ -18,90 +20,79 @@ export interface OpenedVisit {
   readonly openedAt: Date;
 }
 
-/** What a person types in the Terminal of recoveryOS. */
-export function visitLine(code: string): string {
-  return `sh /Volumes/*/Library/Headroom/raise ${code}`;
-}
-
-const RAISE_INSTRUCTION =
-  'Shut down, hold the power button until "Loading startup options", choose Options, sign in as an owner, open Utilities > Terminal and type the line.';
-/** Takes back what a raise lowered. It lowers nothing, so it needs no code and no consent. */
-const REVERT_LINE = 'sh /Volumes/*/Library/Headroom/revert';
-const REVERT_INSTRUCTION =
-  'Shut down, hold the power button until "Loading startup options", choose Options, sign in as an owner, open Utilities > Terminal and type the line. If it is not found there: type csrutil enable, answer y, then reboot.';
-const RESTART_INSTRUCTION = 'Restart the Mac. Nothing has to be typed; with FileVault somebody unlocks it afterwards.';
-
-const INSTRUCTIONS: Readonly<Record<VisitKind, string>> = {
-  raise: RAISE_INSTRUCTION,
-  restart: RESTART_INSTRUCTION,
-  revert: REVERT_INSTRUCTION,
-};
-
-/** What people do with visits: open them and leave notes. Only evidence ends one. */
+/** What people do at a Mac: open its visit, leave notes, say that they are done. Only evidence ends a visit. */
 export class Visits {
   constructor(
     private readonly database: Database,
     private readonly bus: ControllerBus,
   ) {}
 
-  /** Opens a visit, once; asking again gives the same code. The code exists from this moment on. */
+  /** Opens a visit, once; asking again gives the same code. The code exists from this moment on, and the Mac is drained. */
   async open(id: string, actor: string, now: Date, ifMatch: string | null = null): Promise<OpenedVisit> {
     const opened = await this.database.transaction(async (tx) => {
-      const visit = await lockVisit(tx, id);
-      requireMatch(ifMatch, visitEtag({ state: visit.state, openedAt: visit.openedAt?.toISOString() ?? null }));
-      if (visit.state !== 'due' && visit.state !== 'open')
-        throw new Problem('VISIT_NOT_OPEN', `The visit is ${visit.state}; nothing is left to do in it.`);
+      const visit = await lockOpenVisit(tx, id);
+      requireMatch(ifMatch, etagOfVisit(visit));
       if (visit.state === 'open' && visit.openedAt !== null) return openedVisit(visit, visit.code, visit.openedAt);
       const code = visit.kind === 'raise' ? await makeCode(tx, visit, now) : null;
-      await tx.visit.update({ where: { id }, data: { state: 'open', code, openedAt: now, openedBy: actor } });
-      await this.note(tx, visit.hostId, id, 'visit.open', actor, { kind: visit.kind }, now);
-      await markDue(tx, [visit.hostId], now);
+      const { hostId, kind } = visit;
+      const drainAt = visit.drainAt ?? now;
+      await tx.visit.update({ where: { id }, data: { state: 'open', code, openedAt: now, openedBy: actor, drainAt } });
+      if (visit.drainAt == null) await this.note(tx, visit, 'visit.drain', actor, { kind }, now);
+      await this.note(tx, visit, 'visit.open', actor, { kind }, now);
+      await markDue(tx, [hostId], now);
       return openedVisit(visit, code, now);
     });
     this.bus.publish({ kind: 'due', hostId: opened.hostId });
+    this.bus.publish({ kind: 'notice', hostId: opened.hostId });
     return opened;
   }
 
-  /** A line in the timeline. No word in it, "done" included, changes any state. */
+  /** A line in the timeline. No word in it changes a state; of an open visit, "done" starts the window of `done`. */
   async addNote(id: string, text: string, actor: string, now: Date): Promise<void> {
-    await this.database.transaction(async (tx) => {
-      const { hostId } = await lockVisit(tx, id);
-      await this.note(tx, hostId, id, 'visit.note', actor, { text }, now);
+    const hostId = await this.database.transaction(async (tx) => {
+      const visit = await lockVisit(tx, id);
+      await this.note(tx, visit, 'visit.note', actor, { text }, now);
+      if (visit.openedAt === null || visit.state !== 'open' || !/^done[.!]?$/i.test(text)) return null;
+      await this.startWindow(tx, visit, actor, now);
+      return visit.hostId;
     });
+    if (hostId !== null) this.bus.publish({ kind: 'due', hostId });
   }
 
-  private async note(
+  /**
+   * "The work at the Mac is done": from now on it is expected to be heard of within minutes, else it is overdue. It proves
+   * nothing and ends nothing. Said again, the window starts again.
+   */
+  async done(id: string, actor: string, now: Date): Promise<void> {
+    const hostId = await this.database.transaction(async (tx) => {
+      const visit = await lockOpenVisit(tx, id);
+      if (visit.openedAt === null)
+        throw new Problem(
+          'VISIT_NOT_OPEN',
+          'Nobody has opened the visit yet, so nothing can be done in it: open it first.',
+        );
+      await this.startWindow(tx, visit, actor, now);
+      return visit.hostId;
+    });
+    this.bus.publish({ kind: 'due', hostId });
+  }
+
+  private async startWindow(tx: Tx, visit: VisitRecord, actor: string, now: Date): Promise<void> {
+    await tx.visit.update({ where: { id: visit.id }, data: { doneAt: now, doneBy: actor, overdueAt: null } });
+    await this.note(tx, visit, 'visit.done', actor, { kind: visit.kind }, now);
+    await markDue(tx, [visit.hostId], now);
+  }
+
+  private note(
     tx: Tx,
-    hostId: string,
-    id: string,
-    kind: string,
+    { id: visitId, hostId }: VisitRecord,
+    event: VisitEvent,
     actor: string,
     detail: Record<string, string>,
     now: Date,
   ): Promise<void> {
-    const { siteId } = this.database;
-    await writeHostEvent(tx, { siteId, hostId, at: now, kind, detail: { visitId: id, actor, ...detail } });
-    await writeAudit(tx, {
-      actor,
-      action: kind,
-      entity: 'visit',
-      entityId: id,
-      after: { hostId, ...detail },
-      at: now,
-      siteId,
-    });
+    return noteVisit(tx, { siteId: this.database.siteId, hostId, visitId, event, actor, detail, now });
   }
-}
-
-type VisitRecord = Awaited<ReturnType<Tx['visit']['findUniqueOrThrow']>>;
-
-/** Locks the host's state row first, as everybody who writes about a host does, then reads the visit. */
-async function lockVisit(tx: Tx, id: string): Promise<VisitRecord> {
-  await tx.$queryRaw`
-    SELECT 1 FROM host_state WHERE host_id = (SELECT host_id FROM visit WHERE id = ${id}::uuid) FOR UPDATE`;
-  const visit = await tx.visit.findUnique({ where: { id } });
-  if (visit === null) throw new Problem('NOT_FOUND', `There is no visit ${id}.`);
-  return visit;
 }
 
 /** 25 random bits that only we know until now, then 25 bits of md5 over everything the visit may change. */
@@ -126,13 +117,6 @@ async function makeCode(tx: Tx, visit: VisitRecord, now: Date): Promise<string> 
 }
 
 function openedVisit({ id, hostId, kind }: VisitRecord, code: string | null, openedAt: Date): OpenedVisit {
-  return {
-    id,
-    hostId,
-    kind,
-    code,
-    instruction: INSTRUCTIONS[kind as VisitKind],
-    line: kind === 'revert' ? REVERT_LINE : code === null ? null : visitLine(code),
-    openedAt,
-  };
+  const known = kind as VisitKind;
+  return { id, hostId, kind, code, instruction: INSTRUCTIONS[known], line: lineOf(known, code), openedAt };
 }

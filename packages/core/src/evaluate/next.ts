@@ -75,11 +75,13 @@ export function isOwnObject({ facts: { receipt, bootPolicy } }: Situation): bool
   return receipt !== null && receipt.customKernel !== null && receipt.customKernel === bootPolicy.customKernel;
 }
 
-/** A host that is silent since its visit was opened: the visit stays until facts close it. */
+/** An overdue host: its visit stays, as it stands on somebody's run sheet, until facts close it. */
 export function keepVisit({ input: { work } }: Situation, state: HostState): Next {
-  const isSilent = state === 'waiting_for_unlock' || state === 'failed_boot';
+  const isOverdue = state === 'waiting_for_unlock' || state === 'failed_boot';
   const visit =
-    isSilent && work.visit !== null ? { kind: work.visit.kind, reason: 'Not heard of since it was opened.' } : null;
+    isOverdue && work.visit !== null
+      ? { kind: work.visit.kind, reason: 'Overdue: not heard of since it was opened.' }
+      : null;
   return { steps: [], visit, findings: [] };
 }
 

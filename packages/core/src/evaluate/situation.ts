@@ -72,6 +72,16 @@ export function runningBuild({ facts, input: { record } }: Situation): string | 
   return ours.find(({ uuid }) => running !== undefined && uuid?.toUpperCase() === running)?.build ?? null;
 }
 
+/**
+ * Silent since its visit was opened, or since somebody said that it is done, for longer than the visit explains (`in_visit`). A
+ * host that was heard of in a boot after that is no more silent than any other.
+ */
+export function isOverdue({ presence, work: { visit }, record }: EvaluateInput): boolean {
+  if (visit === null || visit.openedAt === null || presence === 'online' || presence === 'in_visit') return false;
+  const since = Math.max(Date.parse(visit.openedAt), visit.doneAt == null ? 0 : Date.parse(visit.doneAt));
+  return record.bootFirstSeenAt === null || !(Date.parse(record.bootFirstSeenAt) > since);
+}
+
 /** Did Headroom ever come so far on this Mac that something of it can be lowered? What others lowered is not ours to take back. */
 export function isTouched(situation: Situation): boolean {
   const { facts, input } = situation;

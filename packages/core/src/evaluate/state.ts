@@ -8,6 +8,7 @@ import { stockGaps } from '../stock-proof.ts';
 import type { Rung } from './preparation.ts';
 import {
   holds,
+  isOverdue,
   isTouched,
   quotaHeeded,
   runningBuild,
@@ -47,15 +48,11 @@ export function decideState(situation: Situation, prepared: StateInput): HostSta
   }
 }
 
-/**
- * Silence since a visit was opened, for longer than the visit explains. It is a guess, and its findings say so. A host that was
- * heard of after the visit keeps its state.
- */
-function stateOfSilence({ facts, input: { presence, work, record } }: Situation): HostState | null {
-  const openedAt = work.visit?.openedAt ?? null;
-  if (openedAt === null || (presence !== 'silent' && presence !== 'lost')) return null;
-  if (record.bootFirstSeenAt !== null && Date.parse(record.bootFirstSeenAt) > Date.parse(openedAt)) return null;
-  return presence === 'silent' && facts.fileVault === 'on' ? 'waiting_for_unlock' : 'failed_boot';
+/** Overdue is a guess, and its findings say so. */
+function stateOfSilence(situation: Situation): HostState | null {
+  const { facts, input } = situation;
+  if (!isOverdue(input)) return null;
+  return input.presence !== 'lost' && facts.fileVault === 'on' ? 'waiting_for_unlock' : 'failed_boot';
 }
 
 /** A release kernel runs and stock is wanted. */

@@ -2,6 +2,7 @@
 import type { EvaluateInput, Finding, HostState } from '../evaluate-types.ts';
 import type { FindingCode } from '../findings.ts';
 import type { UnsupportedReason } from '../observe-signs.ts';
+import { causesText, overdueCauses } from '../overdue.ts';
 import { type FindingInput, factUnknown, makeFinding } from './make-finding.ts';
 import type { Situation } from './situation.ts';
 
@@ -45,14 +46,24 @@ function unsupported(reason: UnsupportedReason, facts: Situation['facts']): Find
 }
 
 /** Silence is no evidence of anything: the state stays, and the finding says since when it may be old. */
-export function readSilence({ presence, work }: EvaluateInput, state: HostState): readonly Finding[] {
-  const opened = work.visit?.openedAt ?? null;
-  if (state === 'waiting_for_unlock')
-    return [makeFinding('MAYBE_WAITING_FOR_UNLOCK', { detail: `The visit was opened ${opened}.`, seen: presence })];
-  if (state === 'failed_boot')
-    return [makeFinding('MAYBE_FAILED_BOOT', { detail: `The visit was opened ${opened}.`, seen: presence })];
+export function readSilence(input: EvaluateInput, state: HostState): readonly Finding[] {
+  const { presence } = input;
+  if (state === 'waiting_for_unlock') return readOverdue(input, 'MAYBE_WAITING_FOR_UNLOCK');
+  if (state === 'failed_boot') return readOverdue(input, 'MAYBE_FAILED_BOOT');
   const detail = 'What is shown was read when the host was last heard of.';
   if (presence === 'silent') return [makeFinding('HOST_SILENT', { detail, expected: 'online', seen: presence })];
   if (presence === 'lost') return [makeFinding('HOST_LOST', { detail, expected: 'online', seen: presence })];
   return [];
+}
+
+/** The likeliest cause by itself, and all that can be, in the order to look. */
+function readOverdue({ presence, work: { visit }, facts }: EvaluateInput, code: FindingCode): readonly Finding[] {
+  const kind = visit?.kind ?? 'raise';
+  const done = visit?.doneAt == null ? '' : ` Somebody said ${visit.doneAt} that it is done.`;
+  const detail = `The visit was opened ${visit?.openedAt}.${done}`;
+  const args = { kind, causes: causesText(overdueCauses(kind, facts?.fileVault ?? null)) };
+  return [
+    makeFinding(code, { detail, seen: presence }),
+    makeFinding('VISIT_OVERDUE', { detail, expected: 'heard of after the visit', seen: presence, args }),
+  ];
 }

@@ -27,7 +27,8 @@ export function waitsFor({ work, intent }: EvaluateInput, { state, steps, visit,
   if (state === 'no_facts') return 'The first report of the agent.';
   const ended = findings.find(({ code }) => code === 'CONSENT_ENDED_STILL_RAISED');
   if (ended !== undefined) return `${ended.title}.`;
-  if (state === 'unsupported' || (state === 'raised' && intent.quota !== QUOTA_STOCK)) return null;
+  const isAtGoal = state === 'raised' && intent.quota !== QUOTA_STOCK;
+  if (state === 'unsupported' || (isAtGoal && visit === null)) return null;
   const open = steps ?? work.plan?.steps.slice(work.plan.nextStep) ?? [];
   if (open.length > 0) return `The agent: ${open.map(({ kind }) => STEP_WORDS[kind]).join(', ')}.`;
   if (visit !== null) return `A person: ${visit.kind} visit. ${visit.reason}`;

@@ -60,6 +60,11 @@ export const HOST_FINDINGS = {
     nextStep:
       'Go to the Mac. "Custom kernel failed to boot": hold the power button, Options, Terminal, `csrutil enable`, answer y, restart.',
   },
+  VISIT_OVERDUE: {
+    severity: 'warning',
+    title: 'Overdue: not heard of since its {kind} visit, for longer than that takes',
+    nextStep: 'Go to the Mac and look, in this order. {causes}',
+  },
   NO_HANDS: {
     severity: 'blocker',
     title: 'Nobody can stand at this Mac',

@@ -1,36 +1,38 @@
 /** The run sheet of a visit: all that a person needs who stands before this Mac, on one page, and nothing that must stay secret. */
-import { ownerNames, type Sheet, type SheetSection, sheetList, sheetValue } from '@headroom/core';
+import { backFromTerminal, ownerNames, type Sheet, type SheetSection, sheetList, sheetValue } from '@headroom/core';
 import { keyboard, questions, remedies } from './help.ts';
 import type { RunSheetInput, SheetKind } from './sheet-input.ts';
-import { inRecovery, restartInMacos } from './steps.ts';
+import { inRecovery, lookFirst, restartInMacos } from './steps.ts';
 
 const TITLES: Readonly<Record<SheetKind, string>> = {
   raise: 'Visit: raise the macOS guest quota',
   revert: 'Visit: take the raise back',
   restart: 'Visit: restart this Mac',
+  recover: 'Visit: look at a Mac that is lost',
 };
 
 /** What a visit is planned with. Estimates: no visit on a Mac has been timed. */
-const MINUTES: Readonly<Record<SheetKind, number>> = { raise: 15, revert: 15, restart: 5 };
+const MINUTES: Readonly<Record<SheetKind, number>> = { raise: 15, revert: 15, restart: 5, recover: 20 };
 
 export function runSheet(input: RunSheetInput): Sheet {
   const { visit, printedAt } = input;
-  const inRecoveryOs: readonly SheetSection[] = [
-    inRecovery(input),
-    questions(visit.kind),
-    remedies(visit.kind),
-    keyboard,
-  ];
   return {
     title: TITLES[visit.kind],
     about: aboutMac(input),
     sections: [
       { title: 'Why, and what it lowers', numbered: false, items: why(input) },
       { title: 'Before you go', numbered: false, items: toBring(input) },
-      ...(visit.kind === 'restart' ? [restartInMacos(input)] : inRecoveryOs),
+      ...atTheMac(input),
     ],
     footer: `Printed ${shownTime(printedAt)}. No password stands on this page. Headroom ends the visit by what the Mac shows afterwards; nobody has to report.`,
   };
+}
+
+function atTheMac(input: RunSheetInput): readonly SheetSection[] {
+  const { visit, facts } = input;
+  if (visit.kind === 'restart') return [restartInMacos(input)];
+  if (visit.kind === 'recover') return [lookFirst(facts), ...backFromTerminal(facts), keyboard];
+  return [inRecovery(input), questions(visit.kind), remedies(visit.kind), keyboard];
 }
 
 function aboutMac({ visit, host, facts }: RunSheetInput): Sheet['about'] {
@@ -54,6 +56,8 @@ function aboutMac({ visit, host, facts }: RunSheetInput): Sheet['about'] {
 function why({ visit }: RunSheetInput): SheetSection['items'] {
   const reason = sheetValue(visit.reason, 160);
   if (visit.kind === 'restart') return [reason, 'Nothing is lowered by a restart.'];
+  if (visit.kind === 'recover')
+    return [reason, 'Nothing is lowered. Silence alone proves nothing: see what it is first.'];
   if (visit.kind === 'revert')
     return [
       reason,
@@ -72,7 +76,7 @@ function toBring(input: RunSheetInput): SheetSection['items'] {
   const { visit, facts } = input;
   const serial = sheetValue(input.host.serial ?? facts.hardware.serial, 30);
   const internet =
-    visit.kind === 'revert'
+    visit.kind === 'revert' || visit.kind === 'recover'
       ? 'an Ethernet cable: Full Security needs Internet'
       : 'an Ethernet cable, should recoveryOS ask for Internet';
   return [

@@ -1,6 +1,6 @@
 import type { Facts } from '@headroom/core';
 
-export const SHEET_KINDS = ['raise', 'revert', 'restart'] as const;
+export const SHEET_KINDS = ['raise', 'revert', 'restart', 'recover'] as const;
 export type SheetKind = (typeof SHEET_KINDS)[number];
 
 /** All that a run sheet tells, read from the database; what it must not tell is not in here. */

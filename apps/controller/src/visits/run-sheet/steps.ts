@@ -1,6 +1,6 @@
 /** What is done at the Mac, in order. */
-import type { SheetItem, SheetSection } from '@headroom/core';
-import { visitLine } from '../visits.ts';
+import { type Facts, overdueCauses, type SheetItem, type SheetSection } from '@headroom/core';
+import { visitLine } from '../visit-lines.ts';
 import type { RunSheetInput } from './sheet-input.ts';
 
 const KIT = '/Volumes/*/Library/Headroom';
@@ -32,6 +32,12 @@ export function restartInMacos({ facts }: RunSheetInput): SheetSection {
     numbered: true,
     items: ['See that no guest runs.', 'Apple menu > Restart. Nothing has to be typed.', unlock],
   };
+}
+
+/** A lost Mac: most causes need no Terminal. */
+export function lookFirst({ fileVault }: Facts): SheetSection {
+  const items = overdueCauses('recover', fileVault).map(({ look, act }) => ({ when: look, answer: act }));
+  return { title: 'Look at the screen first. Go on below only when it does not start', numbered: true, items };
 }
 
 function verifyLine({ visit, scriptMd5 }: RunSheetInput): SheetItem {

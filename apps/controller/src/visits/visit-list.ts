@@ -1,0 +1,133 @@
+/** Visits with what their Macs show: a page of them, one, and the route that somebody walks. */
+import { VISIT_KINDS } from '@headroom/core';
+import { z } from 'zod';
+import { decodeCursor, isoDate, pageQuery, toPage } from '../api/paging.ts';
+import { Problem } from '../common/problem.ts';
+import type { Database } from '../db/database.ts';
+import { type ListedRecord, type ListedVisit, showListed, VISIT_STATES } from './visit-view.ts';
+
+/** What narrows a list and a route alike. */
+export const visitFilter = {
+  kind: z.enum(VISIT_KINDS).optional(),
+  owner: z.string().min(1).max(100).optional(),
+  unassigned: z.literal('true').optional().describe('Only visits without an owner.'),
+  location: z.string().min(1).max(100).optional().describe('As kept with the place of the Mac.'),
+  dueBefore: isoDate.optional(),
+  overdue: z.literal('true').optional().describe('Only visits whose Mac is silent for too long.'),
+};
+export const visitListQuery = z.object({ ...pageQuery, state: z.enum(VISIT_STATES).optional(), ...visitFilter });
+export const visitRouteQuery = z.object(visitFilter);
+
+type VisitFilter = z.output<typeof visitRouteQuery>;
+
+/** Most stops that one person is sent to at once. */
+export const ROUTE_VISITS_MAX = 200;
+
+const LISTED = `
+  SELECT v.id::text AS id, v.host_id::text AS "hostId", v.kind, v.state, v.reason, v.quota, v.owner,
+    v.created_at AS "createdAt", v.due_at AS "dueAt", v.drain_at AS "drainAt", v.opened_at AS "openedAt",
+    v.opened_by AS "openedBy", v.done_at AS "doneAt", v.done_by AS "doneBy", v.overdue_at AS "overdueAt",
+    v.closed_at AS "closedAt", v.expires_at AS "expiresAt", v.evidence, h.name AS host, h.serial,
+    p.asset_tag AS "assetTag", p.location, p.place, p.place_type AS "placeType", s.presence,
+    r.last_seen_at AS "lastSeenAt", (r.facts #>> '{guests,processesAtMost}')::int AS "processesAtMost",
+    r.facts ->> 'fileVault' AS "fileVault"
+  FROM visit v JOIN host h ON h.id = v.host_id LEFT JOIN host_place p ON p.host_id = v.host_id
+    LEFT JOIN host_state s ON s.host_id = v.host_id LEFT JOIN host_report r ON r.host_id = v.host_id`;
+
+/** Oldest first. */
+export async function listVisits(database: Database, query: z.output<typeof visitListQuery>) {
+  const { limit, cursor, state, ...filter } = query;
+  const conditions = [
+    ...conditionsOf(filter),
+    condition('v.id > ?::uuid', decodeCursor(cursor)),
+    condition('v.state = ?', state),
+  ];
+  const rows = await select(database, conditions, `ORDER BY v.id LIMIT ${limit + 1}`);
+  return toPage(rows, limit, ({ id }) => id, showListed);
+}
+
+export async function oneVisit(database: Database, id: string): Promise<ListedVisit> {
+  const [row] = await select(database, [condition('v.id = ?::uuid', id)], '');
+  if (row === undefined) throw new Problem('NOT_FOUND', `There is no visit ${id}.`);
+  return showListed(row);
+}
+
+export interface RouteStop {
+  readonly location: string | null;
+  readonly place: string | null;
+  readonly visits: ListedVisit[];
+}
+
+/** Work that waits, the most urgent of it, in the order in which one walks; `more` = there is more than one person's route. */
+export async function visitRoute(
+  database: Database,
+  filter: VisitFilter,
+): Promise<{ readonly stops: RouteStop[]; readonly more: boolean }> {
+  const conditions = [condition(`v.state IN ('due', 'open')`, true), ...conditionsOf(filter)];
+  const rows = await select(database, conditions, `ORDER BY v.due_at, v.id LIMIT ${ROUTE_VISITS_MAX + 1}`);
+  const visits = rows.slice(0, ROUTE_VISITS_MAX).map(showListed).sort(inWalkingOrder);
+  const stops: RouteStop[] = [];
+  for (const visit of visits) {
+    const last = stops.at(-1);
+    if (last !== undefined && isSamePlace(last, visit)) last.visits.push(visit);
+    else stops.push({ location: visit.location, place: visit.place, visits: [visit] });
+  }
+  return { stops, more: rows.length > ROUTE_VISITS_MAX };
+}
+
+/** Rack 2 before rack 10. */
+const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
+
+/** Building by building, place by place; where nobody knows the place, at the end. */
+function inWalkingOrder(one: ListedVisit, other: ListedVisit): number {
+  return (
+    byText(one.location, other.location) ||
+    byText(one.place, other.place) ||
+    collator.compare(one.host, other.host) ||
+    (one.id < other.id ? -1 : 1)
+  );
+}
+
+/** People write "Rack 2" and "rack 2" for one place. */
+function isSamePlace(stop: RouteStop, { location, place }: ListedVisit): boolean {
+  return byText(stop.location, location) === 0 && byText(stop.place, place) === 0;
+}
+
+function byText(one: string | null, other: string | null): number {
+  if (one === null || other === null) return Number(one === null) - Number(other === null);
+  return collator.compare(one, other);
+}
+
+interface Condition {
+  readonly sql: string;
+  /** For the `?` in it, if there is one. */
+  readonly values: readonly unknown[];
+}
+
+/** null = there is no such condition. */
+function condition(sql: string, value: unknown): Condition | null {
+  return value === undefined || value === null ? null : { sql, values: sql.includes('?') ? [value] : [] };
+}
+
+function conditionsOf({ kind, owner, unassigned, location, dueBefore, overdue }: VisitFilter) {
+  return [
+    condition('v.kind = ?', kind),
+    condition('v.owner = ?', owner),
+    condition('v.owner IS NULL', unassigned),
+    condition('p.location = ?', location),
+    condition('v.due_at < ?::timestamptz', dueBefore),
+    condition(`v.overdue_at IS NOT NULL AND v.state IN ('due', 'open')`, overdue),
+  ];
+}
+
+function select(
+  { prisma }: Database,
+  conditions: readonly (Condition | null)[],
+  rest: string,
+): Promise<readonly ListedRecord[]> {
+  const known = conditions.filter((one) => one !== null);
+  let place = 0;
+  const where = known.map(({ sql }) => sql.replace('?', () => `$${++place}`)).join(' AND ');
+  const text = `${LISTED}${where === '' ? '' : ` WHERE ${where}`} ${rest}`;
+  return prisma.$queryRawUnsafe<ListedRecord[]>(text, ...known.flatMap(({ values }) => values));
+}
