@@ -101,14 +101,14 @@ function id(kind) {
 
 /** One lease and its finish, for hosts all over the table in turn. */
 async function worker(dist, database, count) {
-  const [{ JobStore }, { FinishJob }, { ReportStore }, { SystemClock }, { InProcessBus }] = await Promise.all(
-    ['jobs/job-store.js', 'jobs/finish-job.js', 'agents/report-store.js', 'common/clock.js', 'bus/bus.js'].map(dist),
+  const [{ JobStore }, { FinishJob }, { SystemClock }, { InProcessBus }] = await Promise.all(
+    ['jobs/job-store.js', 'jobs/finish-job.js', 'common/clock.js', 'bus/bus.js'].map(dist),
   );
   const { FinishRequest, Outcome } = await import('@headroom/proto');
   const clock = new SystemClock();
   const bus = new InProcessBus();
   const jobs = new JobStore(database, clock, bus, { leaseTtlMs: 60_000 });
-  const finishing = new FinishJob(database, clock, bus, jobs, new ReportStore(database, clock));
+  const finishing = new FinishJob(database, clock, bus);
   let turn = 0;
   return async () => {
     // A stride that meets every host before it meets one again.

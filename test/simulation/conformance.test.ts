@@ -1,7 +1,6 @@
 /** The model is only worth what it has in common with the real store: the same random commands give the same outcomes on both. */
 import { FinishRequest, Outcome } from '@headroom/proto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ReportStore } from '../../apps/controller/src/agents/report-store.ts';
 import { InProcessBus } from '../../apps/controller/src/bus/bus.ts';
 import { Clock } from '../../apps/controller/src/common/clock.ts';
 import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
@@ -46,8 +45,7 @@ async function openPair(random: Random) {
   const bus = new InProcessBus();
   const config = { leaseTtlMs: LEASE_TTL_MS };
   const real = new JobStore(database, clock, bus, config);
-  const reports = new ReportStore(database, clock);
-  const finishing = new FinishJob(database, clock, bus, real, reports);
+  const finishing = new FinishJob(database, clock, bus);
   const hostId = uuidv7();
   const hardwareUuid = `3D6B9F2E-1111-4222-8333-${hostId.slice(-12).toUpperCase()}`;
   await database.transaction(async (tx) => {

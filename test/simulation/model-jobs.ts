@@ -6,7 +6,7 @@
 import type { JobKind } from '@headroom/core';
 import type { FinishRequest } from '@headroom/proto';
 import { type ReceivedFacts, readFacts } from '../../apps/controller/src/agents/facts-input.ts';
-import type { Position } from '../../apps/controller/src/agents/report-store.ts';
+import type { Position } from '../../apps/controller/src/agents/report-change.ts';
 import { Problem } from '../../apps/controller/src/common/problem.ts';
 import { backOffMs } from '../../apps/controller/src/jobs/back-off.ts';
 import type { FinishRefusal, FinishResult } from '../../apps/controller/src/jobs/finish-job.ts';

@@ -7,7 +7,7 @@ import { FinishRequest, Outcome } from '@headroom/proto';
 import { AgentError, Refusal } from '../../apps/agent/src/agent-error.ts';
 import { authorize } from '../../apps/agent/src/plan/authorize.ts';
 import { parsePlan } from '../../apps/agent/src/plan/parse-plan.ts';
-import type { Position } from '../../apps/controller/src/agents/report-store.ts';
+import type { Position } from '../../apps/controller/src/agents/report-change.ts';
 import { Problem } from '../../apps/controller/src/common/problem.ts';
 import type { LeasedJob } from '../../apps/controller/src/jobs/job-store.ts';
 import { FLEET_ID } from './memory-database.ts';

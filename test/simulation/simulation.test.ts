@@ -5,7 +5,7 @@
  */
 import type { FinishRequest } from '@headroom/proto';
 import { describe, expect, it } from 'vitest';
-import type { Position } from '../../apps/controller/src/agents/report-store.ts';
+import type { Position } from '../../apps/controller/src/agents/report-change.ts';
 import { FAULT_NAMES } from './faults.ts';
 import { type CheckInAnswer, ModelJobs } from './model-jobs.ts';
 import { type RunOptions, type RunResult, simulate } from './world.ts';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { FinishRequest } from '@headroom/proto';
 import { type ReceivedFacts, readFacts } from '../../apps/controller/src/agents/facts-input.ts';
-import type { Position } from '../../apps/controller/src/agents/report-store.ts';
+import type { Position } from '../../apps/controller/src/agents/report-change.ts';
 import { Problem } from '../../apps/controller/src/common/problem.ts';
 import type { FinishResult } from '../../apps/controller/src/jobs/finish-job.ts';
 import type { LeasedJob } from '../../apps/controller/src/jobs/job-store.ts';

@@ -51,7 +51,7 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
     new HostCertificates(database, clock),
     new CloneWatch(database, clock),
   );
-  const finishing = new FinishJob(database, clock, bus, jobs, reports);
+  const finishing = new FinishJob(database, clock, bus);
   const rollouts = new RolloutEngine(database, bus);
   const publicKeyPem = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
   const key = { keyId: 'none', publicKeyPem, sign: () => '' };

@@ -1,9 +1,10 @@
 /**
- * Who calls: the certificate says it and the database agrees. One query per call tells whether certificate and host still
- * count and which session is the present one, so that a revocation or a newer session holds at the very next call.
+ * Who calls: the certificate says it and the database agrees. It is asked at every call whether certificate and host still count and
+ * which session is the present one, so that a revocation or a newer session holds at the very next call.
  */
 import type { ServerReadableStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import { Problem } from '../common/problem.ts';
+import { CallBatch, type CallResult } from '../db/call-batch.ts';
 import { Database } from '../db/database.ts';
 
 export interface Caller {
@@ -29,6 +30,7 @@ interface Identity {
 }
 
 interface AdmissionRow {
+  readonly serial: string;
   readonly hostId: string;
   readonly hardwareUuid: string;
   readonly retired: boolean;
@@ -38,27 +40,40 @@ interface AdmissionRow {
 
 const SAN = /^URI:spiffe:\/\/([0-9a-f-]{36})\/host\/([0-9a-f-]{36})$/;
 
-const ADMIT = `
-  SELECT c.host_id AS "hostId", h.hardware_uuid AS "hardwareUuid", h.retired_at IS NOT NULL AS retired,
+/** $1 serials. */
+const ADMIT = {
+  name: 'admit',
+  text: `
+  SELECT c.serial, c.host_id AS "hostId", h.hardware_uuid AS "hardwareUuid", h.retired_at IS NOT NULL AS retired,
     c.revoked_at IS NOT NULL AS revoked, r.session_number AS "sessionNumber"
   FROM certificate c JOIN host h ON h.id = c.host_id JOIN host_report r ON r.host_id = h.id
-  WHERE c.serial = $1`;
+  WHERE c.serial = ANY($1::text[])`,
+} as const;
 
 export class Admission {
+  private readonly rows = new CallBatch<string, AdmissionRow | null>((serials) => this.read(serials), {
+    keyOf: (serial) => serial,
+  });
+
   constructor(private readonly database: Database) {}
 
   async admit(call: AnyCall): Promise<Caller> {
     const identity = readIdentity(call);
     if (identity.fleetId !== this.database.fleetId)
       throw new Problem('UNAUTHENTICATED', `expected fleet ${this.database.fleetId}, seen ${identity.fleetId}`);
-    const { rows } = await this.database.pool.query<AdmissionRow>(ADMIT, [identity.serial]);
-    const [row] = rows;
-    if (row === undefined || row.hostId !== identity.hostId || row.retired)
+    const row = await this.rows.add(identity.serial);
+    if (row === null || row.hostId !== identity.hostId || row.retired)
       throw new Problem('HOST_UNKNOWN', `host ${identity.hostId} is not enrolled with certificate ${identity.serial}`);
     if (row.revoked) throw revoked(identity.serial);
     const { hostId, hardwareUuid, sessionNumber } = row;
     const address = call.getPeer().replace(/:\d+$/, '');
     return { hostId, hardwareUuid, serial: identity.serial, address, sessionNumber: BigInt(sessionNumber) };
+  }
+
+  private async read(serials: readonly string[]): Promise<readonly CallResult<AdmissionRow | null>[]> {
+    const { rows } = await this.database.pool.query<AdmissionRow>({ ...ADMIT, values: [serials] });
+    const known = new Map(rows.map((row) => [row.serial, row]));
+    return serials.map((serial) => ({ reply: known.get(serial) ?? null }));
   }
 }
 

@@ -44,11 +44,11 @@ export function createAgentsServer(parts: AgentsParts): AgentsServer {
   const admission = new Admission(database);
   const clones = new CloneWatch(database, clock);
   const sessions = new SessionStore(database, clock, reports, jobs, certificates, clones);
-  const finishJob = new FinishJob(database, clock, bus, jobs, reports);
+  const finishJob = new FinishJob(database, clock, bus);
   const handlers = new AgentHandlers(
     new RpcWrap(admission),
     new OpenSessionHandler(config, database, sessions, streams, bus, clones, keys.grantKey, certificates),
-    new CheckInHandler(config, database, reports, jobs, bus, clock, keys.grantKey),
+    new CheckInHandler(config, reports, jobs, bus, keys.grantKey),
     new LeaseHandler(config, jobs),
     new RenewHandler(config, jobs),
     new FinishHandler(finishJob, jobs),

@@ -7,6 +7,8 @@ export interface ReceivedFacts {
   readonly facts: Facts;
   /** Lower-case hex of the bytes as sent. */
   readonly sha256: string;
+  /** How many they were. */
+  readonly bytes: number;
 }
 
 /** Throws FACTS_INVALID, or HOST_UUID_DIFFERS when these are another Mac's facts. `bytes` is bounded by the wire's limit. */
@@ -22,7 +24,7 @@ export function readFacts(bytes: Uint8Array, hardwareUuid: string): ReceivedFact
   const { uuid } = read.facts.hardware;
   if (uuid !== null && uuid.toUpperCase() !== hardwareUuid)
     throw new Problem('HOST_UUID_DIFFERS', `facts: expected the Mac ${hardwareUuid}, seen ${uuid}`);
-  return { facts: read.facts, sha256: createHash('sha256').update(bytes).digest('hex') };
+  return { facts: read.facts, sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
 }
 
 function factsInvalid(problem: string): Problem {

@@ -1,7 +1,7 @@
 /** Numbers of the wire within what Postgres stores; anything above is no agent of ours. */
 import type { ReportPosition } from '@headroom/proto';
 import { Problem } from '../common/problem.ts';
-import type { Position } from './report-store.ts';
+import type { Position } from './report-change.ts';
 
 const INT4_MAX = 0x7fff_ffff;
 const INT8_MAX = 0x7fff_ffff_ffff_ffffn;

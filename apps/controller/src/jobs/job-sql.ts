@@ -11,44 +11,59 @@ const RENEWABLE = quoted(statesTaking('renew'));
 const LAPSING = quoted(statesTaking('lapse'));
 const FIRST_KINDS = quoted(FIRST_RELEASE_KINDS);
 
+/** Who asks: $1 hosts, $2 the session of each. */
+const ASKED = `unnest($1::uuid[], $2::bigint[]) AS a(host_id, session)`;
+
 /**
- * A job is free for session $2 of host $1 at time $3 when its back-off has passed, no lease of this session runs, and its
- * plan is the host's newest and still open. A kind that the agent lacks is never free.
+ * A job is free for whoever asks at time $3 when its back-off has passed, no lease of this session runs, and its plan is the host's
+ * newest and still open. A kind that the agent lacks is never free.
  */
 const FREE_JOB = `
   FROM job j LEFT JOIN plan p ON p.id = j.plan_id
-  WHERE j.host_id = $1 AND j.state IN (${LEASABLE})
-    AND (j.not_before IS NULL OR j.not_before <= $3)
-    AND (j.state = 'queued' OR j.lease_session IS DISTINCT FROM $2::bigint OR j.lease_expires_at <= $3)
-    AND EXISTS (SELECT 1 FROM host_report a WHERE a.host_id = j.host_id AND j.kind = ANY (
-      CASE WHEN cardinality(a.capabilities) = 0 THEN ARRAY[${FIRST_KINDS}] ELSE a.capabilities END))
+  WHERE j.host_id = a.host_id AND j.state IN (${LEASABLE})
+    AND (j.not_before IS NULL OR j.not_before <= $3::timestamptz)
+    AND (j.state = 'queued' OR j.lease_session IS DISTINCT FROM a.session OR j.lease_expires_at <= $3::timestamptz)
+    AND EXISTS (SELECT 1 FROM host_report r WHERE r.host_id = j.host_id AND j.kind = ANY (
+      CASE WHEN cardinality(r.capabilities) = 0 THEN ARRAY[${FIRST_KINDS}] ELSE r.capabilities END))
     AND (j.plan_id IS NULL OR (p.state = 'open' AND NOT EXISTS (
       SELECT 1 FROM plan newer WHERE newer.host_id = j.host_id AND newer.generation > p.generation)))`;
 
-export const WORK_AVAILABLE = `SELECT EXISTS (SELECT 1 ${FREE_JOB}) AS available`;
+export const WORK_AVAILABLE = {
+  name: 'work_available',
+  text: `SELECT a.host_id AS "hostId" FROM ${ASKED} WHERE EXISTS (SELECT 1 ${FREE_JOB})`,
+} as const;
 
-/** $1 host, $2 session, $3 now, $4 lease end, $5 event id, $6 audit id. Only the host's present session gets a job. */
-export const LEASE = `
-  WITH free AS (
-    SELECT j.id, p.generation, p.bytes, p.signature ${FREE_JOB}
-      AND EXISTS (SELECT 1 FROM host_report r WHERE r.host_id = $1 AND r.session_number = $2::bigint)
-    ORDER BY j.lane = 'plan' DESC, j.id LIMIT 1 FOR UPDATE OF j SKIP LOCKED),
+/**
+ * $1 hosts, $2 sessions, $3 now, $4 lease end, $5 event ids, $6 audit ids. One job for each host, only for its present session; what
+ * somebody else holds is not waited for.
+ */
+export const LEASE = {
+  name: 'lease',
+  text: `
+  WITH free AS MATERIALIZED (
+    SELECT a.host_id, a.session, a.event_id, a.audit_id, f.id, f.generation, f.bytes, f.signature
+    FROM unnest($1::uuid[], $2::bigint[], $5::uuid[], $6::uuid[]) AS a(host_id, session, event_id, audit_id)
+      JOIN host_report present ON present.host_id = a.host_id AND present.session_number = a.session
+      CROSS JOIN LATERAL (
+        SELECT j.id, p.generation, p.bytes, p.signature ${FREE_JOB}
+        ORDER BY j.lane = 'plan' DESC, j.id LIMIT 1 FOR UPDATE OF j SKIP LOCKED) f),
   leased AS (
-    UPDATE job SET state = 'leased', lease_number = lease_number + 1, lease_session = $2::bigint, lease_expires_at = $4,
-      started_at = coalesce(started_at, $3), progress = NULL
+    UPDATE job SET state = 'leased', lease_number = lease_number + 1, lease_session = free.session,
+      lease_expires_at = $4::timestamptz, started_at = coalesce(started_at, $3::timestamptz), progress = NULL
     FROM free WHERE job.id = free.id
-    RETURNING job.id, job.site_id, job.kind, job.lane, job.step_index, job.lease_number, job.attempts,
-      free.generation, free.bytes, free.signature),
+    RETURNING job.id AS job_id, job.site_id, job.kind, job.step_index, job.lease_number, job.attempts,
+      free.host_id, free.session, free.event_id, free.audit_id, free.generation, free.bytes, free.signature),
   event AS (
     INSERT INTO host_event (id, site_id, host_id, at, kind, detail)
-    SELECT $5::uuid, site_id, $1, $3, 'step.started', jsonb_build_object(
-      'jobId', id, 'kind', kind, 'stepIndex', step_index, 'leaseNumber', lease_number, 'attempts', attempts) FROM leased),
+    SELECT event_id, site_id, host_id, $3::timestamptz, 'step.started', jsonb_build_object(
+      'jobId', job_id, 'kind', kind, 'stepIndex', step_index, 'leaseNumber', lease_number, 'attempts', attempts) FROM leased),
   audited AS (
     INSERT INTO audit (id, site_id, at, actor, action, entity, entity_id, after)
-    SELECT $6::uuid, site_id, $3, 'host:' || $1::text, 'job.lease', 'job', id::text, jsonb_build_object(
-      'leaseNumber', lease_number, 'session', $2::text) FROM leased)
-  SELECT id AS "jobId", kind, lease_number AS "leaseNumber", step_index AS "stepIndex",
-    generation::text AS generation, bytes, signature FROM leased`;
+    SELECT audit_id, site_id, $3::timestamptz, 'host:' || host_id::text, 'job.lease', 'job', job_id::text, jsonb_build_object(
+      'leaseNumber', lease_number, 'session', session::text) FROM leased)
+  SELECT host_id AS "hostId", job_id AS "jobId", kind, lease_number AS "leaseNumber", step_index AS "stepIndex",
+    generation::text AS generation, bytes, signature FROM leased`,
+} as const;
 
 /** $1 host, $2 session, $3 lease end, $4 job, $5 lease number, $6 progress. */
 export const RENEW = `

@@ -8,6 +8,7 @@ import { Clock } from '../common/clock.ts';
 import { uuidv7 } from '../common/ids.ts';
 import { Problem } from '../common/problem.ts';
 import type { ControllerConfig } from '../config/config.ts';
+import { CallBatch, type CallResult } from '../db/call-batch.ts';
 import { Database, type Tx, writeAudit } from '../db/database.ts';
 import { writeHostEvent } from '../db/host-events.ts';
 import { nextOf, statesTaking } from './job-life.ts';
@@ -51,6 +52,12 @@ export interface CancelOrder {
   readonly reason: string;
 }
 
+/** A session of a host that asks for work. */
+interface Asking {
+  readonly hostId: string;
+  readonly sessionNumber: bigint;
+}
+
 interface LapsedRow {
   readonly id: string;
   readonly hostId: string;
@@ -61,8 +68,12 @@ interface LapsedRow {
 /** Rows locked in one transaction of the sweep. */
 const SWEEP_BATCH = 200;
 
+const BY_HOST = { keyOf: ({ hostId }: Asking) => hostId };
+
 export class JobStore {
   private sweptAt: Date;
+  private readonly leases = new CallBatch<Asking, LeasedJob | null>((asking) => this.leaseAll(asking), BY_HOST);
+  private readonly looks = new CallBatch<Asking, boolean>((asking) => this.lookAll(asking), BY_HOST);
 
   constructor(
     private readonly database: Database,
@@ -116,17 +127,8 @@ export class JobStore {
   }
 
   /** Hands out the host's open job under its next lease number; null when there is nothing to do for this session. */
-  async lease(hostId: string, sessionNumber: bigint): Promise<LeasedJob | null> {
-    const now = this.clock.now();
-    const ids = [uuidv7(now.getTime()), uuidv7(now.getTime())];
-    const { rows } = await this.database.pool.query<LeasedJob>(LEASE, [
-      hostId,
-      sessionNumber,
-      now,
-      this.leaseEnd(now),
-      ...ids,
-    ]);
-    return rows[0] ?? null;
+  lease(hostId: string, sessionNumber: bigint): Promise<LeasedJob | null> {
+    return this.leases.add({ hostId, sessionNumber });
   }
 
   /** Keeps a lease; false when the job is no longer this session's. */
@@ -140,13 +142,8 @@ export class JobStore {
   }
 
   /** Would `lease` hand something out now? */
-  async workAvailable(hostId: string, sessionNumber: bigint): Promise<boolean> {
-    const { rows } = await this.database.pool.query<{ available: boolean }>(WORK_AVAILABLE, [
-      hostId,
-      sessionNumber,
-      this.clock.now(),
-    ]);
-    return rows[0]?.available ?? false;
+  workAvailable(hostId: string, sessionNumber: bigint): Promise<boolean> {
+    return this.looks.add({ hostId, sessionNumber });
   }
 
   /** Takes back lapsed leases, at no cost of an attempt, and wakes agents whose back-off ended. Call it from the plain timer. */
@@ -163,6 +160,22 @@ export class JobStore {
     for (const { hostId } of rows) this.bus.publish({ kind: 'work', hostId });
     this.sweptAt = now;
     return total;
+  }
+
+  private async leaseAll(asking: readonly Asking[]): Promise<readonly CallResult<LeasedJob | null>[]> {
+    const now = this.clock.now();
+    const ids = () => asking.map(() => uuidv7(now.getTime()));
+    const values = [...columnsOf(asking), now, this.leaseEnd(now), ids(), ids()];
+    const { rows } = await this.database.pool.query<LeasedJob & { readonly hostId: string }>({ ...LEASE, values });
+    const leased = new Map(rows.map(({ hostId, ...job }) => [hostId, job]));
+    return asking.map(({ hostId }) => ({ reply: leased.get(hostId) ?? null }));
+  }
+
+  private async lookAll(asking: readonly Asking[]): Promise<readonly CallResult<boolean>[]> {
+    const values = [...columnsOf(asking), this.clock.now()];
+    const { rows } = await this.database.pool.query<{ hostId: string }>({ ...WORK_AVAILABLE, values });
+    const hosts = new Set(rows.map(({ hostId }) => hostId));
+    return asking.map(({ hostId }) => ({ reply: hosts.has(hostId) }));
   }
 
   private async takeBack(tx: Tx, at: Date): Promise<readonly LapsedRow[]> {
@@ -200,4 +213,8 @@ export class JobStore {
   private leaseEnd(now: Date): Date {
     return new Date(now.getTime() + this.config.leaseTtlMs);
   }
+}
+
+function columnsOf(asking: readonly Asking[]) {
+  return [asking.map(({ hostId }) => hostId), asking.map(({ sessionNumber }) => sessionNumber)];
 }

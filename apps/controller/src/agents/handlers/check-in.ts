@@ -1,28 +1,22 @@
 /** CheckIn: "I am here", with facts only when they changed. A report older than one taken is dropped, with a plain answer. */
 import type { CheckInReply, CheckInRequest } from '@headroom/proto';
 import { ControllerBus } from '../../bus/bus.ts';
-import { Clock } from '../../common/clock.ts';
 import { Problem } from '../../common/problem.ts';
 import type { ControllerConfig } from '../../config/config.ts';
-import { Database } from '../../db/database.ts';
-import { markDue } from '../../db/host-events.ts';
 import { JobStore } from '../../jobs/job-store.ts';
 import type { GrantKey } from '../../keys/grant-key.ts';
 import { type Caller, requireSession } from '../caller.ts';
 import { type ReceivedFacts, readFacts } from '../facts-input.ts';
 import { rotationsFor } from '../grant-rotations.ts';
-import { lockHost } from '../host-lock.ts';
 import { readPosition } from '../read-position.ts';
-import { type Position, ReportStore } from '../report-store.ts';
+import { ReportStore } from '../report-store.ts';
 
 export class CheckInHandler {
   constructor(
     private readonly config: Pick<ControllerConfig, 'checkInMs'>,
-    private readonly database: Database,
     private readonly reports: ReportStore,
     private readonly jobs: JobStore,
     private readonly bus: ControllerBus,
-    private readonly clock: Clock,
     private readonly grantKey: GrantKey,
   ) {}
 
@@ -32,7 +26,7 @@ export class CheckInHandler {
     const { hostId } = caller;
     const facts = request.factsJson.length === 0 ? null : readSentFacts(caller, request);
     const { factsSha256, due } =
-      facts === null ? await this.reports.touch(hostId, position) : await this.take(hostId, position, facts);
+      facts === null ? await this.reports.touch(hostId, position) : await this.reports.take(hostId, position, facts);
     if (due) this.bus.publish({ kind: 'due', hostId });
     return {
       workAvailable: await this.jobs.workAvailable(hostId, position.sessionNumber),
@@ -40,20 +34,6 @@ export class CheckInHandler {
       checkInMs: this.config.checkInMs,
       grantKeyRotations: rotationsOf(this.grantKey, request),
     };
-  }
-
-  private take(hostId: string, position: Position, facts: ReceivedFacts) {
-    return this.database.transaction(async (tx) => {
-      const report = await lockHost(tx, hostId);
-      if (report === null) throw new Problem('HOST_UNKNOWN', `host ${hostId} is not enrolled`);
-      if (report.sessionNumber !== position.sessionNumber)
-        throw new Problem('SESSION_FENCED', `expected session ${report.sessionNumber}, seen ${position.sessionNumber}`);
-      const isNewer = await this.reports.advance(tx, report, position);
-      const changed = isNewer && (await this.reports.storeFacts(tx, report, facts));
-      const heardAgain = isNewer && report.presence !== 'online';
-      if (heardAgain) await markDue(tx, [hostId], this.clock.now());
-      return { factsSha256: changed ? facts.sha256 : report.factsSha256, due: changed || heardAgain };
-    });
   }
 }
 
