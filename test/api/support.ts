@@ -229,7 +229,7 @@ export const EXCEPTION = {
   confirmHighQuota: true,
 };
 
-/** `items` of a page. */
-export function itemsOf(body: ReplyBody): readonly ReplyBody[] {
-  return body['items'] as unknown as readonly ReplyBody[];
+/** `items` of a page, or another list of an answer. */
+export function itemsOf(body: ReplyBody, name = 'items'): readonly ReplyBody[] {
+  return body[name] as unknown as readonly ReplyBody[];
 }

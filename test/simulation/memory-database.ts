@@ -62,6 +62,7 @@ function reads(rows: Rows): [string, Query][] {
             .map((job) => withPlan(rows, job)),
         ),
     ],
+    [sql.UPDATE_ACCEPTANCES, () => []],
     [sql.OPENED_VISITS, (ids: string[]) => ids.flatMap((id) => openedVisit(rows, id) ?? [])],
     [
       sql.OPEN_VISITS,

@@ -2,13 +2,22 @@
  * Readiness of this Mac for a raise, judged here with the controller's own rules. Consent, catalogue and visits are the controller's
  * to know, so what they alone say is left out; nothing is planned or changed by looking.
  */
-import { type Catalogue, evaluate, type Facts, type Finding, type HostRecord, type KcResult } from '@headroom/core';
+import {
+  type Catalogue,
+  evaluate,
+  type Facts,
+  type Finding,
+  type HostRecord,
+  type KcResult,
+  type UpdateRisk,
+} from '@headroom/core';
 import { readKitFolder } from './facts/kit-folder.ts';
 import type { Mac } from './mac.ts';
 
 /** What the rules say of things that only a controller has. */
 const OF_THE_CONTROLLER: readonly string[] = ['KDK_NOT_IN_CATALOGUE', 'NO_FACTS', 'HOST_SILENT', 'HOST_LOST'];
-const GRANT_CODE = /^GRANT_/;
+/** Consent and the verdict on an update are the controller's: it alone knows the grants, and which KDKs there are. */
+const CODE_OF_THE_CONTROLLER = /^(GRANT|UPDATE)_/;
 
 export interface Readiness {
   readonly state: string;
@@ -30,7 +39,7 @@ export interface ReadinessInput {
 }
 
 export async function readReadiness({ mac, facts, quota, catalogue }: ReadinessInput): Promise<Readiness> {
-  const { state, findings } = evaluate({
+  const { state, findings, updates } = evaluate({
     facts,
     intent: { number: 0, quota, extraArgs: [], grant: { covers: true, expiresAt: null, reason: null } },
     record: recordOf(facts),
@@ -40,8 +49,9 @@ export async function readReadiness({ mac, facts, quota, catalogue }: ReadinessI
     newVisitId: 'none',
     now: new Date(),
   });
-  const own = findings.filter(({ code }) => !OF_THE_CONTROLLER.includes(code) && !GRANT_CODE.test(code));
-  return { state, problems: [...own.map(problemOf), ...ownersProblems(facts), ...(await kitFolderProblems(mac))] };
+  const own = findings.filter(({ code }) => !OF_THE_CONTROLLER.includes(code) && !CODE_OF_THE_CONTROLLER.test(code));
+  const problems = [...own.map(problemOf), ...updates.map(updateProblem), ...ownersProblems(facts)];
+  return { state, problems: [...problems, ...(await kitFolderProblems(mac))] };
 }
 
 /** Which boot came after which visit only a controller knows; here this boot counts as after it. */
@@ -72,6 +82,18 @@ function problemOf({ severity, title, detail, expected, seen, nextStep }: Findin
   const compared =
     expected === null && seen === null ? '' : ` Expected ${expected ?? 'it known'}, seen ${seen ?? 'nothing'}.`;
   return { severity, what: title, detail: `${detail}${compared}`, next: nextStep };
+}
+
+/** An update ends a raise, and makes a kit stale; what else it would do depends on the KDK for it. */
+function updateProblem({ target, version, ways, enforcedAt }: UpdateRisk): Problem {
+  const named = version === null || version === target ? target : `${version} (${target})`;
+  const when = enforcedAt === null ? '' : ` It is enforced at ${enforcedAt}.`;
+  return {
+    severity: 'warning',
+    what: `macOS update ${named} is ${ways.join(' and ')}`,
+    detail: `A new system needs its own KDK, another kernel collection and another visit.${when}`,
+    next: 'Defer it by MDM, or update first and raise afterwards. The controller tells whether the KDK for it is there.',
+  };
 }
 
 /** Owners whom recoveryOS does not list are told "not a valid admin user" at the Mac, after the walk there. */

@@ -3,6 +3,7 @@ import type { Facts } from './facts.ts';
 import type { FindingCode } from './findings.ts';
 import type { PlaceType } from './place.ts';
 import type { KcResult, KdkSource, PlanStep } from './plan.ts';
+import type { UpdateRisk } from './update-guard/update-risks.ts';
 
 /**
  * States of a host. Each row of the table in docs/host-states.md says how it is told apart and what comes next.
@@ -112,6 +113,16 @@ export interface Catalogue {
   readonly dropBundles: Readonly<Record<string, readonly string[]>>;
 }
 
+/** A person took the risk of these updates for this host. */
+export interface UpdateAcceptance {
+  readonly id: string;
+  /** Builds; versions where macOS tells no build. One that is not named is not accepted. */
+  readonly targets: readonly string[];
+  readonly reason: string;
+  readonly acceptedBy: string;
+  readonly expiresAt: string;
+}
+
 export interface EvaluateInput {
   readonly facts: Facts | null;
   readonly intent: EvaluateIntent;
@@ -121,6 +132,8 @@ export interface EvaluateInput {
   /** As admins keep it. Absent = not known. */
   readonly placeType?: PlaceType | null;
   readonly catalogue: Catalogue;
+  /** Those not revoked. Absent = none. */
+  readonly updateAcceptances?: readonly UpdateAcceptance[];
   /** Id for the visit of a `place_kit` step, should one be planned: ids are made by the app, never in here. */
   readonly newVisitId: string;
   readonly now: Date;
@@ -171,9 +184,11 @@ export interface Evaluation {
   readonly steps: readonly PlanStep[] | null;
   /** A visit that a person must make; null when none. Same kind as the open one = keep it. */
   readonly visit: { readonly kind: VisitKind; readonly reason: string } | null;
+  /** What the updates ahead would do to the raise; none of a host that shall be stock, and is. */
+  readonly updates: readonly UpdateRisk[];
   /** When time alone could change the answer; null = never. */
   readonly reviewAt: Date | null;
 }
 
 /** Grows when a rule changes, so that stored states can be told from older ones. */
-export const RULES_VERSION = 5;
+export const RULES_VERSION = 6;

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { arbitraryInput } from '../testing/arbitrary-host.ts';
-import { raisedInput, stockFacts } from '../testing/sample-host.ts';
+import { KC, KIT, kitPlacedFacts, NEW_RECORD, raisedInput, sampleInput, stockFacts } from '../testing/sample-host.ts';
 import { evaluate } from './evaluate.ts';
 import { EVIDENCE_IDS, type EvaluateInput, HOST_STATES } from './evaluate-types.ts';
 import { isProven } from './evidence.ts';
@@ -22,6 +22,18 @@ function wantStock(input: EvaluateInput): EvaluateInput {
   const stock = stockFacts();
   const back = isStock ? { ...facts, bootPolicy: stock.bootPolicy, bootArgs: stock.bootArgs } : facts;
   return { ...input, facts: back, intent: { ...input.intent, number: 2, quota: 2 } };
+}
+
+/** All is ready but for the updates that this host faces. */
+function atTheVisit({ facts, updateAcceptances, catalogue }: EvaluateInput): EvaluateInput {
+  const ready = kitPlacedFacts();
+  const record = { ...NEW_RECORD, kc: KC, kit: KIT };
+  return sampleInput({
+    facts: { ...ready, update: facts?.update ?? ready.update },
+    record,
+    updateAcceptances,
+    catalogue,
+  });
 }
 
 const always = (inputs: fc.Arbitrary<EvaluateInput>, holds: (input: EvaluateInput) => void): void =>
@@ -62,6 +74,30 @@ describe('evaluate, for every host', () => {
       }
     });
     expect(lowered).toBeGreaterThan(0);
+  });
+
+  it('makes no visit that an update might meet which nobody accepted, and never calls one safe by accepting it', () => {
+    let [held, made] = [0, 0];
+    always(
+      arbitraryInput.chain((input) => fc.constantFrom(input, atTheVisit(input))),
+      (input) => {
+        const { visit, updates, findings } = evaluate(input);
+        const open = updates.filter(({ verdict, acceptance }) => verdict !== 'safe' && acceptance === null);
+        for (const { acceptance, target, verdict } of updates) {
+          if (acceptance === null) continue;
+          expect(verdict).not.toBe('safe');
+          expect(acceptance.targets).toContain(target);
+          expect(input.now.getTime()).toBeLessThan(Date.parse(acceptance.expiresAt));
+        }
+        if (open.length > 0 && findings.some(({ code }) => /^UPDATE_(NO_BOOT|TWO_GUESTS|UNKNOWN)$/.test(code)))
+          held += 1;
+        if (visit === null || input.presence !== 'online' || !['raise', 'restart'].includes(visit.kind)) return;
+        if (updates.length > open.length) made += 1;
+        const met = visit.kind === 'raise' ? open : open.filter(({ ways }) => ways.includes('prepared'));
+        if (input.intent.quota !== 2) expect(met).toEqual([]);
+      },
+    );
+    expect(Math.min(held, made)).toBeGreaterThan(0);
   });
 
   it('never stores or places a forbidden argument, nor one that nobody named', () => {

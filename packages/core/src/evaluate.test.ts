@@ -974,8 +974,6 @@ describe('evaluate: before a visit', () => {
 
   it.each<[FindingCode, Parameters<typeof change>[1]]>([
     ['DISK_TOO_SMALL', { disk: { freeBytes: 1_000_000_000 } }],
-    ['UPDATE_PREPARED', { update: { prepared: true } }],
-    ['UPDATE_PENDING', { update: { pending: [{ version: '14.6', build: '23G80' }] } }],
     ['UPDATES_INSTALL_THEMSELVES', { update: { autoInstall: true } }],
     ['READINESS_UNKNOWN', { volumes: { startupDefault: null } }],
     ['FILEVAULT_ON', { fileVault: 'on' }],

@@ -11,6 +11,7 @@ import { decideNext, type Next, policyFindings } from './evaluate/next.ts';
 import { extraArgsNotes, readRaisedNotes } from './evaluate/notes.ts';
 import { isKcReady, type Preparation, prepare } from './evaluate/preparation.ts';
 import { readProof } from './evaluate/proof.ts';
+import { readUpdates } from './evaluate/readiness.ts';
 import { withRecovery } from './evaluate/recovery.ts';
 import { readSituation, type Situation } from './evaluate/situation.ts';
 import { decideState } from './evaluate/state.ts';
@@ -30,28 +31,29 @@ export function evaluate(input: EvaluateInput): Evaluation {
 function evaluateWithoutFacts(input: EvaluateInput): Evaluation {
   const detail = 'The agent has enrolled and not reported yet.';
   const findings = [makeFinding('NO_FACTS', { detail }), ...readSilence(input, 'no_facts')];
-  return answer(input, { state: 'no_facts', findings, evidence: [], next: NOTHING });
+  return answer(input, { state: 'no_facts', findings, evidence: [], next: NOTHING, updates: [] });
 }
 
 /** Stock is wanted: the way back, which needs no consent. */
 function evaluateStock(situation: Situation): Evaluation {
-  const { input, evidence } = situation;
+  const { input, evidence, updates } = situation;
   const state = decideState(situation, { rung: 'not_started', kcStaged: false });
   const next = withRecovery(situation, decideStock(situation, state));
   const findings = [...readUnfit(situation), ...readSilence(input, state), ...readStock(situation, state)];
-  return answer(input, { state, findings: [...findings, ...next.findings], evidence, next });
+  const ahead = updates.length > 0 ? readUpdates(situation, () => false) : [];
+  return answer(input, { state, findings: [...findings, ...next.findings, ...ahead], evidence, next, updates });
 }
 
 function evaluateRaise(situation: Situation): Evaluation {
-  const { input, evidence, observed } = situation;
+  const { input, evidence, observed, updates } = situation;
   const consent = readConsent(situation);
   const prepared = prepare(situation, consent);
   const state = decideState(situation, { rung: prepared.rung, kcStaged: isKcReady(situation) });
   const findings = [...readUnfit(situation), ...readSilence(input, state)];
-  if (observed.kind === 'unsupported') return answer(input, { state, findings, evidence, next: NOTHING });
+  if (observed.kind === 'unsupported') return answer(input, { state, findings, evidence, next: NOTHING, updates });
   const next = withRecovery(situation, decideNext(situation, state, prepared, consent));
   const own = [...findings, ...stateFindings(situation, { state, prepared, consent })];
-  return answer(input, { state, findings: [...own, ...next.findings], evidence, next });
+  return answer(input, { state, findings: [...own, ...next.findings], evidence, next, updates });
 }
 
 function stateFindings(
@@ -78,10 +80,11 @@ interface Parts {
   readonly findings: readonly Finding[];
   readonly evidence: Evaluation['evidence'];
   readonly next: Next;
+  readonly updates: Evaluation['updates'];
 }
 
 /** Puts the answer together; holds steps back while others are open or one of them failed a moment ago. */
-function answer(input: EvaluateInput, { state, findings, evidence, next }: Parts): Evaluation {
+function answer(input: EvaluateInput, { state, findings, evidence, next, updates }: Parts): Evaluation {
   const failure = failureOf(input, next.steps);
   const isHeld = input.work.plan !== null || next.steps.length === 0 || failure.isHeld;
   const steps = isHeld ? null : next.steps;
@@ -93,6 +96,7 @@ function answer(input: EvaluateInput, { state, findings, evidence, next }: Parts
     evidence,
     steps,
     visit: next.visit,
+    updates,
     reviewAt: reviewAt(input, failure.isHeld),
   };
 }
@@ -117,10 +121,11 @@ function remedyOf(code: string, detail: string): string {
   return describeError(code, { words: detail, problem: detail }).remedy;
 }
 
-/** When time alone could change the answer: the grant's warnings and its end, and the next try of a failed step. */
+/** When time alone could change the answer: the grant's warnings and its end, the next try of a failed step, the end of an acceptance. */
 function reviewAt(input: EvaluateInput, isHeld: boolean): Date | null {
   const retryAt = isHeld ? input.work.failure?.retryAt : null;
-  const times = [...grantTimes(input), ...(typeof retryAt === 'string' ? [Date.parse(retryAt)] : [])];
+  const acceptances = (input.updateAcceptances ?? []).map(({ expiresAt }) => Date.parse(expiresAt));
+  const times = [...grantTimes(input), ...acceptances, ...(typeof retryAt === 'string' ? [Date.parse(retryAt)] : [])];
   const future = times.filter((time) => time > input.now.getTime());
   return future.length === 0 ? null : new Date(Math.min(...future));
 }

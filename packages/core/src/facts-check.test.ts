@@ -14,7 +14,14 @@ const fitsSchema = new Ajv2020({ strict: false }).compile(schema);
 const full: Facts = {
   ...raisedFacts(),
   sip: { status: 'custom', flags: { 'Apple Internal': false } },
-  update: { pending: [{ version: '14.6', build: null }], autoInstall: null, deferralDays: 3, prepared: false },
+  update: {
+    pending: [{ version: '14.6', build: null }],
+    autoInstall: null,
+    deferralDays: 3,
+    prepared: true,
+    preparedTarget: { version: '14.6', build: '23G80' },
+    enforced: [{ version: '14.6', build: null, at: '2026-03-01T03:00:00' }],
+  },
   guests: {
     ...raisedFacts().guests,
     witness: { macosGuests: 3, source: 'probe', at: '2026-03-01T10:10:00Z' },

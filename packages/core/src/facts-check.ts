@@ -5,6 +5,7 @@
 import type {
   BootArgsFacts,
   BootPolicyFacts,
+  EnforcedUpdate,
   Facts,
   HardwareFacts,
   KdkFact,
@@ -14,6 +15,7 @@ import type {
   ReceiptFact,
   RecoveryAdmin,
   SipFacts,
+  UpdateTarget,
   VisitKitFact,
   VolumeFacts,
   VolumeOwner,
@@ -116,11 +118,15 @@ const receipt: Shape<ReceiptFact> = {
 };
 const mdm: Shape<Facts['mdm']> = { enrolled: maybeBool, userApproved: maybeBool };
 const disk: Shape<Facts['disk']> = { freeBytes: maybeCount };
+const updateTarget: Shape<UpdateTarget> = { version: maybeText, build: maybeText };
+const enforcedUpdate: Shape<EnforcedUpdate> = { version: text, build: maybeText, at: text };
 const update: Shape<Facts['update']> = {
   pending: nullable(listOf(fields({ version: text, build: maybeText }))),
   autoInstall: maybeBool,
   deferralDays: maybeCount,
   prepared: maybeBool,
+  preparedTarget: optional(nullable(fields(updateTarget))),
+  enforced: optional(nullable(listOf(fields(enforcedUpdate)))),
 };
 const witness: Shape<WitnessFact> = { macosGuests: count, source: text, at: text };
 const guests: Shape<Facts['guests']> = {

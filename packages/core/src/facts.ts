@@ -155,6 +155,21 @@ export interface VisitKitFact {
   readonly complete: boolean;
 }
 
+/** A system that an update would install. */
+export interface UpdateTarget {
+  readonly version: string | null;
+  readonly build: string | null;
+}
+
+/** An update that MDM enforces by declaration. */
+export interface EnforcedUpdate {
+  readonly version: string;
+  /** null = the declaration names the version only. */
+  readonly build: string | null;
+  /** As declared: the Mac's local time, without a time zone. */
+  readonly at: string;
+}
+
 export interface Facts {
   readonly schemaVersion: 1;
   readonly os: OsFacts;
@@ -175,7 +190,12 @@ export interface Facts {
     readonly pending: readonly { readonly version: string; readonly build: string | null }[] | null;
     readonly autoInstall: boolean | null;
     readonly deferralDays: number | null;
+    /** Does an update lie ready for the next shutdown? macOS shows signs of one, and none of there being none. */
     readonly prepared: boolean | null;
+    /** What is prepared; null when nothing is known to be. Older agents do not say. */
+    readonly preparedTarget?: UpdateTarget | null;
+    /** Older agents do not say. */
+    readonly enforced?: readonly EnforcedUpdate[] | null;
   };
   readonly guests: {
     /** Processes of running guests, macOS and Linux alike: an upper bound of macOS guests. */

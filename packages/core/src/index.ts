@@ -30,5 +30,7 @@ export { isInWindow, isTimeZone, opensAt, WINDOW_MINUTES_MIN, windowMinutes } fr
 export * from './sheet.ts';
 export { type StockGap, stockGaps } from './stock-proof.ts';
 export * from './template.ts';
+export { type FacedUpdate, UPDATE_WAYS, type UpdateWay } from './update-guard/faced-updates.ts';
+export { UPDATE_VERDICTS, type UpdateRisk, type UpdateVerdict, updateRisks } from './update-guard/update-risks.ts';
 export * from './variants.ts';
 export * from './visit-code.ts';

@@ -1,6 +1,6 @@
 /** Arbitrary hosts for property tests: any fact may be any of its plausible values, or unknown, and memory may disagree with it. */
 import fc from 'fast-check';
-import type { EvaluateInput } from '../src/evaluate-types.ts';
+import type { EvaluateInput, UpdateAcceptance } from '../src/evaluate-types.ts';
 import { PRESENCES } from '../src/evaluate-types.ts';
 import type { Facts } from '../src/facts.ts';
 import {
@@ -53,6 +53,13 @@ export const arbitraryFacts: fc.Arbitrary<Facts> = fc
     filtering: maybe(true, false),
     sip0: maybe('absent', '7f'),
     startupDefault: mostly<boolean | null>(true, false, null),
+    pending: mostly<Facts['update']['pending']>(
+      [],
+      [{ version: '14.6', build: '23G80' }],
+      [{ version: '15.1', build: null }],
+      null,
+    ),
+    prepared: mostly<boolean | null>(null, true),
     ready: fc.record({ kdks: fc.boolean(), kcs: fc.boolean(), kit: fc.boolean(), known: mostly(true, false) }),
   })
   .map(({ base, ready, ...drawn }) => ({
@@ -80,12 +87,20 @@ export const arbitraryFacts: fc.Arbitrary<Facts> = fc
       paired: false,
     },
     volumes: { ...base.volumes, startupDefault: drawn.startupDefault },
+    update: { ...base.update, pending: drawn.pending, prepared: drawn.prepared },
     kdks: ready.known ? (ready.kdks ? raisedFacts().kdks : []) : null,
     kernelCollections: ready.kcs ? raisedFacts().kernelCollections : [],
     visitKit: ready.kit ? raisedFacts().visitKit : null,
   }));
 
 const TIMES = ['2026-03-01T08:00:00.000Z', '2026-03-01T10:00:00.000Z', '2026-03-01T10:20:00.000Z'];
+
+const ACCEPTED = { reason: 'a test', acceptedBy: 'token:admin' };
+const ACCEPTANCES: UpdateAcceptance[] = [
+  { ...ACCEPTED, id: '1', targets: ['23G80'], expiresAt: '2026-03-05T00:00:00.000Z' },
+  { ...ACCEPTED, id: '2', targets: ['15.1', 'unnamed'], expiresAt: '2026-03-05T00:00:00.000Z' },
+  { ...ACCEPTED, id: '3', targets: ['23G80', '15.1'], expiresAt: '2026-02-01T00:00:00.000Z' },
+];
 
 export const arbitraryInput: fc.Arbitrary<EvaluateInput> = fc
   .record({
@@ -131,8 +146,9 @@ export const arbitraryInput: fc.Arbitrary<EvaluateInput> = fc
       { kdks: [], dropBundles: {} },
       { kdks: [{ ...KDK, build: '23G80' }], dropBundles: {} },
     ),
+    acceptances: fc.subarray(ACCEPTANCES),
   })
-  .map(({ facts, quota, extraArgs, grant, visit, failure, planOpen, presence, catalogue, ...record }) => ({
+  .map(({ facts, quota, extraArgs, grant, visit, failure, planOpen, presence, catalogue, acceptances, ...record }) => ({
     facts,
     intent: { number: 1, quota, extraArgs, grant },
     record,
@@ -143,6 +159,7 @@ export const arbitraryInput: fc.Arbitrary<EvaluateInput> = fc
     },
     presence,
     catalogue,
+    updateAcceptances: acceptances,
     newVisitId: NEW_VISIT_ID,
     now: NOW,
   }));

@@ -22,6 +22,7 @@ import { JobStore } from '../../../apps/controller/src/jobs/job-store.ts';
 import { PlanWriter } from '../../../apps/controller/src/plans/plan-writer.ts';
 import { readiness } from '../../../apps/controller/src/readiness/readiness.ts';
 import { RolloutEngine } from '../../../apps/controller/src/rollouts/rollout-engine.ts';
+import { hostsOfTarget, updatesByTarget } from '../../../apps/controller/src/updates/roll-up.ts';
 import { visitRoutes } from '../../../apps/controller/src/visits/routes.ts';
 import { VisitWriter } from '../../../apps/controller/src/visits/visit-writer.ts';
 import { Visits } from '../../../apps/controller/src/visits/visits.ts';
@@ -33,6 +34,8 @@ export interface HotPath {
   /** Why it may read whole tables all the same. */
   readonly mayReadAll?: string;
 }
+
+const COUNTS_ALL = 'it counts the whole fleet: one pass over two tables of a row per host';
 
 const clock = new (class extends Clock {
   now = () => NOW;
@@ -127,7 +130,12 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
     {
       name: 'page: readiness',
       run: () => readiness(database),
-      mayReadAll: 'it counts the whole fleet: one pass over two tables of a row per host',
+      mayReadAll: COUNTS_ALL,
+    },
+    { name: 'page: updates by target', run: () => updatesByTarget(database), mayReadAll: COUNTS_ALL },
+    {
+      name: 'page: hosts of an update',
+      run: () => hostsOfTarget(database, { limit: 50, target: '23G80' }),
     },
   ];
 }

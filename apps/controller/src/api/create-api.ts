@@ -34,6 +34,9 @@ import { controlRoutes } from '../rollouts/control-routes.ts';
 import { RolloutControl } from '../rollouts/rollout-control.ts';
 import { RolloutEngine } from '../rollouts/rollout-engine.ts';
 import { rolloutRoutes } from '../rollouts/routes.ts';
+import { acceptanceRoutes } from '../updates/acceptance-routes.ts';
+import { UpdateAcceptances } from '../updates/acceptances.ts';
+import { updateRoutes } from '../updates/routes.ts';
 import { planningRoutes } from '../visits/planning-routes.ts';
 import { visitRoutes } from '../visits/routes.ts';
 import { sheetRoutes } from '../visits/run-sheet/routes.ts';
@@ -113,6 +116,8 @@ export function createApi(deps: ApiDeps): Api {
     ...hostRoutes(database, enrolTokens, hostEnds),
     ...placeRoutes(new HostPlaces(database, bus)),
     ...readinessRoutes(database),
+    ...updateRoutes(database),
+    ...acceptanceRoutes(database, new UpdateAcceptances(database, bus)),
     ...policyRoutes(database, policies),
     ...explainRoutes(database),
     ...proposalRoutes(database, proposals),

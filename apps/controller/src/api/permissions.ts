@@ -7,6 +7,7 @@ export const PERMISSIONS = [
   'host.retire',
   'certificate.revoke',
   'readiness.read',
+  'update.accept',
   'enrol_token.create',
   'policy.read',
   'policy.write',
@@ -46,7 +47,7 @@ const READING: readonly Permission[] = [
 const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
   admin: PERMISSIONS,
   technician: [...READING, 'visit.open', 'visit.note', 'visit.plan'],
-  approver: [...READING, 'exception.approve', 'exception.revoke', 'audit.read'],
+  approver: [...READING, 'exception.approve', 'exception.revoke', 'update.accept', 'audit.read'],
   reader: READING,
   tool: [...READING, 'metrics.read', 'kdk.write', 'enrol_token.create', 'host.label', 'host.place'],
 };

@@ -75,6 +75,7 @@ export function answer(input: HostInput, { fleetId, checkInMs, verifies, kdks, n
     presence,
     placeType: input.placeType,
     catalogue: { kdks, dropBundles: {} },
+    updateAcceptances: input.updateAcceptances,
     newVisitId: uuidv7(now.getTime()),
     now,
   });

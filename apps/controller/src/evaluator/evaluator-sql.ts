@@ -82,14 +82,20 @@ export const OPENED_VISITS = `
     AND (v.state <> 'withdrawn' OR r.facts #>> '{receipt,visitId}' = v.id::text)
   ORDER BY v.host_id, v.opened_at DESC`;
 
+/** $1 hosts, $2 now. Who took the risk of which updates for each. */
+export const UPDATE_ACCEPTANCES = `
+  SELECT n.host_id::text AS "hostId", a.id::text AS id, a.targets, a.reason, a.accepted_by AS "acceptedBy", a.expires_at AS "expiresAt"
+  FROM update_acceptance_host n JOIN update_acceptance a ON a.id = n.acceptance_id
+  WHERE n.host_id = ANY($1::uuid[]) AND a.revoked_at IS NULL AND a.expires_at > $2::timestamptz ORDER BY n.host_id, a.id`;
+
 /** $1 JSON of rows, $2 rules version, $3 now. */
 export const STORE_STATES = `
   UPDATE host_state s SET
     state = v.state, state_since = CASE WHEN s.state = v.state THEN s.state_since ELSE $3::timestamptz END,
-    presence = v.presence, waits_for = v.waits_for, findings = v.findings, evidence = v.evidence, record = v.record,
+    presence = v.presence, waits_for = v.waits_for, findings = v.findings, evidence = v.evidence, record = v.record, updates = v.updates,
     rules_version = $2::int, evaluated_at = $3::timestamptz, due_at = NULL, review_at = v.review_at
   FROM jsonb_to_recordset($1::jsonb) AS v(host_id uuid, state text, presence text, waits_for text, findings jsonb,
-    evidence jsonb, record jsonb, review_at timestamptz)
+    evidence jsonb, record jsonb, updates jsonb, review_at timestamptz)
   WHERE s.host_id = v.host_id`;
 
 /** $1 hosts, $2 when to look again: for a host whose evaluation failed, so that it does not hold up the others. */

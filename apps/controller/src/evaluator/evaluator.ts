@@ -54,7 +54,7 @@ export class Evaluator {
 
   private async evaluateHosts(tx: Tx, ids: readonly string[], now: Date): Promise<readonly Wake[]> {
     const { database, key, checkInMs } = this.deps;
-    const inputs = await loadBatch(tx, ids);
+    const inputs = await loadBatch(tx, ids, now);
     const kdks = await loadKdks(tx);
     const context = { fleetId: database.fleetId, checkInMs, verifies: verifierOf(key), kdks, now };
     const answers: Answer[] = [];
@@ -80,6 +80,7 @@ export class Evaluator {
       findings,
       evidence: evaluation.evidence,
       record,
+      updates: evaluation.updates.map(({ acceptance, ...risk }) => ({ ...risk, acceptanceId: acceptance?.id ?? null })),
       review_at: reviewAt,
     }));
     await tx.$executeRawUnsafe(STORE_STATES, JSON.stringify(rows), RULES_VERSION, now);

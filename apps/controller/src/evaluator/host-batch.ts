@@ -1,5 +1,5 @@
 /** Everything that evaluation needs to know of a batch of hosts, loaded with a fixed number of queries. */
-import { type HostState, type KcResult, type KdkSource, QUOTA_STOCK } from '@headroom/core';
+import { type HostState, type KcResult, type KdkSource, QUOTA_STOCK, type UpdateAcceptance } from '@headroom/core';
 import type { Tx } from '../db/database.ts';
 import type { GrantRow } from '../exceptions/grant-check.ts';
 import {
@@ -11,6 +11,7 @@ import {
   OPEN_VISITS,
   OPENED_VISITS,
   PLACED_KITS,
+  UPDATE_ACCEPTANCES,
 } from './evaluator-sql.ts';
 import {
   type FailedStep,
@@ -88,10 +89,15 @@ interface Beside {
   readonly kits: ReadonlyMap<string, KitJob>;
   readonly opened: ReadonlyMap<string, { readonly openedAt: Date }>;
   readonly visits: ReadonlyMap<string, VisitRow>;
+  readonly acceptances: ReadonlyMap<string, readonly AcceptanceRow[]>;
+}
+
+interface AcceptanceRow extends Omit<UpdateAcceptance, 'expiresAt'> {
+  readonly expiresAt: Date;
 }
 
 /** Hosts that are not retired, in host order. One query after the other: a transaction has one connection. */
-export async function loadBatch(tx: Tx, hostIds: readonly string[]): Promise<readonly HostInput[]> {
+export async function loadBatch(tx: Tx, hostIds: readonly string[], now: Date): Promise<readonly HostInput[]> {
   const ids = [...hostIds];
   const query = <T>(sql: string, ...values: unknown[]) => tx.$queryRawUnsafe<(T & OfHost)[]>(sql, ...values);
   const hosts = await query<HostRow>(HOSTS, ids, QUOTA_STOCK);
@@ -105,6 +111,7 @@ export async function loadBatch(tx: Tx, hostIds: readonly string[]): Promise<rea
     kits: byHost(await query<KitJob>(PLACED_KITS, ids)),
     opened: byHost(await query<{ openedAt: Date }>(OPENED_VISITS, ids)),
     visits: byHost(await query<VisitRow>(OPEN_VISITS, ids)),
+    acceptances: groupByHost(await query<AcceptanceRow>(UPDATE_ACCEPTANCES, ids, now)),
   };
   return hosts.map((host) => inputOf(host, beside));
 }
@@ -138,6 +145,13 @@ function inputOf(host: HostRow, beside: Beside): HostInput {
     failure: plan?.state === 'failed' && plan.intentNumber === number ? failedStep(jobs, failuresInRow) : null,
     visit: beside.visits.get(hostId) ?? null,
     visitOpenedAt: beside.opened.get(hostId)?.openedAt ?? null,
+    updateAcceptances: (beside.acceptances.get(hostId) ?? []).map(({ expiresAt, id, targets, reason, acceptedBy }) => ({
+      id,
+      targets,
+      reason,
+      acceptedBy,
+      expiresAt: expiresAt.toISOString(),
+    })),
   };
 }
 

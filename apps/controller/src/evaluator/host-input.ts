@@ -1,5 +1,15 @@
 /** What evaluation needs to know of one host: the shape of the truth in Postgres, without its tables. */
-import type { Facts, Finding, HostState, KcResult, PlaceType, Plan, PlanStep, VisitKind } from '@headroom/core';
+import type {
+  Facts,
+  Finding,
+  HostState,
+  KcResult,
+  PlaceType,
+  Plan,
+  PlanStep,
+  UpdateAcceptance,
+  VisitKind,
+} from '@headroom/core';
 import type { CloneHint } from '../agents/clone-watch.ts';
 import type { GrantRow } from '../exceptions/grant-check.ts';
 
@@ -85,6 +95,7 @@ export interface HostInput {
   readonly failure: FailedStep | null;
   readonly visit: VisitRow | null;
   readonly visitOpenedAt: Date | null;
+  readonly updateAcceptances: readonly UpdateAcceptance[];
 }
 
 export function readPlan(bytes: Uint8Array): Plan {

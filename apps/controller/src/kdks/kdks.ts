@@ -53,7 +53,13 @@ export class Kdks {
       const after = toJson({ version, build, sha256, sizeBytes, fileName });
       await writeAudit(tx, { actor, action: 'kdk.add', entity: 'kdk', entityId: id, after, at: now, siteId });
       const waiting = await tx.hostState.findMany({
-        where: { state: { not: 'raised' }, host: { retiredAt: null, intent: { quota: { gt: QUOTA_STOCK } } } },
+        where: {
+          host: { retiredAt: null },
+          OR: [
+            { state: { not: 'raised' }, host: { intent: { quota: { gt: QUOTA_STOCK } } } },
+            { updates: { array_contains: [{ build }] } },
+          ],
+        },
         select: { hostId: true },
         orderBy: { hostId: 'asc' },
       });

@@ -175,7 +175,7 @@ export class Proposals {
     for (let start = 0; start < ids.length; start += CHUNK) {
       const some = ids.slice(start, start + CHUNK);
       const covered = await coveredHosts(prisma, some, changes, now);
-      const views = (await loadBatch(prisma, some)).flatMap((input) => {
+      const views = (await loadBatch(prisma, some, now)).flatMap((input) => {
         const proposed = changes.get(input.hostId);
         if (proposed === undefined) return [];
         const cover = proposed.quota === QUOTA_STOCK ? null : covered.has(input.hostId);

@@ -48,7 +48,7 @@ export function decideNext(situation: Situation, state: HostState, prepared: Pre
     case 'raise':
       return raise(situation, state, prepared, consent);
     case 'restart':
-      return restart(consent, restartReason(situation, state));
+      return restart(situation, consent, restartReason(situation, state));
     case 'arguments':
       return storeArguments(situation, consent);
     case 'keep':
@@ -100,22 +100,27 @@ function reasonOf(state: HostState): string {
     : 'A raise visit puts it right: a person types one line in recoveryOS.';
 }
 
-function restart({ covers, findings }: Consent, reason: string): Next {
-  return { steps: [], visit: covers ? { kind: 'restart', reason } : null, findings };
+/** A restart installs what is prepared; what is only offered waits. */
+function restart(situation: Situation, { covers, findings }: Consent, reason: string): Next {
+  const updates = readUpdates(situation, ({ ways }) => ways.includes('prepared'));
+  const isReady = covers && !updates.some(({ severity }) => severity === 'blocker');
+  return { steps: [], visit: isReady ? { kind: 'restart', reason } : null, findings: [...findings, ...updates] };
 }
 
 /** Store the wanted arguments, then restart once. */
 function storeArguments(situation: Situation, consent: Consent): Next {
-  if (storesWanted(situation) === true) return restart(consent, ARGS_REASON);
+  if (storesWanted(situation) === true) return restart(situation, consent, ARGS_REASON);
   return { steps: argumentSteps(situation, consent), visit: null, findings: consent.findings };
 }
+
+const NONE = () => false;
 
 function keep(situation: Situation, consent: Consent): Next {
   const steps = storesWanted(situation) === false ? argumentSteps(situation, consent) : [];
   return {
     steps,
     visit: null,
-    findings: [...consent.findings, ...endedConsent(situation, consent), ...readUpdates(situation)],
+    findings: [...consent.findings, ...endedConsent(situation, consent), ...readUpdates(situation, NONE)],
   };
 }
 

@@ -3,8 +3,10 @@ import { parseBootArgs } from '../boot-args.ts';
 import type { EvaluateInput, Finding } from '../evaluate-types.ts';
 import type { Facts } from '../facts.ts';
 import { macosMajor } from '../observe-signs.ts';
+import type { UpdateRisk } from '../update-guard/update-risks.ts';
 import { factUnknown, makeFinding } from './make-finding.ts';
 import type { Situation } from './situation.ts';
+import { updateFindings } from './updates.ts';
 
 /** Free space below which KDK (several GB installed) and kernel collection may not fit. */
 const FREE_GIB_MIN = 10;
@@ -24,15 +26,17 @@ const VISIT_CHECKS: readonly Check[] = [
   guestsRunning,
 ];
 
-/** Worth knowing before a visit and as long as the host is raised. */
-const UPDATE_CHECKS: readonly Check[] = [updatePrepared, updatePending, updatesInstallThemselves];
-
 export function readReadiness(situation: Situation): readonly Finding[] {
-  return [...VISIT_CHECKS, ...UPDATE_CHECKS].flatMap((check) => check(situation.facts, situation));
+  const findings = VISIT_CHECKS.flatMap((check) => check(situation.facts, situation));
+  return [...findings, ...readUpdates(situation, () => true)];
 }
 
-export function readUpdates(situation: Situation): readonly Finding[] {
-  return UPDATE_CHECKS.flatMap((check) => check(situation.facts, situation));
+/** Updates that the Mac faces; `blocks` = which of the risky ones keep a visit back until somebody accepts them. */
+export function readUpdates(
+  { facts, updates, input }: Situation,
+  blocks: (risk: UpdateRisk) => boolean,
+): readonly Finding[] {
+  return updateFindings({ facts, risks: updates, visit: input.work.visit, blocks });
 }
 
 /** recoveryOS needs a person, or a servo on the power button and an IP-KVM. */
@@ -144,43 +148,6 @@ export function guestsRunning(facts: Facts): readonly Finding[] {
       seen: `at most ${guests}`,
       path: 'guests.processesAtMost',
       args: { guests },
-    }),
-  ];
-}
-
-function updatePrepared(facts: Facts): readonly Finding[] {
-  if (facts.update.prepared !== true) return [];
-  return [
-    makeFinding('UPDATE_PREPARED', {
-      detail: 'It lies on the disk, ready.',
-      seen: 'prepared',
-      path: 'update.prepared',
-    }),
-  ];
-}
-
-function updatePending(facts: Facts): readonly Finding[] {
-  const pending = facts.update.pending ?? [];
-  if (pending.length === 0) return [];
-  const updates = pending.map(({ version, build }) => (build === null ? version : `${version} (${build})`)).join(', ');
-  return [
-    makeFinding('UPDATE_PENDING', {
-      detail: 'A new system needs a new KDK, a new kernel collection and another visit.',
-      seen: updates,
-      path: 'update.pending',
-      args: { updates },
-    }),
-  ];
-}
-
-function updatesInstallThemselves(facts: Facts): readonly Finding[] {
-  if (facts.update.autoInstall !== true) return [];
-  return [
-    makeFinding('UPDATES_INSTALL_THEMSELVES', {
-      detail: 'An update may come at night, without anybody asking for it.',
-      expected: 'off',
-      seen: 'on',
-      path: 'update.autoInstall',
     }),
   ];
 }

@@ -5,6 +5,7 @@ import { raisedEvidence } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
 import { type Observed, observe } from '../observe.ts';
 import { QUOTA_STOCK } from '../quota.ts';
+import { hasCustomKernel, type UpdateRisk, updateRisks } from '../update-guard/update-risks.ts';
 
 export interface Situation {
   readonly input: EvaluateInput;
@@ -13,12 +14,31 @@ export interface Situation {
   readonly evidence: readonly EvidencePiece[];
   /** The planned quota; null when stock is wanted. */
   readonly wantedQuota: number | null;
+  /** What the updates ahead would do to a raise that is wanted, or still there. */
+  readonly updates: readonly UpdateRisk[];
 }
 
 export function readSituation(input: EvaluateInput, facts: Facts): Situation {
   const wantedQuota = input.intent.quota === QUOTA_STOCK ? null : input.intent.quota;
   const evidence = raisedEvidence({ facts, record: input.record, quota: wantedQuota });
-  return { input, facts, observed: observe(facts), evidence, wantedQuota };
+  const observed = observe(facts);
+  return {
+    input,
+    facts,
+    observed,
+    evidence,
+    wantedQuota,
+    updates: updatesAhead(input, facts, { observed, wantedQuota }),
+  };
+}
+
+function updatesAhead(
+  { catalogue, updateAcceptances = [], now }: EvaluateInput,
+  facts: Facts,
+  { observed, wantedQuota }: Pick<Situation, 'observed' | 'wantedQuota'>,
+): readonly UpdateRisk[] {
+  const isConcerned = observed.kind !== 'unsupported' && (wantedQuota !== null || hasCustomKernel(facts) === true);
+  return isConcerned ? updateRisks({ facts, catalogue, acceptances: updateAcceptances, now }) : [];
 }
 
 /** Does this piece hold? null = unknown. */

@@ -101,15 +101,35 @@ export const PREPARATION_FINDINGS = {
     title: 'Little free space for KDK and kernel collection',
     nextStep: 'Free space on the Data volume until {needed} GB are free.',
   },
-  UPDATE_PREPARED: {
-    severity: 'warning',
-    title: 'A macOS update is prepared and may install at the next shutdown',
-    nextStep: 'Install it, or remove it, before the visit: an update takes the quota back.',
+  UPDATE_NO_BOOT: {
+    severity: 'blocker',
+    title: 'macOS update {targets}: this Mac would not boot, or would fall back to two guests',
+    nextStep:
+      'Defer {targets} by MDM (docs/updates.md), and take this Mac back to stock before it is installed. If Apple offers the KDK of that build, upload it (PUT /api/v1/kdks). To take the risk: POST /api/v1/update-acceptances.',
   },
-  UPDATE_PENDING: {
-    severity: 'warning',
-    title: 'A macOS update is offered',
-    nextStep: 'Defer {updates} by MDM, or update first and raise afterwards: an update takes the quota back.',
+  UPDATE_TWO_GUESTS: {
+    severity: 'blocker',
+    title: 'macOS update {targets}: this Mac would fall back to two guests',
+    nextStep:
+      'If Apple offers the KDK for {targets}, upload it (PUT /api/v1/kdks). Else defer the update by MDM (docs/updates.md). To take the risk: POST /api/v1/update-acceptances.',
+  },
+  UPDATE_UNKNOWN: {
+    severity: 'blocker',
+    title: 'macOS update {targets}: what it would do to a raise is not known',
+    nextStep:
+      'Find out its build (`softwareupdate --list` on the Mac) and upload the KDK for it, or defer the update by MDM (docs/updates.md). To take the risk: POST /api/v1/update-acceptances.',
+  },
+  UPDATE_ACCEPTED: {
+    severity: 'note',
+    title: 'The risk of macOS update {targets} is accepted',
+    nextStep:
+      'Nothing to do before the acceptance ends. A build that it does not name blocks again; POST /api/v1/update-acceptances/ID/revoke takes it back.',
+  },
+  UPDATE_SAFE: {
+    severity: 'note',
+    title: 'macOS update {targets}: the KDK for it is there',
+    nextStep:
+      'Nothing to do before a visit. After the update the agent builds a kernel collection for it, and a raise visit follows. Take a raised Mac back to stock before it is updated.',
   },
   UPDATES_INSTALL_THEMSELVES: {
     severity: 'warning',
