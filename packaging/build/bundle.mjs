@@ -30,6 +30,8 @@ export async function bundleAgent({ root, outfile }) {
     legalComments: 'none',
     banner: { js: REQUIRE },
     plugins: [kitBesideBundle],
+    // Only grpc-js's channelz and ORCA services ask for it, when called; the agent offers neither.
+    external: ['@grpc/proto-loader'],
     metafile: true,
     absWorkingDir: root,
     logLevel: 'warning',

@@ -2,6 +2,7 @@
 
 import { pinnedVerifier } from '../grants/verify.ts';
 import { type Controller, connectController } from '../link/client.ts';
+import { newFactsReader } from '../link/facts-reader.ts';
 import { newFactsSender } from '../link/facts-sender.ts';
 import { kdkImageFrom } from '../link/kdk-image.ts';
 import { newRefusedReports } from '../link/refused-reports.ts';
@@ -56,24 +57,26 @@ interface ServeInput {
 async function serve({ mac, credentials, controller, signal, checkInMs, log }: ServeInput): Promise<void> {
   const { identity } = credentials;
   const status = openStatusFile(mac, (error) => log(`status file: ${String(error)}`));
-  await status.update({ hostId: identity.hostId, fleetId: identity.fleetId, controller: identity.agentUrl });
+  void status.update({ hostId: identity.hostId, fleetId: identity.fleetId, controller: identity.agentUrl });
+  const reader = newFactsReader(() => readFactsCounting(mac));
   const runner: RunnerPorts = {
     mac,
     journal: await openJournal(mac),
     identity,
     verify: pinnedVerifier(identity.grantPublicKeys),
-    facts: () => readFactsCounting(mac),
+    facts: reader.read,
     openKdkImage: kdkImageFrom(controller),
     kitSource: kitSource(),
     now: () => new Date(),
     log,
   };
   log(`agent ${AGENT_VERSION}, host ${identity.hostId}, controller ${identity.agentUrl}`);
-  const closeSocket = await openLocalSocket({ mac, status, log });
+  const closeSocket = await openLocalSocket({ mac, status, onWitness: reader.expire, log });
   try {
     await runLink({
       runner,
       controller,
+      reader,
       sender: newFactsSender(),
       status,
       refused: newRefusedReports(),

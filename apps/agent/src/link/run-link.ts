@@ -5,11 +5,13 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Facts } from '@headroom/core';
+import { readSessionFacts } from '../facts/index.ts';
 import { type GrantPins, openGrantPins } from '../state/grant-pins.ts';
 import { macStatusOf } from '../state/mac-status.ts';
 import { detachStaleMounts } from '../steps/kdk/mounts.ts';
 import { type Backoff, backoff } from './backoff.ts';
 import { ControllerError, controllerError } from './controller-error.ts';
+import type { FactsReader } from './facts-reader.ts';
 import { sendOldReports, type WorkPorts, workThrough } from './leased-work.ts';
 import { listenToNudges } from './nudges.ts';
 import { newRenewal, type Renewal } from './renewal.ts';
@@ -17,6 +19,7 @@ import { openSession, type Session } from './session.ts';
 import { newWake, type Wake } from './wake.ts';
 
 export interface LinkInput extends WorkPorts {
+  readonly reader: FactsReader;
   readonly signal: AbortSignal;
   /** Overrides what the controller says. */
   readonly checkInMs: number | null;
@@ -28,19 +31,25 @@ const LONGEST_MS = 60_000;
 const CLONE_WINDOW_MS = 60_000;
 const CLONE_PAUSE_MS = 30_000;
 
+/** How old the facts of a check-in may be: a few check-ins, as long as a person would wait for. */
+const CHECK_INS_PER_READING = 5;
+const FACTS_AGE_MS_MAX = 5 * 60_000;
+
 /** What a life needs beside what it was given. */
 interface Life extends LinkInput {
   readonly pins: GrantPins;
   readonly renewal: Renewal;
+  /** Ends once the images that a killed agent left attached have been looked for. */
+  readonly cleared: () => Promise<void>;
 }
 
 export async function runLink(given: LinkInput): Promise<void> {
   const { mac, log, now } = given.runner;
   const pins = await openGrantPins(mac, log);
   const renewal = newRenewal({ mac, controller: given.controller, now, log });
-  const input: Life = { ...given, pins, renewal, runner: { ...given.runner, verify: pins.verify } };
+  const cleared = once(() => clearMounts(given));
+  const input: Life = { ...given, pins, renewal, cleared, runner: { ...given.runner, verify: pins.verify } };
   const { signal, runner } = input;
-  await clearMounts(input);
   const pause = backoff(FIRST_MS, LONGEST_MS);
   let fencedAt = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
@@ -63,17 +72,20 @@ const RENEWED = new ControllerError(null, 0, 'the certificate was renewed');
 
 /** Lives until something breaks it; gives back what. */
 async function oneSession(input: Life, pause: Backoff): Promise<ControllerError> {
-  const { controller, runner, signal, sender } = input;
+  const { controller, runner, signal, sender, reader } = input;
   const ended = new AbortController();
   const both = AbortSignal.any([signal, ended.signal]);
   let listening: Promise<void> = Promise.resolve();
   try {
-    const session = await openSession({ mac: runner.mac, controller, facts: await runner.facts(), log: runner.log });
-    await input.pins.learn(session.grantKeyRotations);
+    const facts = await readSessionFacts(runner.mac);
+    const session = await openSession({ mac: runner.mac, controller, facts, log: runner.log });
     sender.forget();
+    reader.expire();
     pause.reset();
     const wake = newWake();
     listening = listenToNudges(controller, session.number, () => wake.wake(), both, runner.log);
+    await input.pins.learn(session.grantKeyRotations);
+    await input.cleared();
     await sendOldReports(input, session);
     return await rounds(input, session, wake);
   } catch (error) {
@@ -85,10 +97,10 @@ async function oneSession(input: Life, pause: Backoff): Promise<ControllerError>
 }
 
 async function rounds(input: Life, session: Session, wake: Wake): Promise<ControllerError> {
-  const { signal } = input;
-  let checkInMs = session.checkInMs;
+  const { signal, reader } = input;
+  let checkInMs = input.checkInMs ?? session.checkInMs;
   while (!signal.aborted) {
-    const reply = await checkIn(input, session, await input.runner.facts());
+    const reply = await checkIn(input, session, await reader.recent(factsAgeMs(checkInMs)));
     checkInMs = input.checkInMs ?? (reply.checkInMs || checkInMs);
     await input.pins.learn(reply.grantKeyRotations);
     if (reply.workAvailable) await workThrough(input, session, signal);
@@ -96,6 +108,10 @@ async function rounds(input: Life, session: Session, wake: Wake): Promise<Contro
     await wake.wait(checkInMs, signal);
   }
   return new ControllerError(null, 0, 'stopped');
+}
+
+function factsAgeMs(checkInMs: number): number {
+  return Math.min(FACTS_AGE_MS_MAX, CHECK_INS_PER_READING * checkInMs);
 }
 
 async function checkIn({ controller, sender, status, pins }: Life, session: Session, facts: Facts) {
@@ -130,6 +146,14 @@ async function clearMounts({ runner }: LinkInput): Promise<void> {
 async function noteTrouble({ runner, status }: LinkInput, code: string, detail: string): Promise<void> {
   runner.log(`${code}: ${detail}`);
   await status.update({ lastError: { code, detail, at: runner.now().toISOString() } });
+}
+
+function once(task: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | null = null;
+  return () => {
+    done ??= task();
+    return done;
+  };
 }
 
 function rest(ms: number, signal: AbortSignal): Promise<void> {

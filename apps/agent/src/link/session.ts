@@ -1,9 +1,9 @@
 /** An open session: its number, and the positions of its reports in order. */
-import type { Facts } from '@headroom/core';
 import type { GrantKeyRotation, ReportPosition } from '@headroom/proto';
+import type { SessionFacts } from '../facts/index.ts';
 import type { Log } from '../log.ts';
 import type { Mac } from '../mac.ts';
-import { noteBoot } from '../state/boot-state.ts';
+import { noteBoot, readBootState } from '../state/boot-state.ts';
 import { CAPABILITIES } from '../steps/catalogue.ts';
 import { AGENT_VERSION } from '../version.ts';
 import type { Controller } from './client.ts';
@@ -21,17 +21,18 @@ export interface Session {
 export interface SessionInput {
   readonly mac: Mac;
   readonly controller: Controller;
-  readonly facts: Facts;
+  readonly facts: SessionFacts;
   readonly log: Log;
 }
 
 export async function openSession({ mac, controller, facts, log }: SessionInput): Promise<Session> {
-  const state = await noteBoot(mac, facts.boot.sessionId ?? '');
+  // A boot that cannot be told from the last one is not counted: later facts may tell it.
+  const state = facts.bootSession === null ? await readBootState(mac) : await noteBoot(mac, facts.bootSession);
   const reply = await controller.openSession({
     agentVersion: AGENT_VERSION,
     capabilities: [...CAPABILITIES],
-    hostUuid: facts.hardware.uuid ?? '',
-    bootSessionId: state.bootSessionId,
+    hostUuid: facts.hardwareUuid ?? '',
+    bootSessionId: facts.bootSession ?? '',
     bootOrdinal: state.bootOrdinal,
     highestGeneration: BigInt(state.highestGeneration),
   });

@@ -16,7 +16,7 @@ beforeEach(async () => {
   mac.tool('/usr/sbin/sysctl', `echo 'kern.bootsessionuuid: ${SESSION}'`);
   await openHome(mac);
   status = openStatusFile(mac, () => {});
-  close = await openLocalSocket({ mac, status, log: () => {} });
+  close = await openLocalSocket({ mac, status, onWitness: () => {}, log: () => {} });
 });
 afterEach(async () => {
   await close();

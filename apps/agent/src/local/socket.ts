@@ -17,6 +17,8 @@ const CONNECTIONS_MAX = 16;
 export interface LocalPorts {
   readonly mac: Mac;
   readonly status: StatusFile;
+  /** Called when a witness was taken. */
+  readonly onWitness: () => void;
   readonly log: Log;
 }
 
@@ -41,7 +43,10 @@ export async function openLocalSocket(ports: LocalPorts): Promise<() => Promise<
   };
 }
 
-async function answer(request: IncomingMessage, { mac, status, log }: LocalPorts): Promise<readonly [number, unknown]> {
+async function answer(
+  request: IncomingMessage,
+  { mac, status, onWitness, log }: LocalPorts,
+): Promise<readonly [number, unknown]> {
   const what = `${request.method} ${request.url}`;
   if (what === 'GET /status') return [200, JSON.parse(status.text())];
   if (what !== 'POST /witness') return [404, { problem: 'expected GET /status or POST /witness' }];
@@ -49,6 +54,7 @@ async function answer(request: IncomingMessage, { mac, status, log }: LocalPorts
   if (body === null) return [413, { problem: `expected JSON of at most ${BODY_BYTES_MAX} bytes` }];
   const taken = await takeWitness(mac, body);
   if (typeof taken === 'string') return [422, { problem: taken }];
+  onWitness();
   log(`witness: ${taken.macosGuests} macOS guests, says ${taken.source}`);
   return [200, taken];
 }

@@ -76,6 +76,19 @@ describe('runTool', () => {
     });
   });
 
+  it('does not wait for a child that left the group and holds the streams', async () => {
+    const path = tool('daemon', 'setsid sleep 8 & exec sleep 60');
+    const before = Date.now();
+    const result = await runTool({ sysroot, path, args: [], timeoutMs: 200 });
+    expect(result).toMatchObject({ timedOut: true });
+    expect(Date.now() - before).toBeLessThan(7000);
+  });
+
+  it('refuses a command line that the system does not take', async () => {
+    const args = [`x${'y'.repeat(3_000_000)}`];
+    expect(await runTool({ sysroot, path: tool('cat', 'cat'), args })).toMatchObject({ startError: 'E2BIG' });
+  });
+
   it('cuts output at the limit', async () => {
     const path = tool('flood', 'while :; do echo flood; done');
     const result = await runTool({ sysroot, path, args: [], outputBytesMax: 5000 });

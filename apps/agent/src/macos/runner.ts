@@ -1,10 +1,9 @@
 /**
  * The one place where the agent starts a macOS tool.
  * Guarantee: no shell, absolute path under the sysroot, cleared environment with a fixed locale, no stdin unless given,
- * time and output limited; on a limit, an abort or the agent's own exit the tool's whole process group is killed, so no
- * child is left. `runTool` never throws for what the tool does: it says what happened.
+ * time and output limited, no child left (child.ts). `runTool` never throws for what the tool does: it says what happened.
  */
-import { execa } from 'execa';
+import { runChild } from './child.ts';
 import { CommandError, type CommandFailure } from './command-error.ts';
 import { resolve } from './sysroot.ts';
 
@@ -57,45 +56,28 @@ export function watchTools(watcher: ToolWatch | null): void {
   toolWatch = watcher;
 }
 
-/** Tools that run now, by process group, so that the agent's exit leaves none behind. */
-const liveGroups = new Set<number>();
-process.on('exit', () => {
-  for (const group of liveGroups) killGroup(group);
-});
-
 export async function runTool(options: RunOptions): Promise<RunResult> {
   const { sysroot, path, args, input, signal } = options;
   const command = [path, ...args].join(' ');
   if (signal?.aborted === true) return { ...NOTHING_RUN, command, aborted: true };
-  const subprocess = execa(resolve(sysroot, path), [...args], {
-    cwd: '/',
+  const watcher = toolWatch;
+  const end = await runChild({
+    file: resolve(sysroot, path),
+    args,
     env: ENVIRONMENT,
-    extendEnv: false,
-    detached: true,
-    cleanup: false,
-    reject: false,
-    encoding: 'buffer',
-    stripFinalNewline: false,
-    maxBuffer: options.outputBytesMax ?? OUTPUT_BYTES_MAX_DEFAULT,
-    ...(input === undefined ? { stdin: 'ignore' } : { input }),
+    input,
+    timeoutMs: options.timeoutMs ?? TIMEOUT_MS_DEFAULT,
+    outputBytesMax: options.outputBytesMax ?? OUTPUT_BYTES_MAX_DEFAULT,
+    signal,
+    watcher: watcher && { started: (group) => watcher.started(group, path), ended: (group) => watcher.ended(group) },
   });
-  const stop = watch(subprocess.pid, path, options.timeoutMs ?? TIMEOUT_MS_DEFAULT, signal);
-  const result = await subprocess;
-  const cause = stop();
-  const code = 'code' in result ? String(result.code ?? '') : '';
-  const started = subprocess.pid !== undefined;
-  return {
-    command,
-    exitCode: result.exitCode ?? null,
-    stdout: decode(result.stdout),
-    stderr: decode(result.stderr),
-    signal: result.signal ?? null,
-    missing: !started && (code === 'ENOENT' || code === 'ENOTDIR'),
-    timedOut: cause === 'timeout',
-    aborted: cause === 'abort',
-    outputCut: result.isMaxBuffer,
-    startError: started ? null : code || 'unknown',
-  };
+  if ('startError' in end) {
+    const missing = end.startError === 'ENOENT' || end.startError === 'ENOTDIR';
+    return { ...NOTHING_RUN, command, missing, startError: end.startError };
+  }
+  const { cause, ...result } = end;
+  const causes = { timedOut: cause === 'timeout', aborted: cause === 'abort', outputCut: cause === 'output' };
+  return { command, ...result, ...causes, missing: false, startError: null };
 }
 
 /** Runs a tool and throws a CommandError unless it exits 0. For tools whose exit status can be believed. */
@@ -135,43 +117,6 @@ function failureOf(result: RunResult): readonly [CommandFailure, string] | null 
   if (result.signal !== null) return ['signal', `was killed by ${result.signal}`];
   if (result.exitCode !== 0) return ['exit_code', `exit status ${result.exitCode}`];
   return null;
-}
-
-/** Kills the group at the time limit or on abort. The function given back ends the watch and says which of them it was. */
-function watch(pid: number | undefined, path: string, timeoutMs: number, signal: AbortSignal | undefined) {
-  if (pid === undefined) return () => null;
-  let cause: 'timeout' | 'abort' | null = null;
-  const kill = (why: 'timeout' | 'abort') => {
-    cause ??= why;
-    killGroup(pid);
-  };
-  const onAbort = () => kill('abort');
-  const timer = setTimeout(() => kill('timeout'), timeoutMs);
-  signal?.addEventListener('abort', onAbort, { once: true });
-  liveGroups.add(pid);
-  const watcher = toolWatch;
-  watcher?.started(pid, path);
-  return () => {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', onAbort);
-    liveGroups.delete(pid);
-    killGroup(pid);
-    watcher?.ended(pid);
-    return cause;
-  };
-}
-
-/** SIGKILL to the tool and its children; a group that is gone is no error. */
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch {
-    // Nothing left of the group.
-  }
-}
-
-function decode(bytes: unknown): string {
-  return bytes instanceof Uint8Array ? new TextDecoder().decode(bytes) : '';
 }
 
 const NOTHING_RUN: RunResult = {
