@@ -1,8 +1,10 @@
-// Writes docs/findings.md, docs/errors.md and docs/host-states.md from the tables of packages/core (built first).
+// Writes docs/findings.md, docs/errors.md and docs/host-states.md from the tables of packages/core, and the table of events in
+// docs/webhooks.md from the controller's (both built first).
 // `--check` writes nothing and exits 1 when a document differs, naming it.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { WEBHOOK_EVENTS } from '../apps/controller/dist/webhooks/event-types.js';
 import {
   ERROR_GROUPS,
   EVIDENCE_IDS,
@@ -22,12 +24,12 @@ const documents = {
   'docs/findings.md': findings(),
   'docs/errors.md': errors(),
   'docs/host-states.md': hostStates(),
+  'docs/webhooks.md': webhooks(),
 };
 
 const stale = Object.entries(documents).filter(([path, text]) => read(path) !== text);
 if (process.argv.includes('--check')) {
-  for (const [path] of stale)
-    console.error(`${path} is not what packages/core says. Run: node scripts/generate-docs.mjs`);
+  for (const [path] of stale) console.error(`${path} is not what the code says. Run: node scripts/generate-docs.mjs`);
   process.exitCode = stale.length > 0 ? 1 : 0;
 } else {
   for (const [path, text] of stale) {
@@ -110,6 +112,27 @@ function hostStates() {
       ]),
     ),
   ]);
+}
+
+/** The table lies amid a text that is written by hand. */
+function webhooks() {
+  const rows = Object.entries(WEBHOOK_EVENTS).map(([type, { when, data }]) => [
+    `\`${type}\``,
+    when,
+    Object.entries(data)
+      .map(([name, means]) => `\`${name}\`: ${means}`)
+      .join('; '),
+  ]);
+  const events = [
+    'Events of hosts, visits and jobs have `host` in their `data` besides: `{id, name, serial, hardwareUuid}`.',
+    '',
+    table(['Event', 'When', 'Fields of `data`'], rows),
+  ].join('\n');
+  const text = read('docs/webhooks.md');
+  return text.replace(
+    /(<!-- events: .* -->\n)[\s\S]*(<!-- \/events -->)/,
+    (_, head, end) => `${head}\n${events}\n${end}`,
+  );
 }
 
 function signText(signs) {

@@ -63,6 +63,7 @@ export interface TestApi {
   readonly stateDir: string;
   readonly url: string;
   readonly bus: InProcessBus;
+  readonly keys: KeyStore;
   /** The bearer token of a role. */
   token(role: Role): string;
   call(method: string, path: string, options?: CallOptions): Promise<Reply>;
@@ -81,9 +82,21 @@ export async function openTestApi(): Promise<TestApi> {
   const enrolTokens = new TokenService(database, keys, clock);
   const queue = new DeafQueue();
   const certificates = new HostCertificates(database, clock);
-  const { grantKey } = keys;
+  const { grantKey, webhookKey } = keys;
   const watchTimes = { pollMs: 100, restMs: 20, heartbeatMs: 200 };
-  const parts = { config, database, clock, bus, queue, grantKey, jobs, enrolTokens, certificates, watchTimes };
+  const parts = {
+    config,
+    database,
+    clock,
+    bus,
+    queue,
+    grantKey,
+    webhookKey,
+    jobs,
+    enrolTokens,
+    certificates,
+    watchTimes,
+  };
   const api = createApi(parts);
   await api.start();
   const app = await listen(api);
@@ -97,11 +110,12 @@ export async function openTestApi(): Promise<TestApi> {
     stateDir,
     url,
     bus,
+    keys,
     token: (role) => tokens.get(role) ?? '',
     call: (method, path, options = {}) => call(url, tokens, method, path, options),
     sweep: () => api.sweepOnce(clock.now()),
     async stop() {
-      api.stop();
+      await api.stop();
       await app.close();
       await stop();
     },

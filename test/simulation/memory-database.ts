@@ -4,6 +4,7 @@
  */
 import type { Database } from '../../apps/controller/src/db/database.ts';
 import * as sql from '../../apps/controller/src/evaluator/evaluator-sql.ts';
+import { WRITE_DELIVERIES } from '../../apps/controller/src/webhooks/outbox.ts';
 import { hostOf, type JobRow, type PlanRow, type Rows, replaceRows, type StateRow, type VisitRow } from './rows.ts';
 
 export const FLEET_ID = '0195aaaa-0000-7000-8000-000000000001';
@@ -73,6 +74,8 @@ function reads(rows: Rows): [string, Query][] {
 
 function writes(rows: Rows, { onState }: MemoryOptions): [string, Query][] {
   return [
+    // Nobody is told anything in the simulation.
+    [WRITE_DELIVERIES, () => 0],
     [
       sql.STORE_STATES,
       (json: string, _version: number, now: Date) => {

@@ -3,7 +3,7 @@ import { logger } from './common/log.ts';
 import { Problem } from './common/problem.ts';
 import { parseServeOptions, USAGE } from './config/parse.ts';
 import { DATA_USAGE, runExport, runImport } from './data/commands.ts';
-import { ROTATE_USAGE, rotateGrantKey } from './keys/rotate-command.ts';
+import { ROTATE_USAGE, rotateGrantKey, rotateWebhookKey } from './keys/rotate-command.ts';
 import { startController } from './process/controller.ts';
 
 const log = logger('controller');
@@ -38,6 +38,9 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<voi
   import: (args) => runImport(args, process.env),
   'rotate-grant-key': async (args) => {
     process.stdout.write(await rotateGrantKey(args));
+  },
+  'rotate-webhook-key': async (args) => {
+    process.stdout.write(await rotateWebhookKey(args));
   },
 };
 

@@ -1,12 +1,13 @@
 /**
  * What reports of agents change, as plain rows: decided first, for one host after the other, and then stored for all of them by one
- * statement, each with its audit and its line in the timeline.
+ * statement, each with its audit and its line in the timeline; one more tells webhooks.
  */
 import type pg from 'pg';
 import { uuidv7 } from '../common/ids.ts';
 import type { AuditEntry } from '../db/database.ts';
 import type { HostEventEntry } from '../db/host-events.ts';
 import { storableJson } from '../db/storable-json.ts';
+import { tellTimelineOn } from '../webhooks/outbox.ts';
 import { STORE_CHANGES } from './host-changes-sql.ts';
 
 export interface ReportChange {
@@ -80,12 +81,13 @@ export async function storeChanges(
 ): Promise<void> {
   const { reports, due, closed, opened, endedPlans, events, audits } = changes;
   const id = () => uuidv7(at.getTime());
+  const lines = events.map((event) => ({ id: id(), ...event }));
   const rows = [
     reports.map(({ sequence, ...report }) => ({ ...report, sequence: String(sequence) })),
     closed,
     opened,
     endedPlans,
-    events.map((event) => ({ id: id(), ...event })),
+    lines,
     audits.map(({ before, after, ...audit }) => ({
       id: id(),
       ...audit,
@@ -95,4 +97,8 @@ export async function storeChanges(
   ];
   if (due.length > 0 || rows.some((list) => list.length > 0))
     await client.query({ ...STORE_CHANGES, values: [at, siteId, due, ...rows.map(storableJson)] });
+  await tellTimelineOn(
+    client,
+    lines.map((line) => ({ ...line, siteId, at })),
+  );
 }

@@ -22,6 +22,7 @@ import { KdkFolder } from '../kdks/kdk-folder.ts';
 import { KdkInbox } from '../kdks/kdk-inbox.ts';
 import { Kdks } from '../kdks/kdks.ts';
 import { kdkRoutes } from '../kdks/routes.ts';
+import type { WebhookKey } from '../keys/webhook-key.ts';
 import { PlanWriter } from '../plans/plan-writer.ts';
 import { explainRoutes } from '../policies/explain.ts';
 import { Policies } from '../policies/policies.ts';
@@ -43,6 +44,9 @@ import { sheetRoutes } from '../visits/run-sheet/routes.ts';
 import { VisitPlanning } from '../visits/visit-planning.ts';
 import { VisitWriter } from '../visits/visit-writer.ts';
 import { Visits } from '../visits/visits.ts';
+import { webhookRoutes } from '../webhooks/routes.ts';
+import { WebhookSender } from '../webhooks/sender.ts';
+import { Webhooks } from '../webhooks/webhooks.ts';
 import { ApiModule } from './api.module.ts';
 import { Idempotency } from './idempotency.ts';
 import { operationRoutes } from './operations.ts';
@@ -60,6 +64,8 @@ export interface ApiDeps {
   readonly queue: JobQueue;
   /** `KeyStore.grantKey`. */
   readonly grantKey: GrantSigner;
+  /** `KeyStore.webhookKey`. */
+  readonly webhookKey: WebhookKey;
   /** The job store. */
   readonly jobs: Pick<JobStore, 'openJob' | 'cancelOpen'>;
   readonly certificates: HostCertificates;
@@ -82,11 +88,12 @@ export interface Api {
   start(): Promise<void>;
   /** For the plain timer: everything that a lost wake-up could have left behind. */
   sweepOnce(now: Date): Promise<void>;
-  stop(): void;
+  /** Waits for messages to webhooks that are under way, for a moment. */
+  stop(): Promise<void>;
 }
 
 export function createApi(deps: ApiDeps): Api {
-  const { config, database, clock, bus, queue, grantKey, jobs, enrolTokens, certificates } = deps;
+  const { config, database, clock, bus, queue, grantKey, webhookKey, jobs, enrolTokens, certificates } = deps;
   const rollouts = new RolloutEngine(database, bus);
   const exceptions = new Exceptions(database, bus, clock, grantKey, config.simulation);
   const policies = new Policies(database, exceptions, rollouts);
@@ -108,6 +115,7 @@ export function createApi(deps: ApiDeps): Api {
   const idempotency = new Idempotency(database);
   const hub = new WatchHub(new EventLog(database), clock, bus, deps.watchTimes);
   const hostEnds = new HostEnds(database, certificates, jobs, bus);
+  const sender = new WebhookSender(database, clock, bus, webhookKey);
   const routes = [
     ...operationRoutes(database),
     // Before the routes with an id in the same place.
@@ -128,6 +136,7 @@ export function createApi(deps: ApiDeps): Api {
     ...planningRoutes(database, new VisitPlanning(database, bus)),
     ...sheetRoutes(database),
     ...kdkRoutes(database, kdks),
+    ...webhookRoutes(database, new Webhooks(database), webhookKey, () => sender.soon()),
     ...auditRoutes(database),
   ];
   return {
@@ -142,16 +151,20 @@ export function createApi(deps: ApiDeps): Api {
       await kdkInbox.prepare();
       await queue.process('proposal', (id) => proposals.compute(id, clock.now()));
       await evaluatorLoop.start();
+      sender.start();
     },
     async sweepOnce(now) {
       await idempotency.purge(now);
       await upkeep.sweepOnce(now);
       await proposals.sweepOnce(now);
       await evaluatorLoop.sweepOnce(now);
+      await sender.purge(now);
+      await sender.look();
     },
-    stop() {
+    async stop() {
       hub.stop();
       evaluatorLoop.stop();
+      await sender.stop();
     },
   };
 }

@@ -38,6 +38,18 @@ export function placeEtag(place: object): string {
   return tag(['place', ...parts.sort()]);
 }
 
+/** What people set; how its deliveries go is no part of it. */
+export function webhookEtag({ name, url, events, state }: WebhookTagged): string {
+  return tag(['webhook', name, url, state, ...events]);
+}
+
+interface WebhookTagged {
+  readonly name: string;
+  readonly url: string;
+  readonly events: readonly string[];
+  readonly state: string;
+}
+
 /** The one ETag of an If-Match header; null without one, and for `*`, which any existing thing meets. */
 export function readIfMatch(header: string | undefined): string | null {
   if (header === undefined || header.trim() === '*') return null;

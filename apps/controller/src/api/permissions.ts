@@ -22,6 +22,8 @@ export const PERMISSIONS = [
   'visit.plan',
   'kdk.read',
   'kdk.write',
+  'webhook.read',
+  'webhook.write',
   'audit.read',
   'metrics.read',
   'api_token.read',

@@ -16,10 +16,14 @@ interface TableRow extends Table {
   readonly parents: readonly string[];
 }
 
-/** Which migrations a schema has seen is no data of the fleet. */
-const LEFT_OUT = '_prisma_migrations';
+const MIGRATIONS = '_prisma_migrations';
+/**
+ * Which migrations a schema has seen is no data of the fleet. Deliveries of webhooks stay with the controller that has them: a
+ * copy would send again what the original sent, or sends.
+ */
+const LEFT_OUT = [MIGRATIONS, 'webhook_delivery'];
 
-/** $1 the table left out. Partitions belong to their table. */
+/** $1 the tables left out. Partitions belong to their table. */
 const TABLES = `
   SELECT c.relname AS name,
     (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
@@ -30,7 +34,7 @@ const TABLES = `
     ARRAY(SELECT f.confrelid::regclass::text FROM pg_constraint f
       WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.confrelid <> c.oid) AS parents
   FROM pg_class c
-  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname <> $1
+  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname <> ALL($1)
   ORDER BY c.relname`;
 
 export async function readTables(client: pg.ClientBase): Promise<readonly Table[]> {
@@ -41,11 +45,11 @@ export async function readTables(client: pg.ClientBase): Promise<readonly Table[
 /** Names of the migrations applied, oldest first; none in a database that is not ours. */
 export async function readMigrationNames(client: pg.ClientBase): Promise<readonly string[]> {
   const { rows: found } = await client.query<{ there: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS there`, [
-    LEFT_OUT,
+    MIGRATIONS,
   ]);
   if (found[0]?.there !== true) return [];
   const { rows } = await client.query<{ name: string }>(
-    `SELECT migration_name AS name FROM ${LEFT_OUT} WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL ORDER BY 1`,
+    `SELECT migration_name AS name FROM ${MIGRATIONS} WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL ORDER BY 1`,
   );
   return rows.map(({ name }) => name);
 }

@@ -33,6 +33,7 @@ export const NOT_INCLUDED = [
   'KDK images (STATE_DIR/kdks)',
   'the first admin token (STATE_DIR/admin.token)',
   'wake-ups of the queue',
+  'deliveries of webhooks (the webhooks themselves are included)',
 ];
 
 export interface ExportSummary {

@@ -1,4 +1,4 @@
-import { uuidv7 } from '../common/ids.ts';
+import { writeHostEvents } from '../audit/write-many.ts';
 import type { Tx } from './database.ts';
 import type { Prisma } from './generated/client.ts';
 
@@ -12,8 +12,8 @@ export interface HostEventEntry {
 }
 
 /** Adds one line to a host's timeline. */
-export async function writeHostEvent(tx: Tx, entry: HostEventEntry): Promise<void> {
-  await tx.hostEvent.create({ data: { id: uuidv7(entry.at.getTime()), ...entry } });
+export function writeHostEvent(tx: Tx, entry: HostEventEntry): Promise<void> {
+  return writeHostEvents(tx, [entry]);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { writeHostEvents } from '../audit/write-many.ts';
 import type { Database } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
+import { tellWebhooks } from '../webhooks/outbox.ts';
 import { WARNING_DAYS } from './exception-view.ts';
 import type { Exceptions } from './exceptions.ts';
 
@@ -72,6 +73,8 @@ export class ExceptionUpkeep {
         at: now,
         siteId,
       });
+      const data = { ...detail, actor: ACTOR, hosts: hosts.length };
+      await tellWebhooks(tx, [{ siteId, at: now, type: 'exception.ends_soon', data }]);
     });
   }
 }

@@ -7,6 +7,7 @@ import { Problem } from '../common/problem.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
 import { markDue } from '../db/host-events.ts';
+import { tellWebhooks } from '../webhooks/outbox.ts';
 import { checkException, type ExceptionInput } from './exception-input.ts';
 import type { GrantSigner } from './grant-signer.ts';
 import { GrantWriter } from './grant-writer.ts';
@@ -87,11 +88,15 @@ export class Exceptions {
       at: now,
       siteId,
     });
+    const type = awaitsApproval ? 'exception.requested' : 'exception.approved';
+    const data = { exceptionId: id, actor: requester, expiresAt, hosts: hosts.length };
+    await tellWebhooks(tx, [{ siteId, at: now, type, data }]);
     return { id, awaitsApproval };
   }
 
   /** The second pair of eyes: another token than the one that asked. The grants are made here, for the hosts held now. */
   async approve(id: string, actor: string, hostsOf: HostsOfRevision, now: Date): Promise<void> {
+    const { siteId } = this.database;
     await this.database.transaction(async (tx) => {
       const exception = await lockException(tx, id);
       if (!exception.awaitsApproval) throw new Problem('CONFLICT', 'The exception does not wait for an approval.');
@@ -126,8 +131,10 @@ export class Exceptions {
         before: { awaitsApproval: true, requestedBy: exception.requestedBy },
         after: toJson({ ...approved, quotaMax, grants, hosts: hosts.map((host) => host.id) }),
         at: now,
-        siteId: this.database.siteId,
+        siteId,
       });
+      const data = { exceptionId: id, actor, expiresAt, hosts: hosts.length };
+      await tellWebhooks(tx, [{ siteId, at: now, type: 'exception.approved', data }]);
     });
   }
 
@@ -166,6 +173,8 @@ export class Exceptions {
         at: now,
         siteId,
       });
+      const data = { exceptionId: id, actor, reason, expiresAt: exception.expiresAt, hosts: hosts.length };
+      await tellWebhooks(tx, [{ siteId, at: now, type: 'exception.revoked', data }]);
       return hosts;
     });
     for (const hostId of hostIds) this.bus.publish({ kind: 'due', hostId });

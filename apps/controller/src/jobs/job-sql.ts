@@ -2,6 +2,7 @@
  * The statements that every agent's call runs, reviewed as SQL. Each one decides and changes at once, so that no two
  * callers can win; the time is always a parameter.
  */
+import { deliveriesFrom } from '../webhooks/outbox.ts';
 import { FIRST_RELEASE_KINDS } from './agent-kinds.ts';
 import { statesTaking } from './job-life.ts';
 
@@ -56,7 +57,9 @@ export const LEASE = {
   event AS (
     INSERT INTO host_event (id, site_id, host_id, at, kind, detail)
     SELECT event_id, site_id, host_id, $3::timestamptz, 'step.started', jsonb_build_object(
-      'jobId', job_id, 'kind', kind, 'stepIndex', step_index, 'leaseNumber', lease_number, 'attempts', attempts) FROM leased),
+      'jobId', job_id, 'kind', kind, 'stepIndex', step_index, 'leaseNumber', lease_number, 'attempts', attempts) FROM leased
+    RETURNING id, site_id, host_id, at, detail),
+  told AS (${deliveriesFrom(`SELECT id, site_id, host_id, at, 'job.started' AS type, 'job.*' AS "group", detail AS data FROM event`)}),
   audited AS (
     INSERT INTO audit (id, site_id, at, actor, action, entity, entity_id, after)
     SELECT audit_id, site_id, $3::timestamptz, 'host:' || host_id::text, 'job.lease', 'job', job_id::text, jsonb_build_object(

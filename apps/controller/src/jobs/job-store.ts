@@ -3,6 +3,7 @@
  * One job is open per host and lane, which a partial unique index holds.
  */
 import type { JobKind } from '@headroom/core';
+import { writeHostEvents } from '../audit/write-many.ts';
 import { ControllerBus } from '../bus/bus.ts';
 import { Clock } from '../common/clock.ts';
 import { uuidv7 } from '../common/ids.ts';
@@ -185,16 +186,16 @@ export class JobStore {
     if (ids.length === 0) return [];
     const next = nextOf('leased', 'lapse')?.next ?? 'queued';
     await tx.job.updateMany({ where: { id: { in: ids } }, data: { state: next, leaseExpiresAt: null } });
-    await tx.hostEvent.createMany({
-      data: lapsed.map(({ id: jobId, hostId, kind, leaseNumber }) => ({
-        id: uuidv7(at.getTime()),
+    await writeHostEvents(
+      tx,
+      lapsed.map(({ id: jobId, hostId, kind, leaseNumber }) => ({
         siteId,
         hostId,
         at,
         kind: 'step.lapsed',
         detail: { jobId, kind, leaseNumber },
       })),
-    });
+    );
     await tx.audit.createMany({
       data: lapsed.map(({ id: entityId, leaseNumber }) => ({
         id: uuidv7(at.getTime()),

@@ -35,7 +35,7 @@ describe('KeyStore', () => {
     const folder = join(stateDir, 'keys');
     expect((await stat(folder)).mode & 0o777).toBe(0o700);
     const names = await readdir(folder);
-    expect(names.sort()).toEqual(['fleet-ca.pem', 'grant-key.pem', 'server.pem']);
+    expect(names.sort()).toEqual(['fleet-ca.pem', 'grant-key.pem', 'server.pem', 'webhook-key.pem']);
     for (const name of names) expect((await stat(join(folder, name))).mode & 0o777).toBe(0o600);
   });
 

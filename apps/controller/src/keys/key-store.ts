@@ -1,6 +1,6 @@
 /**
- * The keys of this controller, as files and never in the database: the fleet's CA and grant key, which all its controllers
- * share (`keysDir`), and the certificate of this one's two TLS listeners (`stateDir/keys`). Each file holds a key and its certificate together, so no torn pair can lie there.
+ * The keys of this controller, as files and never in the database: the fleet's CA, grant key and webhook key, which all its
+ * controllers share (`keysDir`), and the certificate of this one's two TLS listeners (`stateDir/keys`). Each file holds a key and its certificate together, so no torn pair can lie there.
  */
 import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { EventEmitter } from 'node:events';
@@ -20,10 +20,12 @@ import {
 } from './certificates.ts';
 import { GrantKey } from './grant-key.ts';
 import { KeyFolder } from './key-folder.ts';
+import { WebhookKey } from './webhook-key.ts';
 
 const CA_FILE = 'fleet-ca.pem';
 const SERVER_FILE = 'server.pem';
 const GRANT_FILE = 'grant-key.pem';
+const WEBHOOK_FILE = 'webhook-key.pem';
 
 const log = logger('keys');
 
@@ -42,6 +44,7 @@ export interface KeyOptions {
 }
 
 type KeyConfig = Pick<ControllerConfig, 'stateDir' | 'keysDir' | 'publicHost'>;
+export type KeysPlace = Pick<ControllerConfig, 'stateDir' | 'keysDir'>;
 
 export class KeyStore {
   /** sha256 of the CA certificate's DER as lower-case hex: what enrolment tokens carry. */
@@ -52,6 +55,7 @@ export class KeyStore {
     private readonly ca: Issuer,
     private server: Issuer,
     readonly grantKey: GrantKey,
+    readonly webhookKey: WebhookKey,
     private readonly folders: { readonly own: KeyFolder; readonly shared: KeyFolder },
     private readonly names: readonly string[],
     private readonly clock: Clock,
@@ -69,18 +73,19 @@ export class KeyStore {
     const names = [...new Set(['localhost', config.publicHost])];
     const server = await openServer(own, ca, names, clock.now(), options.serverMs);
     const grant = (await shared.read(GRANT_FILE)) ?? (await shared.create(GRANT_FILE, GrantKey.generatePem()));
-    return new KeyStore(ca, server, new GrantKey(grant), { own, shared }, names, clock, options);
+    const webhook = (await shared.read(WEBHOOK_FILE)) ?? (await shared.create(WEBHOOK_FILE, WebhookKey.generateText()));
+    const [grantKey, webhookKey] = [new GrantKey(grant), new WebhookKey(webhook)];
+    return new KeyStore(ca, server, grantKey, webhookKey, { own, shared }, names, clock, options);
   }
 
   /** Makes a new grant key that the present one has signed. Running controllers take it over by themselves. */
-  static async rotateGrantKey(config: Pick<KeyConfig, 'stateDir' | 'keysDir'>): Promise<GrantKey> {
-    const path = config.keysDir ?? join(config.stateDir, 'keys');
-    if (!existsSync(join(path, GRANT_FILE))) throw new Problem('NOT_FOUND', `There is no ${GRANT_FILE} in ${path}.`);
-    const folder = await KeyFolder.open(path);
-    const text = (await folder.read(GRANT_FILE)) ?? '';
-    const next = new GrantKey(text).nextText();
-    await folder.replace(GRANT_FILE, next);
-    return new GrantKey(next);
+  static async rotateGrantKey(config: KeysPlace): Promise<GrantKey> {
+    return new GrantKey(await rotate(config, GRANT_FILE, (text) => new GrantKey(text).nextText()));
+  }
+
+  /** Makes a new key for webhooks; the one before signs beside it for a while. */
+  static async rotateWebhookKey(config: KeysPlace, now: Date): Promise<WebhookKey> {
+    return new WebhookKey(await rotate(config, WEBHOOK_FILE, (text) => new WebhookKey(text).nextText(now)));
   }
 
   get caPem(): string {
@@ -105,7 +110,7 @@ export class KeyStore {
     return new X509Certificate(certificatePem).verify(new X509Certificate(this.ca.certificatePem).publicKey);
   }
 
-  /** Call it now and then: renews the server's certificate when it is due, and takes over a rotated grant key. */
+  /** Call it now and then: renews the server's certificate when it is due, and takes over rotated keys. */
   async refresh(): Promise<void> {
     const { own, shared } = this.folders;
     if (!serves(new X509Certificate(this.server.certificatePem), this.ca, this.names, this.clock.now())) {
@@ -114,6 +119,8 @@ export class KeyStore {
     }
     const grant = await shared.read(GRANT_FILE);
     if (grant !== null && this.grantKey.adopt(grant)) log(`the grant key is ${this.grantKey.keyId} from now on`);
+    const webhook = await shared.read(WEBHOOK_FILE);
+    if (webhook !== null && this.webhookKey.adopt(webhook)) log('the key of webhooks is a new one from now on');
   }
 
   /** Listeners must show the new certificate to whoever connects from now on. Returns the way to stop listening. */
@@ -121,6 +128,15 @@ export class KeyStore {
     this.emitter.on('tls', listener);
     return () => this.emitter.off('tls', listener);
   }
+}
+
+async function rotate(place: KeysPlace, name: string, nextText: (text: string) => string): Promise<string> {
+  const path = place.keysDir ?? join(place.stateDir, 'keys');
+  if (!existsSync(join(path, name))) throw new Problem('NOT_FOUND', `There is no ${name} in ${path}.`);
+  const folder = await KeyFolder.open(path);
+  const next = nextText((await folder.read(name)) ?? '');
+  await folder.replace(name, next);
+  return next;
 }
 
 async function requireFiles(folder: KeyFolder): Promise<void> {

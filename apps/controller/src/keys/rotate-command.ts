@@ -1,27 +1,36 @@
-/** headroom-controller rotate-grant-key: a new key for grants, signed by the old one, so that Macs believe it. */
+/** headroom-controller rotate-grant-key and rotate-webhook-key: a new key, which those who trust the old one can move to. */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Problem } from '../common/problem.ts';
-import { KeyStore } from './key-store.ts';
+import { KeyStore, type KeysPlace } from './key-store.ts';
 
 export const ROTATE_USAGE = `headroom-controller rotate-grant-key [--state-dir DIR] [--keys-dir DIR]
-  Makes a new key for grants. Running controllers take it over within a sweep, Macs with their next check-in.`;
+  Makes a new key for grants. Running controllers take it over within a sweep, Macs with their next check-in.
+headroom-controller rotate-webhook-key [--state-dir DIR] [--keys-dir DIR]
+  Makes a new key for webhooks. The old one signs beside it for 7 days: until then receivers take the new one.`;
+
+const OPTIONS = {
+  'state-dir': { type: 'string', default: '.headroom-controller' },
+  'keys-dir': { type: 'string' },
+} as const;
 
 export async function rotateGrantKey(args: readonly string[]): Promise<string> {
-  const options = {
-    'state-dir': { type: 'string', default: '.headroom-controller' },
-    'keys-dir': { type: 'string' },
-  } as const;
-  const { keyId, previousKeys } = await KeyStore.rotateGrantKey(read());
+  const { keyId, previousKeys } = await KeyStore.rotateGrantKey(readPlace(args));
   return `${JSON.stringify({ keyId, signedBy: previousKeys.at(-1)?.keyId ?? null })}\n`;
+}
 
-  function read() {
-    try {
-      const { values } = parseArgs({ args: [...args], options, strict: true });
-      const keysDir = values['keys-dir'] === undefined ? null : resolve(values['keys-dir']);
-      return { stateDir: resolve(values['state-dir']), keysDir };
-    } catch (error) {
-      throw new Problem('VALIDATION_FAILED', `${(error as Error).message}\n${ROTATE_USAGE}`);
-    }
+export async function rotateWebhookKey(args: readonly string[]): Promise<string> {
+  const now = new Date();
+  const [present, before] = (await KeyStore.rotateWebhookKey(readPlace(args), now)).publicKeys(now);
+  return `${JSON.stringify({ publicKey: present?.publicKey, previous: before?.publicKey, previousUntil: before?.until })}\n`;
+}
+
+function readPlace(args: readonly string[]): KeysPlace {
+  try {
+    const { values } = parseArgs({ args: [...args], options: OPTIONS, strict: true });
+    const keysDir = values['keys-dir'] === undefined ? null : resolve(values['keys-dir']);
+    return { stateDir: resolve(values['state-dir']), keysDir };
+  } catch (error) {
+    throw new Problem('VALIDATION_FAILED', `${(error as Error).message}\n${ROTATE_USAGE}`);
   }
 }

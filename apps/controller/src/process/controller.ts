@@ -57,10 +57,10 @@ async function startParts(wanted: ControllerConfig, onStop: OnStop): Promise<Omi
   const certificates = new HostCertificates(database, clock);
   const jobs = new JobStore(database, clock, bus, config);
   const enrolTokens = new TokenService(database, keys, clock);
-  const { grantKey } = keys;
-  const api = createApi({ config, database, clock, bus, queue, grantKey, jobs, enrolTokens, certificates });
+  const { grantKey, webhookKey } = keys;
+  const api = createApi({ config, database, clock, bus, queue, grantKey, webhookKey, jobs, enrolTokens, certificates });
   await api.start();
-  onStop(async () => api.stop());
+  onStop(() => api.stop());
 
   const { kdkFiles } = api;
   const agents = createAgentsServer({ config, database, clock, bus, keys, certificates, jobs, kdkFiles });

@@ -3,6 +3,7 @@ import { Problem } from '../common/problem.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
 import type { RolloutEngine } from './rollout-engine.ts';
+import { tellRollouts } from './rollout-news.ts';
 
 export const CONTROLS = ['confirm', 'pause', 'resume', 'halt'] as const;
 export type Control = (typeof CONTROLS)[number];
@@ -83,6 +84,7 @@ export class RolloutControl {
     { rolloutId: id, actor, now }: ControlOrder,
     work: (tx: Tx, rollout: ControlledRollout) => Promise<Record<string, string | number | number[]>>,
   ): Promise<void> {
+    const { siteId } = this.database;
     await this.database.transaction(async (tx) => {
       await tx.$queryRaw`SELECT 1 FROM rollout WHERE id = ${id}::uuid FOR UPDATE`;
       const rollout = await tx.rollout.findUnique({ where: { id } });
@@ -100,8 +102,10 @@ export class RolloutControl {
         before: { state: rollout.state },
         after,
         at: now,
-        siteId: this.database.siteId,
+        siteId,
       });
+      const told = await tx.rollout.findUniqueOrThrow({ where: { id } });
+      await tellRollouts(tx, [told], { type: 'rollout.changed', siteId, actor, now, more: { change: name } });
     });
     await this.engine.openPending(now);
   }

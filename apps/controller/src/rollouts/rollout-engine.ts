@@ -13,6 +13,7 @@ import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
 import { flipIntents } from './intent-flip.ts';
 import { type HostsOfPolicy, joinLate } from './late-joiners.ts';
+import { type ToldRollout, tellRollouts } from './rollout-news.ts';
 import {
   ADD_TARGETS,
   COUNTED_TARGETS,
@@ -56,6 +57,7 @@ export interface LockedRollout {
   readonly reviewAt: Date | null;
 }
 
+const ACTOR = 'system:rollouts';
 /** Hosts flipped in one transaction. */
 const CHUNK = 200;
 /** The longest time between two decisions of a running rollout. */
@@ -104,6 +106,9 @@ export class RolloutEngine {
       at: now,
       siteId,
     });
+    const more = { targets: hostIds.length };
+    const told = { ...made, revisionId, stateReason: null };
+    await tellRollouts(tx, [told], { type: 'rollout.created', siteId, actor, now, more });
     return made;
   }
 
@@ -111,7 +116,8 @@ export class RolloutEngine {
   async supersedeOlder(tx: Tx, rolloutId: string, now: Date): Promise<void> {
     await tx.$executeRawUnsafe(SUPERSEDE_BY, rolloutId, `The newer rollout ${rolloutId} is for this Mac.`, now);
     await tx.$executeRawUnsafe(YIELD_TO_NEWER, rolloutId, 'A newer rollout is for this Mac.', now);
-    await tx.$executeRawUnsafe(END_EMPTIED, now);
+    const ended = await tx.$queryRawUnsafe<ToldRollout[]>(END_EMPTIED, now);
+    await tellRollouts(tx, ended, { type: 'rollout.ended', siteId: this.database.siteId, actor: ACTOR, now });
   }
 
   /** Moves every running rollout as far as it may go now; resumes what a stop cut off. */
@@ -159,13 +165,14 @@ export class RolloutEngine {
     return flipped !== null && flipped.length > 0;
   }
 
-  private async carryOut(tx: Tx, { id, revisionId }: LockedRollout, decision: RolloutDecision, now: Date) {
+  private async carryOut(tx: Tx, rollout: LockedRollout, decision: RolloutDecision, now: Date) {
     const { siteId } = this.database;
+    const { id, revisionId } = rollout;
     const wanted = decision.open.slice(0, CHUNK);
     const stuck = decision.stuck.map(({ hostId, reason }) => ({ host_id: hostId, reason }));
     await tx.$queryRawUnsafe(LOCK_STATES, [...wanted, ...stuck.map(({ host_id }) => host_id)]);
     if (stuck.length > 0) await tx.$executeRawUnsafe(MARK_STUCK, id, JSON.stringify(stuck), now);
-    await this.keep(tx, id, decision, now);
+    await this.keep(tx, rollout, decision, now);
     const pending = await tx.$queryRawUnsafe<HostRow[]>(LOCK_TARGETS, id, wanted);
     const hostIds = pending.map(({ hostId }) => hostId);
     if (hostIds.length === 0) return [];
@@ -173,7 +180,9 @@ export class RolloutEngine {
     return hostIds;
   }
 
-  private async keep(tx: Tx, id: string, { state, waitsFor, movesAt }: RolloutDecision, now: Date): Promise<void> {
+  private async keep(tx: Tx, rollout: LockedRollout, decision: RolloutDecision, now: Date): Promise<void> {
+    const { id, revisionId } = rollout;
+    const { state, waitsFor, movesAt } = decision;
     const isEnd = state === 'finished' || state === 'superseded';
     const latest = now.getTime() + REVIEW_MS;
     const reviewAt = new Date(Math.min(movesAt?.getTime() ?? latest, latest));
@@ -182,16 +191,20 @@ export class RolloutEngine {
       data: { state, stateReason: waitsFor, decidedAt: now, reviewAt, ...(isEnd && { finishedAt: now }) },
     });
     if (state === 'running') return;
+    const { siteId } = this.database;
     await writeAudit(tx, {
-      actor: 'system:rollouts',
+      actor: ACTOR,
       action: isEnd ? 'rollout.end' : `rollout.${state}`,
       entity: 'rollout',
       entityId: id,
       before: { state: 'running' },
       after: { state, reason: waitsFor },
       at: now,
-      siteId: this.database.siteId,
+      siteId,
     });
+    const told = { id, revisionId, state, stateReason: waitsFor };
+    const type = isEnd ? 'rollout.ended' : 'rollout.changed';
+    await tellRollouts(tx, [told], { type, siteId, actor: ACTOR, now, more: { change: 'halt' } });
   }
 
   private async ringsOf(tx: Tx, strategy: RolloutStrategy, hostIds: readonly string[]) {

@@ -39,7 +39,8 @@ export const END_EMPTIED = `
   UPDATE rollout r SET state = 'superseded', state_reason = NULL, finished_at = $1::timestamptz
   WHERE r.state IN ('waiting_for_confirmation', 'paused', 'halted')
     AND EXISTS (SELECT 1 FROM rollout_target t WHERE t.rollout_id = r.id AND t.state = 'superseded' AND t.noted_at = $1::timestamptz)
-    AND NOT EXISTS (SELECT 1 FROM rollout_target t WHERE t.rollout_id = r.id AND t.state IN ('pending', 'opened'))`;
+    AND NOT EXISTS (SELECT 1 FROM rollout_target t WHERE t.rollout_id = r.id AND t.state IN ('pending', 'opened'))
+  RETURNING r.id::text AS id, r.revision_id::text AS "revisionId", r.state, r.state_reason AS "stateReason"`;
 
 /** $1 JSON [{host_id, ring}], $2 rollout, $3 site, $4 state, $5 reason, $6 now. */
 export const ADD_TARGETS = `

@@ -1,0 +1,89 @@
+/**
+ * One POST to a receiver, bounded in every way: 10 s in all, no redirect, no proxy of the environment, and of the answer the first
+ * characters only. Never throws: whatever happens is an answer.
+ */
+import { type IncomingMessage, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+
+export const POST_MS = 10_000;
+export const ANSWER_CHARS_MAX = 500;
+const ANSWER_BYTES_MAX = 4 * ANSWER_CHARS_MAX;
+
+export interface Message {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface Answered {
+  /** Null = there was no answer. */
+  readonly status: number | null;
+  readonly answer: string;
+  /** Why it does not count as delivered; null = it does. */
+  readonly error: string | null;
+}
+
+/** `stop` ends it early, which is an error like another. */
+export function post({ url, headers, body }: Message, stop: AbortSignal, timeMs = POST_MS): Promise<Answered> {
+  const bytes = Buffer.from(body, 'utf8');
+  const late = AbortSignal.timeout(timeMs);
+  const request = new URL(url).protocol === 'https:' ? requestHttps : requestHttp;
+  return new Promise((resolve) => {
+    const fail = (error: Error) =>
+      resolve({
+        status: null,
+        answer: '',
+        error: late.aborted ? `no answer within ${timeMs / 1000} s` : textOf(error),
+      });
+    const sent = request(url, {
+      method: 'POST',
+      // A connection of its own: none that the receiver closed meanwhile, and no proxy.
+      agent: false,
+      headers: {
+        ...headers,
+        'content-type': 'application/json',
+        'content-length': bytes.length,
+        'user-agent': 'Headroom-Webhooks/1',
+      },
+      signal: AbortSignal.any([stop, late]),
+    });
+    sent.on('error', fail);
+    sent.once('response', async (response) => {
+      // Its status is there: what goes wrong from now on is no failure.
+      sent.off('error', fail).on('error', () => {});
+      const answer = await readStart(response);
+      sent.destroy();
+      resolve({ status: response.statusCode ?? 0, answer, error: errorOf(response) });
+    });
+    sent.end(bytes);
+  });
+}
+
+/** A receiver that drips its answer, or never ends it, has said what counts with its status. */
+async function readStart(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size >= ANSWER_BYTES_MAX) break;
+    }
+  } catch {
+    // Cut off: what came before counts.
+  }
+  const text = Buffer.concat(chunks)
+    .toString('utf8')
+    .replace(/\p{Cc}/gu, ' ');
+  return text.slice(0, ANSWER_CHARS_MAX);
+}
+
+function errorOf({ statusCode = 0 }: IncomingMessage): string | null {
+  if (statusCode >= 200 && statusCode < 300) return null;
+  if (statusCode >= 300 && statusCode < 400) return `answered ${statusCode}: redirects are not followed`;
+  return `answered ${statusCode}`;
+}
+
+function textOf(error: Error & { readonly code?: string }): string {
+  return (error.message || error.code || error.name).slice(0, ANSWER_CHARS_MAX);
+}
