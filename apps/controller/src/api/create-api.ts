@@ -17,7 +17,9 @@ import { placeRoutes } from '../hosts/place-routes.ts';
 import { HostPlaces } from '../hosts/place-store.ts';
 import { HostEnds } from '../hosts/retire.ts';
 import { type EnrolTokens, hostRoutes } from '../hosts/routes.ts';
+import { JobEnds } from '../jobs/job-ends.ts';
 import type { JobStore } from '../jobs/job-store.ts';
+import { jobRoutes } from '../jobs/routes.ts';
 import { KdkFolder } from '../kdks/kdk-folder.ts';
 import { KdkInbox } from '../kdks/kdk-inbox.ts';
 import { Kdks } from '../kdks/kdks.ts';
@@ -114,6 +116,7 @@ export function createApi(deps: ApiDeps): Api {
   const kdkInbox = new KdkInbox(config.stateDir, kdks);
   const idempotency = new Idempotency(database);
   const hub = new WatchHub(new EventLog(database), clock, bus, deps.watchTimes);
+  const jobEnds = new JobEnds(database, bus);
   const hostEnds = new HostEnds(database, certificates, jobs, bus);
   const sender = new WebhookSender(database, clock, bus, webhookKey);
   const routes = [
@@ -132,6 +135,7 @@ export function createApi(deps: ApiDeps): Api {
     ...exceptionRoutes(database, exceptions, hostsOf),
     ...rolloutRoutes(database),
     ...controlRoutes(database, new RolloutControl(database, rollouts)),
+    ...jobRoutes(database, jobEnds),
     ...visitRoutes(database, new Visits(database, bus)),
     ...planningRoutes(database, new VisitPlanning(database, bus)),
     ...sheetRoutes(database),
@@ -156,6 +160,7 @@ export function createApi(deps: ApiDeps): Api {
     async sweepOnce(now) {
       await idempotency.purge(now);
       await upkeep.sweepOnce(now);
+      await jobEnds.sweep(now);
       await proposals.sweepOnce(now);
       await evaluatorLoop.sweepOnce(now);
       await sender.purge(now);

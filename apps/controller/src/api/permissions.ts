@@ -16,6 +16,9 @@ export const PERMISSIONS = [
   'exception.approve',
   'exception.revoke',
   'rollout.read',
+  'job.read',
+  'job.cancel',
+  'job.replay',
   'visit.read',
   'visit.open',
   'visit.note',
@@ -41,6 +44,7 @@ const READING: readonly Permission[] = [
   'policy.read',
   'exception.read',
   'rollout.read',
+  'job.read',
   'visit.read',
   'kdk.read',
 ];

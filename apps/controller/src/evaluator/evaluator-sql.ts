@@ -54,7 +54,8 @@ export const FAILURES_IN_ROW = `
 /** $1 plans. */
 export const JOBS_OF_PLANS = `
   SELECT host_id::text AS "hostId", step_index AS "stepIndex", kind, state,
-    error_code AS "errorCode", error_detail AS "errorDetail", finished_at AS "finishedAt"
+    error_code AS "errorCode", error_detail AS "errorDetail", finished_at AS "finishedAt",
+    cancel_asked_by AS "cancelAskedBy", cancel_reason AS "cancelReason"
   FROM job WHERE plan_id = ANY($1::uuid[]) ORDER BY id`;
 
 /** $1 hosts. The last four kernel collections that each built, newest first. */

@@ -2,6 +2,7 @@
 import { type HostState, type KcResult, type KdkSource, QUOTA_STOCK, type UpdateAcceptance } from '@headroom/core';
 import type { Tx } from '../db/database.ts';
 import type { GrantRow } from '../exceptions/grant-check.ts';
+import { JOBS_ACTOR } from '../jobs/job-life.ts';
 import {
   BUILT_COLLECTIONS,
   FAILURES_IN_ROW,
@@ -35,6 +36,8 @@ interface JobRow {
   readonly errorCode: string | null;
   readonly errorDetail: string | null;
   readonly finishedAt: Date | null;
+  readonly cancelAskedBy: string | null;
+  readonly cancelReason: string | null;
 }
 
 type NewestPlan = Omit<PlanRow, 'steps' | 'nextStep'> & OfHost & { readonly bytes: Uint8Array };
@@ -142,7 +145,7 @@ function inputOf(host: HostRow, beside: Beside): HostInput {
     kit: kit === undefined ? null : kitOfJob(kit),
     plan: plan?.state === 'open' ? openPlan(plan, jobs) : null,
     // A failure of an earlier intent does not hold a new one back: somebody changed something since.
-    failure: plan?.state === 'failed' && plan.intentNumber === number ? failedStep(jobs, failuresInRow) : null,
+    failure: plan !== undefined && plan.intentNumber === number ? failedStep(plan, jobs, failuresInRow) : null,
     visit: beside.visits.get(hostId) ?? null,
     visitOpenedAt: beside.opened.get(hostId)?.openedAt ?? null,
     updateAcceptances: (beside.acceptances.get(hostId) ?? []).map(({ expiresAt, id, targets, reason, acceptedBy }) => ({
@@ -166,11 +169,22 @@ function openPlan({ bytes, hostId: _host, ...plan }: NewestPlan, jobs: readonly 
   return { ...plan, steps, nextStep: next < 0 ? steps.length : next };
 }
 
-function failedStep(jobs: readonly JobRow[], failuresInRow: number): FailedStep | null {
-  const job = jobs.findLast(({ state }) => ['failed', 'refused', 'dead'].includes(state));
+function failedStep({ state }: NewestPlan, jobs: readonly JobRow[], failuresInRow: number): FailedStep | null {
+  if (state === 'cancelled') return cancelledStep(jobs, failuresInRow);
+  if (state !== 'failed') return null;
+  const job = jobs.findLast((one) => ['failed', 'refused', 'dead'].includes(one.state));
   if (job === undefined || job.finishedAt === null) return null;
   const { kind, errorCode, errorDetail, finishedAt } = job;
   return { kind, code: errorCode ?? 'INTERNAL', detail: errorDetail ?? '', at: finishedAt, failuresInRow };
+}
+
+/** What somebody cancelled is not planned again until somebody says so. */
+function cancelledStep(jobs: readonly JobRow[], failuresInRow: number): FailedStep | null {
+  const job = jobs.findLast(({ cancelAskedBy }) => cancelAskedBy !== null);
+  if (job === undefined || job.finishedAt === null) return null;
+  const { kind, cancelAskedBy, cancelReason, finishedAt } = job;
+  const code = cancelAskedBy === JOBS_ACTOR ? 'JOB_DEADLINE' : 'JOB_CANCELLED';
+  return { kind, code, detail: `${cancelAskedBy}: ${cancelReason}`, at: finishedAt, failuresInRow };
 }
 
 interface KitJob {

@@ -6,7 +6,7 @@ import { uuidv7 } from '../common/ids.ts';
 import { backOffMs } from './back-off.ts';
 import { type JobEnd, readJobEnd } from './finish-report.ts';
 import type { JobToFinish } from './finish-sql.ts';
-import { type JobCell, nextOf, OPEN_STATES } from './job-life.ts';
+import { JOBS_ACTOR, type JobCell, type JobEffect, type JobState, nextOf, OPEN_STATES } from './job-life.ts';
 
 export type FinishRefusal = 'FINISH_STALE_LEASE' | 'FINISH_OLD_GENERATION' | 'FINISH_UNKNOWN_JOB';
 
@@ -42,26 +42,33 @@ function closedJob(job: JobToFinish, { result, errorCode, errorDetail }: JobEnd,
   return { id: job.id, state: next, attempts, errorCode, errorDetail, result, notBefore };
 }
 
+const PLAN_EFFECTS: readonly JobEffect[] = ['step_on', 'end_plan', 'stop_plan'];
+
 type PlanChange = Pick<HostChanges, 'opened' | 'endedPlans' | 'events' | 'audits'>;
 
 /** The plan's next step is opened, or the plan ends. */
-function planChange(job: JobToFinish, { effect }: JobCell, at: Date): PlanChange {
+function planChange(job: JobToFinish, { next: state, effect }: JobCell, at: Date): PlanChange {
   const { hostId, planId, lane, stepIndex } = job;
-  if (planId === null || (effect !== 'step_on' && effect !== 'end_plan'))
-    return { opened: [], endedPlans: [], events: [], audits: [] };
-  const kind = effect === 'step_on' ? stepKind(job, stepIndex + 1) : null;
-  if (kind === null) return planEnd(job, planId, effect === 'step_on' ? 'done' : 'failed');
+  if (planId === null || !PLAN_EFFECTS.includes(effect)) return { opened: [], endedPlans: [], events: [], audits: [] };
+  const next = state === 'succeeded' ? stepKind(job, stepIndex + 1) : null;
+  if (state === 'succeeded' && next === null) return planEnd(job, planId, 'done');
+  const kind = effect === 'step_on' ? next : null;
+  if (kind === null) return planEnd(job, planId, effect === 'stop_plan' ? 'cancelled' : 'failed');
   const after = { hostId, planId, lane, stepIndex: stepIndex + 1, kind };
   const id = uuidv7(at.getTime());
   return {
     opened: [{ id, ...after }],
     endedPlans: [],
     events: [],
-    audits: [{ actor: 'system:jobs', action: 'job.open', entity: 'job', entityId: id, after }],
+    audits: [{ actor: JOBS_ACTOR, action: 'job.open', entity: 'job', entityId: id, after }],
   };
 }
 
-function planEnd({ hostId, generation }: JobToFinish, planId: string, state: 'done' | 'failed'): PlanChange {
+function planEnd(
+  { hostId, generation }: JobToFinish,
+  planId: string,
+  state: 'done' | 'failed' | 'cancelled',
+): PlanChange {
   const kind = `plan.${state}`;
   return {
     opened: [],
@@ -69,7 +76,7 @@ function planEnd({ hostId, generation }: JobToFinish, planId: string, state: 'do
     events: [{ hostId, kind, detail: { planId, generation: generation ?? '' } }],
     audits: [
       {
-        actor: 'system:jobs',
+        actor: JOBS_ACTOR,
         action: kind,
         entity: 'plan',
         entityId: planId,
@@ -80,9 +87,14 @@ function planEnd({ hostId, generation }: JobToFinish, planId: string, state: 'do
   };
 }
 
+const END_WORDS: Readonly<Partial<Record<JobState, string>>> = {
+  succeeded: 'step.finished',
+  cancelled: 'step.cancelled',
+};
+
 function eventOf(job: JobToFinish, { errorCode, errorDetail }: JobEnd, { next: state, effect }: JobCell) {
   const { hostId, id: jobId, kind, stepIndex } = job;
-  const word = effect === 'wait' ? 'step.retry' : state === 'succeeded' ? 'step.finished' : 'step.failed';
+  const word = effect === 'wait' ? 'step.retry' : (END_WORDS[state] ?? 'step.failed');
   return { hostId, kind: word, detail: { jobId, kind, stepIndex, state, errorCode, errorDetail } };
 }
 

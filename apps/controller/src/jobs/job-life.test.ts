@@ -4,14 +4,15 @@ import { JOB_EVENTS, JOB_STATES, nextOf, OPEN_STATES, statesTaking } from './job
 
 /** Written out a second time, by hand: every cell of the table. `-` = declined. */
 const EXPECTED = `
-            lease           renew         lapse             succeed           retry        exhaust       fail            refuse           cancel
-queued      leased/hand_out leased/extend -                 succeeded/step_on queued/wait  dead/end_plan failed/end_plan refused/end_plan cancelled/none
-leased      leased/hand_out leased/extend queued/take_back  succeeded/step_on queued/wait  dead/end_plan failed/end_plan refused/end_plan cancelled/none
-succeeded   -               -             -                 -                 -            -             -               -                -
-failed      -               -             -                 -                 -            -             -               -                -
-refused     -               -             -                 -                 -            -             -               -                -
-cancelled   -               -             -                 -                 -            -             -               -                -
-dead        -               -             -                 -                 -            -             -               -                -
+            lease           renew         lapse             succeed             retry               exhaust             fail            refuse           cancel         ask                 expire          let_go
+queued      leased/hand_out leased/extend -                 succeeded/step_on   queued/wait         dead/end_plan       failed/end_plan refused/end_plan cancelled/none cancelled/stop_plan dead/end_plan   -
+leased      leased/hand_out leased/extend queued/take_back  succeeded/step_on   queued/wait         dead/end_plan       failed/end_plan refused/end_plan cancelled/none cancelling/none     cancelling/none -
+cancelling  -               -             -                 succeeded/stop_plan cancelled/stop_plan cancelled/stop_plan failed/end_plan refused/end_plan cancelled/none -                   -               cancelled/stop_plan
+succeeded   -               -             -                 -                   -                   -                   -               -                -              -                   -               -
+failed      -               -             -                 -                   -                   -                   -               -                -              -                   -               -
+refused     -               -             -                 -                   -                   -                   -               -                -              -                   -               -
+cancelled   -               -             -                 -                   -                   -                   -               -                -              -                   -               -
+dead        -               -             -                 -                   -                   -                   -               -                -              -                   -               -
 `;
 
 const [header = '', ...rows] = EXPECTED.trim().split('\n');
@@ -38,7 +39,7 @@ describe('the life of a job', () => {
   }
 
   it('is open while something can happen', () => {
-    expect(OPEN_STATES).toEqual(['queued', 'leased']);
+    expect(OPEN_STATES).toEqual(['queued', 'leased', 'cancelling']);
     expect(statesTaking('lapse')).toEqual(['leased']);
   });
 });

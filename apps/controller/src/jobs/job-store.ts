@@ -12,7 +12,7 @@ import type { ControllerConfig } from '../config/config.ts';
 import { CallBatch, type CallResult } from '../db/call-batch.ts';
 import { Database, type Tx, writeAudit } from '../db/database.ts';
 import { writeHostEvent } from '../db/host-events.ts';
-import { nextOf, statesTaking } from './job-life.ts';
+import { JOBS_ACTOR, nextOf, statesTaking } from './job-life.ts';
 import { BACK_OFF_ENDED, HEARD, LAPSED, LEASE, RENEW, WORK_AVAILABLE } from './job-sql.ts';
 
 export type Lane = 'plan' | 'care';
@@ -96,7 +96,7 @@ export class JobStore {
       ON CONFLICT DO NOTHING`;
     if (inserted === 0) throw new Problem('CONFLICT', `host ${hostId} has an open job in the lane ${lane} already`);
     const after = { hostId, planId, lane, stepIndex, kind };
-    await writeAudit(tx, { actor: 'system:jobs', action: 'job.open', entity: 'job', entityId: id, after, at, siteId });
+    await writeAudit(tx, { actor: JOBS_ACTOR, action: 'job.open', entity: 'job', entityId: id, after, at, siteId });
     return id;
   }
 
@@ -201,7 +201,7 @@ export class JobStore {
         id: uuidv7(at.getTime()),
         siteId,
         at,
-        actor: 'system:jobs',
+        actor: JOBS_ACTOR,
         action: 'job.lapse',
         entity: 'job',
         entityId,

@@ -143,7 +143,17 @@ export const WEBHOOK_EVENTS = {
     data: { ...STEP, leaseNumber: 'the lease that lapsed' },
     timeline: ['step.lapsed'],
   },
+  'job.cancelling': {
+    when: 'Somebody cancelled a job that a Mac works on: it is asked to stop.',
+    data: { ...STEP, reason: 'why', actor: 'who cancelled it' },
+    timeline: ['step.cancel_asked'],
+  },
   'job.cancelled': { when: 'A job was cancelled.', data: { ...STEP, reason: 'why' }, timeline: ['step.cancelled'] },
+  'job.replayed': {
+    when: 'Somebody asked to plan anew what a dead letter was for.',
+    data: { ...STEP, actor: 'who asked' },
+    timeline: ['step.replayed'],
+  },
   'rollout.created': { when: 'A rollout was made.', data: { ...ROLLOUT, targets: 'how many Macs it is for' } },
   'rollout.changed': {
     when: 'Somebody confirmed, paused, resumed, halted or retried a rollout, opened a gate or skipped a Mac; or it halted itself.',

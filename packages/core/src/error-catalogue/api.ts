@@ -165,6 +165,20 @@ export const API_ERRORS = {
     http: 409,
     grpc: 'FAILED_PRECONDITION',
   },
+  JOB_TOO_LATE: {
+    title: 'The job has ended already',
+    remedy: 'Read the job: its state says how it ended. What it did can be taken back by another policy only.',
+    retry: 'permanent',
+    http: 409,
+    grpc: 'FAILED_PRECONDITION',
+  },
+  JOB_NOT_REPLAYABLE: {
+    title: 'The job is not one that can be replayed',
+    remedy: 'Read the host: its newest plan says what happens now.',
+    retry: 'permanent',
+    http: 409,
+    grpc: 'FAILED_PRECONDITION',
+  },
   TOKEN_INVALID: {
     title: 'The enrolment token is not known',
     remedy: 'Make a new token and copy it whole.',

@@ -207,6 +207,21 @@ export const STEP_ERRORS = {
     http: 422,
     grpc: 'INVALID_ARGUMENT',
   },
+  JOB_CANCELLED: {
+    title: 'The job was cancelled',
+    remedy: 'Ask who cancelled it, and why; POST /api/v1/jobs/{id}/replay goes on, and so does a new policy revision.',
+    retry: 'permanent',
+    http: 409,
+    grpc: 'ABORTED',
+  },
+  JOB_DEADLINE: {
+    title: 'The job was not done in time',
+    remedy:
+      'Find out why the Mac did not come to it: is it on, on the network, and does its agent run? A new plan is made by itself.',
+    retry: 'transient',
+    http: 504,
+    grpc: 'DEADLINE_EXCEEDED',
+  },
   JOB_KIND_UNKNOWN: {
     title: 'The agent does not know this kind of job',
     remedy: 'Update the agent on this Mac.',

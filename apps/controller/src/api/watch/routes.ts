@@ -27,7 +27,7 @@ const jobEvent = z.object({
   hostId: z.uuid(),
   at: isoDate,
   kind: z.string().describe('Kind of the step.'),
-  state: z.string().describe('queued, leased, succeeded, failed, refused, cancelled or dead.'),
+  state: z.string().describe('queued, leased, cancelling, succeeded, failed, refused, cancelled or dead.'),
   detail: z.record(z.string(), z.unknown()),
 });
 
@@ -72,6 +72,7 @@ const JOB_STATES: Readonly<Record<string, string>> = {
   'step.started': 'leased',
   'step.lapsed': 'queued',
   'step.retry': 'queued',
+  'step.cancel_asked': 'cancelling',
   'step.cancelled': 'cancelled',
 };
 

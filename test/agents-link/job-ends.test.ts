@@ -1,0 +1,96 @@
+/** Ends that no report tells: cancelled while a Mac works on it, too old, not heard of again. None of them lies about what happened. */
+import { Outcome } from '@headroom/proto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { JobEnds } from '../../apps/controller/src/jobs/job-ends.ts';
+import { JOB_AGE_MS_MAX } from '../../apps/controller/src/jobs/job-life.ts';
+import { startController, type TestController } from './support/controller.ts';
+import { Mac } from './support/mac.ts';
+import { openPlan } from './support/plans.ts';
+
+let controller: TestController;
+let ends: JobEnds;
+beforeAll(async () => {
+  controller = await startController();
+  ends = new JobEnds(controller.database, controller.bus);
+});
+afterAll(() => controller?.stop());
+
+const STEPS = [{ kind: 'collect_facts' }, { kind: 'collect_facts' }] as const;
+
+async function working(steps: (typeof STEPS)[number][] = [...STEPS]) {
+  const mac = await Mac.enrol(controller);
+  await mac.openSession();
+  const { planId } = await openPlan(controller, mac, steps);
+  const { job } = await mac.lease();
+  if (job === undefined) throw new Error('expected a job, got none');
+  return { mac, job, planId };
+}
+
+const states = async (planId: string) => {
+  const { prisma } = controller.database;
+  const plan = await prisma.plan.findUniqueOrThrow({ where: { id: planId } });
+  const jobs = await prisma.job.findMany({ where: { planId }, orderBy: { stepIndex: 'asc' } });
+  return [plan.state, ...jobs.map(({ state }) => state)].join(' ');
+};
+const cancel = (jobId: string) =>
+  ends.cancel({ jobId, actor: 'token:admin', now: controller.clock.now() }, 'wrong Macs');
+
+describe('a job that a Mac works on and that somebody cancels', () => {
+  it('is being cancelled until the Mac lets it go, and is handed out to nobody meanwhile', async () => {
+    const { mac, job, planId } = await working();
+    await cancel(job.jobId);
+    await cancel(job.jobId);
+    expect(await states(planId)).toBe('open cancelling');
+    expect(await mac.renew(job.jobId, job.leaseNumber)).toMatchObject({ stillYours: false });
+    await mac.openSession();
+    expect((await mac.lease()).job).toBeUndefined();
+    expect(await ends.sweep(controller.clock.now())).toBe(0);
+    controller.clock.advance(30_001);
+    expect(await controller.jobs.sweep()).toBe(0);
+    expect(await ends.sweep(controller.clock.now())).toBe(1);
+    expect(await states(planId)).toBe('cancelled cancelled');
+    expect(await mac.finish(job)).toMatchObject({ accepted: false, code: 'FINISH_UNKNOWN_JOB' });
+  });
+
+  it.each([
+    ['came to its end: that counts, and the next step is not begun', STEPS, {}, 'cancelled succeeded'],
+    ['came to the end of the last step: it was too late', STEPS.slice(1), {}, 'done succeeded'],
+    ['failed for good', STEPS, { outcome: Outcome.FAILED, errorCode: 'KDK_SHA256_MISMATCH' }, 'failed failed'],
+    ['failed, to be tried again', STEPS, { outcome: Outcome.FAILED, errorCode: 'KC_TIMED_OUT' }, 'cancelled cancelled'],
+    ['declined', STEPS, { outcome: Outcome.REFUSED, errorCode: 'GRANT_EXPIRED' }, 'failed refused'],
+  ])('and %s', async (_what, steps, report, expected) => {
+    const { mac, job, planId } = await working([...steps]);
+    await cancel(job.jobId);
+    expect(await mac.finish({ ...job, ...report })).toMatchObject({ accepted: true });
+    expect(await states(planId)).toBe(expected);
+  });
+});
+
+describe('a job that becomes too old', () => {
+  /** Certificates go by the real time, so the clock of the controller stays near it. */
+  const sweepLater = (ms: number) => ends.sweep(new Date(controller.clock.now().getTime() + ms));
+
+  it('is a dead letter when no Mac has it, and its plan failed', async () => {
+    const mac = await Mac.enrol(controller);
+    const { planId, jobId } = await openPlan(controller, mac, [...STEPS]);
+    await sweepLater(JOB_AGE_MS_MAX - 60_000);
+    expect(await states(planId)).toBe('open queued');
+    await sweepLater(JOB_AGE_MS_MAX);
+    expect(await states(planId)).toBe('failed dead');
+    const row = await controller.database.prisma.job.findUniqueOrThrow({ where: { id: jobId } });
+    expect(row).toMatchObject({ errorCode: 'JOB_DEADLINE', errorDetail: 'not done within 7 days' });
+  });
+
+  it('is taken from a Mac that is still at it', async () => {
+    const { mac, job, planId } = await working();
+    const { prisma } = controller.database;
+    const createdAt = new Date(controller.clock.now().getTime() - JOB_AGE_MS_MAX);
+    await prisma.job.update({ where: { id: job.jobId }, data: { createdAt } });
+    await ends.sweep(controller.clock.now());
+    expect(await states(planId)).toBe('open cancelling');
+    expect(await mac.renew(job.jobId, job.leaseNumber)).toMatchObject({ stillYours: false });
+    controller.clock.advance(30_001);
+    await ends.sweep(controller.clock.now());
+    expect(await states(planId)).toBe('cancelled cancelled');
+  });
+});
