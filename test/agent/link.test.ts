@@ -4,6 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
+import { VisitPlanning } from '../../apps/controller/src/visits/visit-planning.ts';
 import { startController, type TestController } from '../agents-link/support/controller.ts';
 import { dial, type Mac, newToken } from '../agents-link/support/mac.ts';
 import { openPlan } from '../agents-link/support/plans.ts';
@@ -141,6 +143,45 @@ describe('the running agent', { timeout: 60_000 }, () => {
     await agent.says('SESSION_FENCED: Another Mac seems to use the identity');
     twin.close();
     await agent.kill('SIGTERM');
+  });
+
+  it('tells the status files of a drain at once, over a restart, and that it is over', async () => {
+    const { hostId } = identity();
+    const { database, bus } = controller;
+    const id = uuidv7();
+    const visit = { id, siteId: database.siteId, hostId, kind: 'restart', state: 'due', reason: 'x' };
+    await database.prisma.visit.create({ data: { ...visit, createdAt: new Date() } });
+    const planning = new VisitPlanning(database, bus);
+    const order = () => ({ id, actor: 'token:kim', now: new Date(), ifMatch: null });
+    const said = () =>
+      (JSON.parse(mac.read('/var/db/headroom/status.json')) as { visit: { phase: string } | null }).visit;
+    const status = () => command('headroom-agent', ['status', '--sysroot', mac.sysroot]);
+    // So slow that only a nudge can be the reason; one that comes before the stream is open is lost, and said again.
+    const slow = ['--check-in-ms', '600000'];
+    const nudged = (phase: string) =>
+      waitFor(async () => {
+        bus.publish({ kind: 'notice', hostId });
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        return said()?.phase === phase;
+      });
+    const first = start(...slow);
+    await first.says('is open');
+    controller.wakes.splice(0);
+    await planning.drain(order());
+    await waitFor(() => controller.wakes.some((wake) => wake.kind === 'notice' && wake.hostId === hostId));
+    await nudged('drain');
+    const before = said();
+    expect(before).toMatchObject({ visitId: id, kind: 'restart', phase: 'drain' });
+    await waitFor(() => mac.read('/var/db/headroom/status.plist').includes('<string>drain</string>'));
+    expect((await status()).stdout).toMatch(/^visit\.drain: .*\(restart visit\)/m);
+    await first.kill('SIGKILL');
+    expect(said(), 'without an agent').toEqual(before);
+    const second = start(...slow);
+    await second.says('is open');
+    expect(said(), 'after its restart').toEqual(before);
+    await planning.cancel(order(), 'called away');
+    await nudged('over');
+    expect((await status()).stdout).not.toContain('visit.drain');
   });
 
   it('goes on with a plan after a kill in each step, and finishes each job once', async () => {

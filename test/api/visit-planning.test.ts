@@ -156,6 +156,9 @@ describe('a drain', () => {
     await act(id, 'drain');
     expect((await get(id)).body).toMatchObject({ guests: { processesAtMost: 2, clearToShutDown: false } });
     await report(test, hostId, guests(0));
+    expect(await clear(id), 'counted before the drain, perhaps').toBeNull();
+    test.clock.advance(10_000);
+    await report(test, hostId, guests(0));
     expect(await clear(id)).toBe(true);
     await report(test, hostId, guests(null));
     expect(await clear(id), 'unknown is not clear').toBeNull();
@@ -187,6 +190,9 @@ describe('a drain', () => {
 
   it('of a Mac that is not heard of is never clear', async () => {
     const id = await dueVisit(hostId, guests(0));
+    await act(id, 'drain');
+    test.clock.advance(10_000);
+    await hear(test, hostId);
     expect(await clear(id)).toBe(true);
     test.clock.advance(5 * MINUTE_MS);
     await test.sweep();

@@ -1,7 +1,7 @@
 /** What is raised can be taken back: one call, one visit without a code, proof of stock, nothing left; and it can be raised again. */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { guestQuota, loadState } from '@headroom/mac-sim';
+import { guestQuota, loadState, startGuests, stopGuests } from '@headroom/mac-sim';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHOICES, type HostView, newestEvent, QUOTA, statesSince, summary, TestFleet } from './support/fleet.ts';
 import { until } from './support/until.ts';
@@ -24,6 +24,20 @@ const guests = () => {
   return boot === null ? null : guestQuota(boot);
 };
 const lies = (macPath: string): boolean => existsSync(join(mac().dir, macPath));
+
+interface VisitRow {
+  readonly guests: { readonly clearToShutDown: boolean | null };
+}
+
+/** What the Mac itself says of its visit to the tools on it. */
+function saysVisit(phase: string): Promise<unknown> {
+  const look = async () => {
+    const text = readFileSync(join(mac().dir, 'private/var/db/headroom/status.json'), 'utf8');
+    const { visit } = JSON.parse(text) as { visit: { phase: string } | null };
+    return { met: visit?.phase === phase, value: null, seen: JSON.stringify(visit) };
+  };
+  return until(`its status file says ${phase}`, look, 30_000);
+}
 
 async function wantStock(): Promise<void> {
   const { api } = fleet.fleet;
@@ -53,6 +67,26 @@ describe('the way back of one Mac', () => {
     expect(lies('Library/Headroom/revert'), 'the kit stays until stock is proven').toBe(true);
   }, 70_000);
 
+  it('is drained before: guests are counted, the Mac says so itself, and it is clear once none runs', async () => {
+    const { visit } = await host();
+    const path = `/api/v1/visits/${visit?.id}`;
+    const untilClearIs = (wanted: boolean) =>
+      until(
+        `clear to shut down: ${wanted}`,
+        async () => {
+          const { clearToShutDown } = (await fleet.fleet.api.get<VisitRow>(path)).guests;
+          return { met: clearToShutDown === wanted, value: null, seen: String(clearToShutDown) };
+        },
+        30_000,
+      );
+    startGuests(mac().dir, 1, 'macos');
+    await fleet.fleet.api.post(`${path}/drain`, {});
+    await untilClearIs(false);
+    await saysVisit('drain');
+    stopGuests(mac().dir, 1);
+    await untilClearIs(true);
+  }, 70_000);
+
   it('shows the line without a code', async () => {
     const { visit } = await host();
     const opened = await fleet.fleet.api.post(`/api/v1/visits/${visit?.id}/open`, {});
@@ -78,6 +112,9 @@ describe('the way back of one Mac', () => {
     expect(view.plan?.steps.map(({ kind }) => kind)).toEqual(['remove_kit', 'remove_kc', 'remove_kdk']);
     expect(view).toMatchObject({ waitsFor: null, findings: [], visit: { kind: 'revert', state: 'closed' } });
     expect(statesSince(view, since)).toContain('reverted');
+    const told = view.timeline.map(({ kind }) => kind).filter((kind) => ['visit.drain', 'visit.over'].includes(kind));
+    expect(told.slice(0, 2), 'newest first').toEqual(['visit.over', 'visit.drain']);
+    await saysVisit('over');
     expect(guests()).toBe(2);
     expect(loadState(mac().dir).policy).toMatchObject({ smb0: false, smb1: false, sip0: null, coih: null });
     expect(['Library/Headroom', 'private/var/db/headroom/kc'].filter(lies)).toEqual([]);

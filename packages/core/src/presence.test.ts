@@ -69,15 +69,25 @@ describe('presence', () => {
 
 describe('clear to shut down', () => {
   it.each([
-    [0, 'online', true],
-    [1, 'online', false],
-    [null, 'online', null],
-    [0, 'asleep', null],
-    [0, 'in_visit', null],
-    [3, 'silent', null],
-  ] as const)('%s guests at most, %s: %s', (guests, presence, expected) => {
-    expect(clearToShutDown(guests, presence)).toBe(expected);
-  });
+    [0, 'online', 60, 10, true],
+    [0, 'online', 15, 10, true],
+    [0, 'online', 14, 10, null],
+    [0, 'online', 5, 10, null],
+    [0, 'online', null, 10, null],
+    [0, 'online', 60, null, null],
+    [1, 'online', 60, 10, false],
+    [1, 'online', null, 10, false],
+    [null, 'online', 60, 10, null],
+    [0, 'asleep', 60, 10, null],
+    [0, 'in_visit', 60, 10, null],
+    [3, 'silent', 60, 10, null],
+  ] as const)(
+    '%s guests at most, %s, drained %s s ago, heard %s s ago: %s',
+    (guests, presence, drain, seen, expected) => {
+      const [drainedSince, lastSeenAt] = [orNull(drain), orNull(seen)];
+      expect(clearToShutDown({ processesAtMost: guests, presence, drainedSince, lastSeenAt })).toBe(expected);
+    },
+  );
 });
 
 describe('the time a visit is due', () => {

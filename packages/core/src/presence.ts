@@ -66,13 +66,26 @@ function missedMs({ checkInMs }: Pick<PresenceInput, 'checkInMs'>): number {
   return Math.max(3 * checkInMs, ONLINE_MS_MIN);
 }
 
+/** A check-in that was on its way when the drain began still tells of before. */
+const DRAIN_HEARD_MS = 5_000;
+
+export interface ClearInput {
+  readonly processesAtMost: number | null;
+  readonly presence: Presence;
+  readonly drainedSince: Date | null;
+  readonly lastSeenAt: Date | null;
+}
+
 /**
- * May the Mac be shut down without cutting a guest off? null = unknown, which is not clear: nobody counted, or the Mac has not
- * been heard of, so that what it said may be old.
+ * May the Mac be shut down without cutting a guest off? null = unknown, which is not clear: nobody counted; the Mac has not been
+ * heard of, so that what it said may be old; or it is not drained, so that the next guest may start at any moment.
  */
-export function clearToShutDown(processesAtMost: number | null, presence: Presence): boolean | null {
+export function clearToShutDown({ processesAtMost, presence, drainedSince, lastSeenAt }: ClearInput): boolean | null {
   if (processesAtMost === null || presence !== 'online') return null;
-  return processesAtMost === 0;
+  if (processesAtMost > 0) return false;
+  const isHeard =
+    drainedSince !== null && lastSeenAt !== null && lastSeenAt.getTime() >= drainedSince.getTime() + DRAIN_HEARD_MS;
+  return isHeard ? true : null;
 }
 
 const DUE_HOURS: Readonly<Record<VisitKind, number>> = { raise: 7 * 24, revert: 3 * 24, restart: 24, recover: 4 };

@@ -9,6 +9,7 @@ import { CloneWatch } from '../../../apps/controller/src/agents/clone-watch.ts';
 import { HostCertificates } from '../../../apps/controller/src/agents/host-certificates.ts';
 import { ReportStore } from '../../../apps/controller/src/agents/report-store.ts';
 import { SessionStore } from '../../../apps/controller/src/agents/session-store.ts';
+import { VisitNotices } from '../../../apps/controller/src/agents/visit-notices.ts';
 import type { Route } from '../../../apps/controller/src/api/route.ts';
 import { auditRoutes } from '../../../apps/controller/src/audit/routes.ts';
 import { InProcessBus } from '../../../apps/controller/src/bus/bus.ts';
@@ -83,6 +84,7 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
   return [
     { name: 'agent: who calls', run: () => new Admission(database).admit(callOf(database, hostId, serial)) },
     { name: 'agent: check-in with nothing new', run: () => reports.touch(hostId, position(200n)) },
+    { name: 'agent: shall the Mac be drained', run: () => new VisitNotices(database).of(hostId) },
     { name: 'agent: is there work', run: () => jobs.workAvailable(hostId, sessionNumber) },
     { name: 'agent: lease', run: async () => expectLeased(await jobs.lease(hostId, sessionNumber)) },
     {

@@ -56,7 +56,7 @@ interface ServeInput {
 
 async function serve({ mac, credentials, controller, signal, checkInMs, log }: ServeInput): Promise<void> {
   const { identity } = credentials;
-  const status = openStatusFile(mac, (error) => log(`status file: ${String(error)}`));
+  const status = await openStatusFile(mac, (error) => log(`status file: ${String(error)}`));
   void status.update({ hostId: identity.hostId, fleetId: identity.fleetId, controller: identity.agentUrl });
   const reader = newFactsReader(() => readFactsCounting(mac));
   const runner: RunnerPorts = {

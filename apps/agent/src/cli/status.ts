@@ -3,6 +3,7 @@ import { isObject } from '../files.ts';
 import { openMac } from '../mac.ts';
 import { readLockHolder } from '../state/lock.ts';
 import { readStatus } from '../state/status-file.ts';
+import { readVisitStatus, visitSentence } from '../state/visit-status.ts';
 import type { Options } from './arguments.ts';
 
 type Status = Readonly<Record<string, unknown>>;
@@ -17,7 +18,10 @@ export async function status(options: Options): Promise<number> {
   const running = (await readLockHolder(mac)) !== null;
   const doing = sentence(found, running);
   if (options.json) process.stdout.write(`${JSON.stringify({ running, doing, ...found })}\n`);
-  else process.stdout.write(`${[doing, ...Object.entries(found).map(lineOf)].join('\n')}\n`);
+  else {
+    const lines = [doing, visitSentence(readVisitStatus(found)), ...Object.entries(found).map(lineOf)];
+    process.stdout.write(`${lines.filter((line) => line !== null).join('\n')}\n`);
+  }
   return 0;
 }
 

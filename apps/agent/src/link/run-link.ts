@@ -8,6 +8,7 @@ import type { Facts } from '@headroom/core';
 import { readSessionFacts } from '../facts/index.ts';
 import { type GrantPins, openGrantPins } from '../state/grant-pins.ts';
 import { macStatusOf } from '../state/mac-status.ts';
+import { isDrained, nextVisitStatus } from '../state/visit-status.ts';
 import { detachStaleMounts } from '../steps/kdk/mounts.ts';
 import { type Backoff, backoff } from './backoff.ts';
 import { ControllerError, controllerError } from './controller-error.ts';
@@ -97,15 +98,18 @@ async function oneSession(input: Life, pause: Backoff): Promise<ControllerError>
 }
 
 async function rounds(input: Life, session: Session, wake: Wake): Promise<ControllerError> {
-  const { signal, reader } = input;
+  const { signal, reader, status } = input;
   let checkInMs = input.checkInMs ?? session.checkInMs;
   while (!signal.aborted) {
-    const reply = await checkIn(input, session, await reader.recent(factsAgeMs(checkInMs)));
+    const wasDrained = isDrained(status.visit());
+    const reply = await checkIn(input, session, await reader.recent(wasDrained ? 0 : factsAgeMs(checkInMs)));
     checkInMs = input.checkInMs ?? (reply.checkInMs || checkInMs);
     await input.pins.learn(reply.grantKeyRotations);
     if (reply.workAvailable) await workThrough(input, session, signal);
     if (await input.renewal.renewIfDue()) return RENEWED;
-    await wake.wait(checkInMs, signal);
+    // Somebody waits for the last guest to end: the count of a moment ago will not do.
+    const mustLookNow = !wasDrained && isDrained(status.visit());
+    await wake.wait(mustLookNow ? 0 : checkInMs, signal);
   }
   return new ControllerError(null, 0, 'stopped');
 }
@@ -114,7 +118,7 @@ function factsAgeMs(checkInMs: number): number {
   return Math.min(FACTS_AGE_MS_MAX, CHECK_INS_PER_READING * checkInMs);
 }
 
-async function checkIn({ controller, sender, status, pins }: Life, session: Session, facts: Facts) {
+async function checkIn({ controller, runner, sender, status, pins }: Life, session: Session, facts: Facts) {
   const send = () => {
     const { json, sha256 } = sender.forCheckIn(facts);
     return controller.checkIn({
@@ -129,7 +133,9 @@ async function checkIn({ controller, sender, status, pins }: Life, session: Sess
     sender.forget();
     reply = await send();
   }
-  void status.update({ lastContactAt: new Date().toISOString(), mac: macStatusOf(facts) });
+  const now = runner.now();
+  const visit = nextVisitStatus(status.visit(), reply.visit, now);
+  void status.update({ lastContactAt: now.toISOString(), mac: macStatusOf(facts), visit });
   return reply;
 }
 

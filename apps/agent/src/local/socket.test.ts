@@ -15,7 +15,7 @@ beforeEach(async () => {
   mac = fakeMac();
   mac.tool('/usr/sbin/sysctl', `echo 'kern.bootsessionuuid: ${SESSION}'`);
   await openHome(mac);
-  status = openStatusFile(mac, () => {});
+  status = await openStatusFile(mac, () => {});
   close = await openLocalSocket({ mac, status, onWitness: () => {}, log: () => {} });
 });
 afterEach(async () => {

@@ -51,7 +51,7 @@ describe('lock', () => {
 
 describe('status file', () => {
   it('holds the newest of each field', async () => {
-    const file = openStatusFile(mac, (error) => {
+    const file = await openStatusFile(mac, (error) => {
       throw error;
     });
     void file.update({ hostId: 'h' });
@@ -61,6 +61,26 @@ describe('status file', () => {
     const same = { hostId: 'h', lastContactAt: 'now', agentVersion: AGENT_VERSION, pid: process.pid };
     expect(plist).toEqual({ ok: true, value: same });
   });
+
+  it('keeps what was said of a visit over a restart, and nothing else', async () => {
+    const visit = { visitId: 'v', kind: 'raise', phase: 'drain', since: '2026-11-23T12:00:00.000Z' };
+    const before = await openStatusFile(mac, () => {});
+    await before.update({ hostId: 'h', visit });
+    const after = await openStatusFile(mac, () => {});
+    expect(after.visit()).toEqual(visit);
+    await after.update({ fleetId: 'f' });
+    expect(await readStatus(mac)).toMatchObject({ visit, hostId: null, fleetId: 'f' });
+    const plist = parsePlistDict(readFileSync(mac.path('/var/db/headroom/status.plist'), 'utf8'));
+    expect(plist).toMatchObject({ value: { visit } });
+  });
+
+  it.each(['half a fi', '[]', '{"visit": {"phase": "drain"}}', '{"visit": "drain"}'])(
+    'starts over %s',
+    async (text) => {
+      mac.file('/var/db/headroom/status.json', text);
+      expect((await openStatusFile(mac, () => {})).visit()).toBeNull();
+    },
+  );
 });
 
 describe('version', () => {

@@ -1,6 +1,6 @@
 /**
  * Status files: what `headroom-agent status` shows, and what Jamf extension attributes, Munki conditions and osquery read, the same in
- * JSON and as a property list. They hold no secret and are never read back by the running agent.
+ * JSON and as a property list. They hold no secret. Of an earlier life the agent reads back one thing: what was said of a visit.
  */
 import { readJsonObject, writeFileAtomic, writeJsonAtomic } from '../files.ts';
 import type { Mac } from '../mac.ts';
@@ -8,6 +8,7 @@ import { toPlist } from '../macos/plist-write.ts';
 import { STATUS_FILE, STATUS_PLIST_FILE } from '../paths.ts';
 import { AGENT_VERSION } from '../version.ts';
 import { openHome } from './identity.ts';
+import { readVisitStatus, type VisitStatus } from './visit-status.ts';
 
 /** Keys and their types are read by others: they may grow, and never change. */
 export interface AgentStatus {
@@ -21,6 +22,8 @@ export interface AgentStatus {
   readonly lastError: { readonly code: string; readonly detail: string; readonly at: string } | null;
   /** As read last; null before the first reading. */
   readonly mac: MacStatus | null;
+  /** The last visit that this Mac was told of; null = none yet. */
+  readonly visit: VisitStatus | null;
 }
 
 export type MacStatus = {
@@ -37,10 +40,11 @@ export interface StatusFile {
   update(change: Partial<AgentStatus>): Promise<void>;
   /** What it holds now, as JSON text. */
   text(): string;
+  visit(): VisitStatus | null;
 }
 
 /** Keeps the files in step with what it is told. A write that fails is no reason to stop the agent's work. */
-export function openStatusFile(mac: Mac, onError: (error: unknown) => void): StatusFile {
+export async function openStatusFile(mac: Mac, onError: (error: unknown) => void): Promise<StatusFile> {
   let status: AgentStatus = {
     agentVersion: AGENT_VERSION,
     pid: process.pid,
@@ -51,6 +55,7 @@ export function openStatusFile(mac: Mac, onError: (error: unknown) => void): Sta
     job: null,
     lastError: null,
     mac: null,
+    visit: await visitBefore(mac, onError),
   };
   let writing = Promise.resolve();
   return {
@@ -65,7 +70,18 @@ export function openStatusFile(mac: Mac, onError: (error: unknown) => void): Sta
       return writing;
     },
     text: () => `${JSON.stringify(status)}\n`,
+    visit: () => status.visit,
   };
+}
+
+/** A status file that cannot be read is no reason not to start. */
+async function visitBefore(mac: Mac, onError: (error: unknown) => void): Promise<VisitStatus | null> {
+  try {
+    return readVisitStatus(await readStatus(mac));
+  } catch (error) {
+    onError(error);
+    return null;
+  }
 }
 
 export function readStatus(mac: Mac): Promise<Record<string, unknown> | null> {

@@ -25,6 +25,7 @@ import { LiveStreams } from './live-streams.ts';
 import { ReportStore } from './report-store.ts';
 import { RpcWrap } from './rpc-wrap.ts';
 import { SessionStore } from './session-store.ts';
+import { VisitNotices } from './visit-notices.ts';
 
 export interface AgentsParts {
   readonly config: ControllerConfig;
@@ -48,7 +49,7 @@ export function createAgentsServer(parts: AgentsParts): AgentsServer {
   const handlers = new AgentHandlers(
     new RpcWrap(admission),
     new OpenSessionHandler(config, database, sessions, streams, bus, clones, keys.grantKey, certificates),
-    new CheckInHandler(config, reports, jobs, bus, keys.grantKey),
+    new CheckInHandler(config, reports, jobs, bus, keys.grantKey, new VisitNotices(database)),
     new LeaseHandler(config, jobs),
     new RenewHandler(config, jobs),
     new FinishHandler(finishJob, jobs),

@@ -49,7 +49,10 @@ export const listedVisit = visitView.extend({
   guests: z.object({
     processesAtMost: z.number().int().nullable().describe('Guests that run, macOS and Linux alike; null = unknown.'),
     seenAt: isoDate.nullable().describe('When the Mac was last heard of.'),
-    clearToShutDown: z.boolean().nullable().describe('true = none runs. Null = unknown, which is not clear.'),
+    clearToShutDown: z
+      .boolean()
+      .nullable()
+      .describe('true = drained, and none runs. Null = unknown, which is not clear.'),
   }),
   overdueCauses: z
     .array(z.object({ id: z.enum(OVERDUE_CAUSES), look: z.string(), act: z.string() }))
@@ -126,7 +129,7 @@ export function showListed(row: ListedRecord): ListedVisit {
     guests: {
       processesAtMost,
       seenAt: lastSeenAt?.toISOString() ?? null,
-      clearToShutDown: clearToShutDown(processesAtMost, presence),
+      clearToShutDown: clearToShutDown({ processesAtMost, presence, drainedSince: row.drainAt, lastSeenAt }),
     },
     overdueCauses: row.overdueAt === null ? [] : [...overdueCauses(visit.kind, row.fileVault)],
   };

@@ -132,6 +132,18 @@ export interface CheckInReply {
   checkInMs: number;
   /** As in OpenSessionReply, when the agent named another grant key than the present one. */
   grantKeyRotations: GrantKeyRotation[];
+  /** Somebody is about to work at this Mac. Absent = nobody is, or not any more. */
+  visit: VisitNotice | undefined;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
+/** What those who run guests on this Mac have to know of a visit. */
+export interface VisitNotice {
+  visitId: string;
+  /** raise, restart, revert, recover; others may come. */
+  kind: string;
+  /** "drain" = take no new guests, and let those that run end; others may come. */
+  phase: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -208,7 +220,7 @@ export interface NudgesRequest {
 }
 
 export interface Nudge {
-  /** "work" = lease now; "facts" = check in now; others are ignored. */
+  /** "work" = lease now; "facts" = check in now, there is something to tell; others are ignored. */
   kind: string;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
@@ -1073,7 +1085,14 @@ export const CheckInRequest: MessageFns<CheckInRequest> = {
 };
 
 function createBaseCheckInReply(): CheckInReply {
-  return { workAvailable: false, factsWanted: false, checkInMs: 0, grantKeyRotations: [], _unknownFields: {} };
+  return {
+    workAvailable: false,
+    factsWanted: false,
+    checkInMs: 0,
+    grantKeyRotations: [],
+    visit: undefined,
+    _unknownFields: {},
+  };
 }
 
 export const CheckInReply: MessageFns<CheckInReply> = {
@@ -1089,6 +1108,9 @@ export const CheckInReply: MessageFns<CheckInReply> = {
     }
     for (const v of message.grantKeyRotations) {
       GrantKeyRotation.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.visit !== undefined) {
+      VisitNotice.encode(message.visit, writer.uint32(42).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1146,6 +1168,14 @@ export const CheckInReply: MessageFns<CheckInReply> = {
             message.grantKeyRotations.push(GrantKeyRotation.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.visit = VisitNotice.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1188,6 +1218,7 @@ export const CheckInReply: MessageFns<CheckInReply> = {
         : globalThis.Array.isArray(object?.grant_key_rotations)
         ? object.grant_key_rotations.map((e: any) => GrantKeyRotation.fromJSON(e))
         : [],
+      visit: isSet(object.visit) ? VisitNotice.fromJSON(object.visit) : undefined,
     };
   },
 
@@ -1205,6 +1236,9 @@ export const CheckInReply: MessageFns<CheckInReply> = {
     if (message.grantKeyRotations?.length) {
       obj.grantKeyRotations = message.grantKeyRotations.map((e) => GrantKeyRotation.toJSON(e));
     }
+    if (message.visit !== undefined) {
+      obj.visit = VisitNotice.toJSON(message.visit);
+    }
     return obj;
   },
 
@@ -1217,6 +1251,130 @@ export const CheckInReply: MessageFns<CheckInReply> = {
     message.factsWanted = object.factsWanted ?? false;
     message.checkInMs = object.checkInMs ?? 0;
     message.grantKeyRotations = object.grantKeyRotations?.map((e) => GrantKeyRotation.fromPartial(e)) || [];
+    message.visit = (object.visit !== undefined && object.visit !== null)
+      ? VisitNotice.fromPartial(object.visit)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseVisitNotice(): VisitNotice {
+  return { visitId: "", kind: "", phase: "", _unknownFields: {} };
+}
+
+export const VisitNotice: MessageFns<VisitNotice> = {
+  encode(message: VisitNotice, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.visitId !== "") {
+      writer.uint32(10).string(message.visitId);
+    }
+    if (message.kind !== "") {
+      writer.uint32(18).string(message.kind);
+    }
+    if (message.phase !== "") {
+      writer.uint32(26).string(message.phase);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VisitNotice {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVisitNotice();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.visitId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.phase = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VisitNotice {
+    return {
+      visitId: isSet(object.visitId)
+        ? globalThis.String(object.visitId)
+        : isSet(object.visit_id)
+        ? globalThis.String(object.visit_id)
+        : "",
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      phase: isSet(object.phase) ? globalThis.String(object.phase) : "",
+    };
+  },
+
+  toJSON(message: VisitNotice): unknown {
+    const obj: any = {};
+    if (message.visitId !== "") {
+      obj.visitId = message.visitId;
+    }
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.phase !== "") {
+      obj.phase = message.phase;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VisitNotice>): VisitNotice {
+    return VisitNotice.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VisitNotice>): VisitNotice {
+    const message = createBaseVisitNotice();
+    message.visitId = object.visitId ?? "";
+    message.kind = object.kind ?? "";
+    message.phase = object.phase ?? "";
     return message;
   },
 };

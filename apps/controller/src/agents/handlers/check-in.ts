@@ -10,6 +10,10 @@ import { type ReceivedFacts, readFacts } from '../facts-input.ts';
 import { rotationsFor } from '../grant-rotations.ts';
 import { readPosition } from '../read-position.ts';
 import { ReportStore } from '../report-store.ts';
+import { VisitNotices } from '../visit-notices.ts';
+
+/** Somebody waits until the last guest is gone. */
+const DRAIN_CHECK_IN_MS = 10_000;
 
 export class CheckInHandler {
   constructor(
@@ -18,6 +22,7 @@ export class CheckInHandler {
     private readonly jobs: JobStore,
     private readonly bus: ControllerBus,
     private readonly grantKey: GrantKey,
+    private readonly notices: VisitNotices,
   ) {}
 
   async handle(caller: Caller, request: CheckInRequest): Promise<CheckInReply> {
@@ -28,10 +33,12 @@ export class CheckInHandler {
     const { factsSha256, due } =
       facts === null ? await this.reports.touch(hostId, position) : await this.reports.take(hostId, position, facts);
     if (due) this.bus.publish({ kind: 'due', hostId });
+    const visit = await this.notices.of(hostId);
     return {
       workAvailable: await this.jobs.workAvailable(hostId, position.sessionNumber),
       factsWanted: facts === null && request.factsSha256.toLowerCase() !== factsSha256,
-      checkInMs: this.config.checkInMs,
+      checkInMs: visit === undefined ? this.config.checkInMs : Math.min(this.config.checkInMs, DRAIN_CHECK_IN_MS),
+      visit,
       grantKeyRotations: rotationsOf(this.grantKey, request),
     };
   }

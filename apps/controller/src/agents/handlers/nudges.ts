@@ -1,5 +1,5 @@
 /**
- * Nudges: one stream per host that says "there is work". It may lose messages, since check-ins say the same; with nudges
+ * Nudges: one stream per host that says "there is work" or "there is something to tell". It may lose messages, since check-ins say the same; with nudges
  * switched off it stays open and silent.
  */
 import type { ServerWritableStream } from '@grpc/grpc-js';
@@ -33,7 +33,8 @@ export class NudgesHandler {
   start(): void {
     if (!this.config.nudges) return;
     this.stopListening = this.bus.subscribe(({ kind, hostId }) => {
-      if (kind === 'work') this.nudge(hostId);
+      if (kind === 'work') this.nudge(hostId, 'work');
+      if (kind === 'notice') this.nudge(hostId, 'facts');
     });
   }
 
@@ -69,12 +70,13 @@ export class NudgesHandler {
   private async afterRegistering(caller: Caller, call: NudgeCall): Promise<void> {
     const { sessionNumber } = call.request;
     requireSession(await this.admission.admit(call), sessionNumber);
-    if (this.config.nudges && (await this.jobs.workAvailable(caller.hostId, sessionNumber))) this.nudge(caller.hostId);
+    if (this.config.nudges && (await this.jobs.workAvailable(caller.hostId, sessionNumber)))
+      this.nudge(caller.hostId, 'work');
   }
 
-  private nudge(hostId: string): void {
+  private nudge(hostId: string, kind: 'work' | 'facts'): void {
     const call = this.byHost.get(hostId)?.call;
-    // One nudge waiting to be read says it all: a slow reader costs no memory.
-    if (call !== undefined && !call.writableNeedDrain && !call.cancelled) call.write({ kind: 'work' });
+    // One nudge waiting to be read says it all, of whatever kind: the agent checks in, then asks for work. A slow reader costs no memory.
+    if (call !== undefined && !call.writableNeedDrain && !call.cancelled) call.write({ kind });
   }
 }
