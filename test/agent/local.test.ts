@@ -50,6 +50,10 @@ describe('prepare --local', { timeout: 60_000 }, () => {
   });
 
   it('names what is in the way, with its next step', async () => {
+    await mac.macSim('break', 'recovery-list-stale');
+    expect((await prepare()).stdout).toMatch(
+      /^blocker: recoveryOS lists no volume owner.* seen nobody\.\n {2}Next: .*updatePreboot/m,
+    );
     await mac.macSim('break', 'owner-gone');
     const { stdout } = await prepare();
     expect(stdout).toMatch(/^blocker: No user of this Mac is a volume owner\..*\n {2}Next: /m);
@@ -72,8 +76,8 @@ describe('doctor and status', { timeout: 60_000 }, () => {
 
   it('name a kit folder that is not ours', async () => {
     spawnSync('/bin/ln', ['-s', '/tmp', join(mac.sysroot, 'Library/Headroom')]);
-    expect((await agent('doctor')).stdout).toContain(
-      '/Library/Headroom is not ours. Expected a real folder, seen a link.',
+    expect((await agent('doctor')).stdout).toMatch(
+      /^LOOK blocker {4}\/Library\/Headroom is not ours\..* seen a link\.\n {5}Next: /m,
     );
     expect((await facts()).kitFolder).toBe('foreign');
   });

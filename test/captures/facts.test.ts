@@ -1,10 +1,12 @@
 /** Facts as a whole, on a Mac made of captures: values, unknowns, and that one broken tool costs only its own facts. */
 import { createHash } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { FACT_PATHS, type Facts, factAt, factsFromUnknown } from '@headroom/core';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { collectFacts, factsSha256 } from '../../apps/agent/src/facts/index.ts';
 import { buildBundleFile, buildKernelCollection, buildKernelFile } from '../../packages/mac-sim/src/kernel/index.ts';
+import { FIXTURES } from './capture.ts';
 import { GROUP, raisedMac, SESSION, StubMac } from './stub/stub-mac.ts';
 
 const SYSTEM = { build: '24B82', osVersion: '15.1' };
@@ -23,7 +25,7 @@ const SHA256 = createHash('sha256').update(KC.bytes).digest('hex');
 const MD5 = createHash('md5').update(KC.bytes).digest('hex');
 
 /** Null without a reason is right for these alone: nothing stored, SIP not custom, no kit, no receipt. */
-const MAY_BE_NULL = ['bootArgs.stored', 'sip.flags', 'guests.witness', 'visitKit', 'receipt'];
+const MAY_BE_NULL = ['bootArgs.stored', 'sip.flags', 'guests.witness', 'kitFolderSeen', 'visitKit', 'receipt'];
 
 let macs: StubMac[] = [];
 afterEach(() => {
@@ -59,10 +61,17 @@ describe('facts of a raised Mac', () => {
       },
       bootArgs: { storedPresent: true, stored: 'kcsuffix=development hypervisor=0x1 hv_apple_isa_vm_quota=0xFF' },
       sip: { status: 'disabled', flags: null },
-      bootPolicy: { securityMode: 'permissive', bootArgsFiltering: false, sip0: '7f', paired: false },
+      bootPolicy: {
+        securityMode: 'permissive',
+        bootArgsFiltering: false,
+        sip0: '7f',
+        paired: false,
+        auxiliaryKexts: false,
+      },
       volumes: {
         group: GROUP,
         startupDefault: true,
+        otherSystems: [],
         owners: [{ user: 'anna', uuid: '2457711A-523C-4604-B75A-F48A571D5036' }],
         recoveryAdmins: [{ user: 'anna', uuid: '2457711A-523C-4604-B75A-F48A571D5036' }],
       },
@@ -131,6 +140,23 @@ describe('facts of a raised Mac', () => {
     expect((await factsOf(stub)).unknown['visitKit']).toContain('manifest');
   });
 
+  it('name another system, and none where a volume does not say what it is', async () => {
+    const list = readFileSync(join(FIXTURES, 'diskutil/apfs-list.plist'), 'utf8');
+    const own =
+      /<dict>\s*<key>APFSVolumeUUID<\/key>\s*<string>E31E412F[\s\S]*?<\/array>\s*<\/dict>/.exec(list)?.[0] ?? '';
+    const other = own.replace('disk3s1<', 'disk3s11<').replace('E31E412F', 'AAAA412F').replace('Macintosh HD', 'Test');
+    const systemsWith = async (text: string) => {
+      const stub = mac();
+      stub.file('/usr/sbin/diskutil.out/2', text);
+      return (await factsOf(stub)).volumes.otherSystems;
+    };
+    expect(await systemsWith(list.replace(own, own + other))).toEqual([
+      { name: 'Test', systemUuid: 'AAAA412F-8B2E-AB52-EDB9-BC296ED8A4DD' },
+    ]);
+    expect(await systemsWith(list.replace(own, other))).toBe(null);
+    expect(await systemsWith(list.replace(/<key>Roles<\/key>/, '<key>Rollen</key>'))).toBe(null);
+  });
+
   it('give no identity to a collection that is damaged', async () => {
     const stub = mac();
     stub.file('/var/db/headroom/kc/cut.kc', KC.bytes.subarray(0, 4000));
@@ -150,7 +176,7 @@ describe('one broken tool', () => {
     ],
     '/usr/sbin/nvram': ['bootArgs.stored', 'bootArgs.storedPresent', 'volumes.startupDefault'],
     '/usr/bin/csrutil': ['sip.status', 'sip.flags'],
-    '/usr/bin/bputil': ['bootPolicy.customKernel', 'bootPolicy.sip0', 'bootPolicy.paired'],
+    '/usr/bin/bputil': ['bootPolicy.customKernel', 'bootPolicy.sip0', 'bootPolicy.paired', 'bootPolicy.auxiliaryKexts'],
     '/usr/sbin/system_profiler': ['hardware.chip'],
     '/usr/sbin/ioreg': [],
     '/usr/sbin/diskutil': [
@@ -164,10 +190,12 @@ describe('one broken tool', () => {
       ],
       ...[
         'volumes.startupDefault',
+        'volumes.otherSystems',
         'disk.freeBytes',
         'bootPolicy.customKernel',
         'bootPolicy.sip0',
         'bootPolicy.paired',
+        'bootPolicy.auxiliaryKexts',
       ],
     ],
     '/usr/bin/fdesetup': ['fileVault'],
@@ -206,6 +234,7 @@ describe('facts without root', () => {
       bootArgsFiltering: false,
       customKernel: null,
       sip0: null,
+      auxiliaryKexts: null,
       paired: null,
     });
     expect(facts.unknown['bootPolicy.customKernel']).toBe('bputil needs root');

@@ -11,8 +11,6 @@ import {
   type KcResult,
   type UpdateRisk,
 } from '@headroom/core';
-import { readKitFolder } from './facts/kit-folder.ts';
-import type { Mac } from './mac.ts';
 
 /** What the rules say of things that only a controller has. */
 const OF_THE_CONTROLLER: readonly string[] = ['KDK_NOT_IN_CATALOGUE', 'NO_FACTS', 'HOST_SILENT', 'HOST_LOST'];
@@ -32,13 +30,12 @@ export interface Problem {
 }
 
 export interface ReadinessInput {
-  readonly mac: Mac;
   readonly facts: Facts;
   readonly quota: number;
   readonly catalogue: Catalogue;
 }
 
-export async function readReadiness({ mac, facts, quota, catalogue }: ReadinessInput): Promise<Readiness> {
+export function readReadiness({ facts, quota, catalogue }: ReadinessInput): Readiness {
   const { state, findings, updates } = evaluate({
     facts,
     intent: { number: 0, quota, extraArgs: [], grant: { covers: true, expiresAt: null, reason: null } },
@@ -50,8 +47,7 @@ export async function readReadiness({ mac, facts, quota, catalogue }: ReadinessI
     now: new Date(),
   });
   const own = findings.filter(({ code }) => !OF_THE_CONTROLLER.includes(code) && !CODE_OF_THE_CONTROLLER.test(code));
-  const problems = [...own.map(problemOf), ...updates.map(updateProblem), ...ownersProblems(facts)];
-  return { state, problems: [...problems, ...(await kitFolderProblems(mac))] };
+  return { state, problems: [...own.map(problemOf), ...updates.map(updateProblem)] };
 }
 
 /** Which boot came after which visit only a controller knows; here this boot counts as after it. */
@@ -94,29 +90,4 @@ function updateProblem({ target, version, ways, enforcedAt }: UpdateRisk): Probl
     detail: `A new system needs its own KDK, another kernel collection and another visit.${when}`,
     next: 'Defer it by MDM, or update first and raise afterwards. The controller tells whether the KDK for it is there.',
   };
-}
-
-/** Owners whom recoveryOS does not list are told "not a valid admin user" at the Mac, after the walk there. */
-function ownersProblems({ volumes: { owners, recoveryAdmins } }: Facts): readonly Problem[] {
-  const next = 'Run `diskutil apfs updatePreboot /` as root, then look again.';
-  if (owners === null || owners.length === 0) return [];
-  if (recoveryAdmins === null || recoveryAdmins === undefined) return [];
-  const listed = owners.filter(({ uuid }) => recoveryAdmins.some((admin) => admin.uuid === uuid));
-  if (listed.length > 0) return [];
-  const what = 'No volume owner is in the list of admins that recoveryOS uses';
-  const names = recoveryAdmins.map(({ user }) => user).join(' ') || 'nobody';
-  return [{ severity: 'blocker', what, detail: `The list names ${names}.`, next }];
-}
-
-async function kitFolderProblems({ sysroot }: Mac): Promise<readonly Problem[]> {
-  const found = await readKitFolder({ sysroot });
-  if (!found.ok || found.value.status !== 'foreign') return [];
-  return [
-    {
-      severity: 'blocker',
-      what: '/Library/Headroom is not ours',
-      detail: `Expected ${found.value.expected}, seen ${found.value.seen}.`,
-      next: 'Find out who made it, then remove it; nothing is placed into a folder that others can write.',
-    },
-  ];
 }

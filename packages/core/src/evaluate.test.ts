@@ -964,6 +964,8 @@ describe('evaluate: before a visit', () => {
   it.each<[FindingCode, Parameters<typeof change>[1]]>([
     ['NOT_STARTUP_DEFAULT', { volumes: { startupDefault: false } }],
     ['NO_VOLUME_OWNER', { volumes: { owners: [] } }],
+    ['RECOVERY_LIST_STALE', { volumes: { recoveryAdmins: [{ user: 'old', uuid: 'B1' }] } }],
+    ['KIT_FOLDER_FOREIGN', { kitFolder: 'foreign', kitFolderSeen: 'a link' }],
     ['AUXILIARY_KEXTS', { auxiliaryKexts: ['com.example.kext'] }],
     ['BOOT_ARGS_FORBIDDEN', { bootArgs: { storedPresent: true, stored: 'amfi_get_out_of_my_way=1' } }],
   ])('%s keeps the visit back', (code, changes) => {
@@ -976,6 +978,11 @@ describe('evaluate: before a visit', () => {
     ['DISK_TOO_SMALL', { disk: { freeBytes: 1_000_000_000 } }],
     ['UPDATES_INSTALL_THEMSELVES', { update: { autoInstall: true } }],
     ['READINESS_UNKNOWN', { volumes: { startupDefault: null } }],
+    ['READINESS_UNKNOWN', { volumes: { recoveryAdmins: null } }],
+    ['READINESS_UNKNOWN', { volumes: { otherSystems: null } }],
+    ['OTHER_SYSTEMS', { volumes: { otherSystems: [{ name: 'Test', systemUuid: 'B2' }] } }],
+    ['AUXILIARY_KEXTS_ALLOWED', { bootPolicy: { auxiliaryKexts: true } }],
+    ['FILEVAULT_CHANGING', { fileVault: 'encrypting' }],
     ['FILEVAULT_ON', { fileVault: 'on' }],
     ['GUESTS_RUNNING', { guests: { processesAtMost: 2 } }],
   ])('%s is said and keeps nothing back', (code, changes) => {

@@ -12,6 +12,7 @@ import type {
   KernelCollectionFact,
   KernelFacts,
   OsFacts,
+  OtherSystem,
   ReceiptFact,
   RecoveryAdmin,
   SipFacts,
@@ -78,9 +79,11 @@ const bootPolicy: Shape<BootPolicyFacts> = {
   bootArgsFiltering: maybeBool,
   sip0: maybeText,
   paired: maybeBool,
+  auxiliaryKexts: optional(maybeBool),
 };
 const owner: Shape<VolumeOwner> = { user: maybeText, uuid: text };
 const recoveryAdmin: Shape<RecoveryAdmin> = { user: text, uuid: text };
+const otherSystem: Shape<OtherSystem> = { name: maybeText, systemUuid: text };
 const volumes: Shape<VolumeFacts> = {
   systemUuid: maybeText,
   dataUuid: maybeText,
@@ -89,6 +92,7 @@ const volumes: Shape<VolumeFacts> = {
   owners: nullable(listOf(fields(owner))),
   recoveryAdmins: optional(nullable(listOf(fields(recoveryAdmin)))),
   startupDefault: maybeBool,
+  otherSystems: optional(nullable(listOf(fields(otherSystem)))),
 };
 const kdk: Shape<KdkFact> = {
   version: text,
@@ -156,6 +160,7 @@ const facts: Shape<Facts> = {
   guests: fields(guests),
   boot: fields(boot),
   kitFolder: optional(nullable(oneOf('absent', 'ours', 'foreign'))),
+  kitFolderSeen: optional(maybeText),
   visitKit: nullable(fields(visitKit)),
   receipt: nullable(fields(receipt)),
   unknown: mapOf(text),

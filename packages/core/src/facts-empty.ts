@@ -16,7 +16,14 @@ const NOTHING_READ: Omit<Facts, 'unknown'> = {
   hardware: { model: null, chip: null, appleSilicon: null, virtualMachine: null, uuid: null, serial: null },
   bootArgs: { inForce: null, storedPresent: null, stored: null },
   sip: { status: null, flags: null },
-  bootPolicy: { securityMode: null, customKernel: null, bootArgsFiltering: null, sip0: null, paired: null },
+  bootPolicy: {
+    securityMode: null,
+    customKernel: null,
+    bootArgsFiltering: null,
+    sip0: null,
+    paired: null,
+    auxiliaryKexts: null,
+  },
   volumes: {
     systemUuid: null,
     dataUuid: null,
@@ -25,6 +32,7 @@ const NOTHING_READ: Omit<Facts, 'unknown'> = {
     owners: null,
     recoveryAdmins: null,
     startupDefault: null,
+    otherSystems: null,
   },
   fileVault: null,
   mdm: { enrolled: null, userApproved: null },
@@ -43,6 +51,7 @@ const NOTHING_READ: Omit<Facts, 'unknown'> = {
   guests: { processesAtMost: null, derivedQuota: null, suspectedLeaked: null, witness: null },
   boot: { sessionId: null, ordinal: null, time: null },
   kitFolder: null,
+  kitFolderSeen: null,
   visitKit: null,
   receipt: null,
 };

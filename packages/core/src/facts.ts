@@ -69,6 +69,8 @@ export interface BootPolicyFacts {
   readonly sip0: string | null;
   /** Is the environment that was asked paired with this system? Normally false in booted macOS. */
   readonly paired: boolean | null;
+  /** Does the policy name third-party kexts (auxi or auxp), loaded or not? Older agents do not say. */
+  readonly auxiliaryKexts?: boolean | null;
 }
 
 export interface VolumeOwner {
@@ -82,6 +84,13 @@ export interface RecoveryAdmin {
   /** Short name. */
   readonly user: string;
   readonly uuid: string;
+}
+
+/** A macOS system on this Mac beside the one that runs. */
+export interface OtherSystem {
+  readonly name: string | null;
+  /** UUID of its System volume. */
+  readonly systemUuid: string;
 }
 
 /** What lies at /Library/Headroom: `foreign` = a link, somebody else's folder, or one that others can write. */
@@ -108,6 +117,8 @@ export interface VolumeFacts {
   readonly recoveryAdmins?: readonly RecoveryAdmin[] | null;
   /** Is this system the default startup volume? */
   readonly startupDefault: boolean | null;
+  /** On any disk that is attached. Older agents do not say. */
+  readonly otherSystems?: readonly OtherSystem[] | null;
 }
 
 export interface KdkFact {
@@ -215,6 +226,8 @@ export interface Facts {
   };
   /** Older agents do not say. */
   readonly kitFolder?: KitFolderStatus | null;
+  /** What makes it foreign; null when it is not. Older agents do not say. */
+  readonly kitFolderSeen?: string | null;
   readonly visitKit: VisitKitFact | null;
   readonly receipt: ReceiptFact | null;
   /** Path of each fact that is null because it could not be read -> reason in plain words. */

@@ -66,6 +66,7 @@ export function stockFacts(): Facts {
       bootArgsFiltering: true,
       sip0: 'absent',
       paired: false,
+      auxiliaryKexts: false,
     },
     volumes: {
       systemUuid: 'AAAAAAAA-0000-4000-8000-000000000001',
@@ -75,6 +76,7 @@ export function stockFacts(): Facts {
       owners: [{ user: 'admin', uuid: 'AAAAAAAA-0000-4000-8000-000000000004' }],
       recoveryAdmins: [{ user: 'admin', uuid: 'AAAAAAAA-0000-4000-8000-000000000004' }],
       startupDefault: true,
+      otherSystems: [],
     },
     fileVault: 'off',
     mdm: { enrolled: true, userApproved: true },
@@ -123,6 +125,7 @@ export function raisedFacts(): Facts {
       bootArgsFiltering: false,
       sip0: '7f',
       paired: false,
+      auxiliaryKexts: false,
     },
     guests: { processesAtMost: 0, derivedQuota: QUOTA, suspectedLeaked: 0, witness: null },
   };

@@ -11,6 +11,7 @@ import { osState, stockPolicy } from './create.ts';
 import { writeFileAtomic } from './files.ts';
 import { readKernelCollection } from './kernel/index.ts';
 import { simPaths } from './paths.ts';
+import { dict, plist } from './render/plist.ts';
 import { type SimState, type ToolFault, updateState } from './state.ts';
 import { huskKdks } from './update.ts';
 
@@ -116,6 +117,15 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     reboot: false,
     apply: (_, draft) => {
       for (const account of draft.accounts) account.volumeOwner = false;
+    },
+  },
+  'recovery-list-stale': {
+    what: 'The list of admins in Preboot is older than the accounts: recoveryOS takes nobody for a valid admin.',
+    reboot: false,
+    apply: (dir, draft) => {
+      draft.behaviour.recoveryUsersStale = true;
+      const list = join(simPaths(dir).preboot, draft.volumes.group, 'var/db/AdminUserRecoveryInfo.plist');
+      writeFileAtomic(list, plist(dict({})));
     },
   },
   'kc-purged': {

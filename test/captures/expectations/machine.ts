@@ -35,9 +35,13 @@ const DISKUTIL: Expectations = {
   'diskutil/apfs-list.plist': {
     read: ({ output }) => diskutil.parseApfsList(output),
     says: value([
-      { reference: 'disk1', freeBytes: 504295424 },
-      { reference: 'disk2', freeBytes: 3462303744 },
-      { reference: 'disk3', freeBytes: 1897427308544 },
+      { reference: 'disk1', freeBytes: 504295424, systems: [] },
+      { reference: 'disk2', freeBytes: 3462303744, systems: [] },
+      {
+        reference: 'disk3',
+        freeBytes: 1897427308544,
+        systems: [{ device: 'disk3s1', uuid: 'E31E412F-8B2E-AB52-EDB9-BC296ED8A4DD', name: 'Macintosh HD' }],
+      },
     ]),
   },
   'diskutil/info-not-found.plist': {
@@ -47,6 +51,7 @@ const DISKUTIL: Expectations = {
   'diskutil/info-root-as.plist': {
     read: ({ output }) => diskutil.parseInfo(output),
     says: value({
+      device: 'disk3s1s1',
       name: 'Macintosh HD',
       uuid: '9B3D5E72-4C1A-4F86-8D20-E7A6150C3B94',
       group: GROUP,

@@ -23,7 +23,7 @@ export async function doctor(options: Options): Promise<number> {
   const agent = await Promise.all(
     [identity(mac), running(mac), contact(mac), journal(mac), readable(facts)].map(caught),
   );
-  const problems = await theMac(mac, facts);
+  const problems = await theMac(facts);
   const looks = [...agent, ...problems];
   if (options.json) process.stdout.write(`${JSON.stringify(looks)}\n`);
   else process.stdout.write(`${looks.map(lineOf).join('\n')}\n${verdict(looks)}\n`);
@@ -87,15 +87,10 @@ async function readable(facts: Promise<Facts>): Promise<Look> {
   return { name: 'facts', ok: true, seen, next: '`headroom-agent facts --json` gives each reason.' };
 }
 
-async function theMac(mac: Mac, facts: Promise<Facts>): Promise<readonly Look[]> {
+async function theMac(facts: Promise<Facts>): Promise<readonly Look[]> {
   const catalogue = { kdks: [], dropBundles: {} };
   try {
-    const { state, problems } = await readReadiness({
-      mac,
-      facts: await facts,
-      quota: QUOTA_TO_JUDGE,
-      catalogue,
-    });
+    const { state, problems } = readReadiness({ facts: await facts, quota: QUOTA_TO_JUDGE, catalogue });
     const judged: Look = { name: 'mac', ok: true, seen: `State by facts alone: ${state}.`, next: null };
     return [judged, ...problems.map(lookOf)];
   } catch (error) {

@@ -37,7 +37,7 @@ export async function prepare(options: Options): Promise<number> {
     await detachStaleMounts(mac);
     const facts = await readFactsCounting(mac);
     const kdk = await kdkOf(options.kdk, options.sha256, facts);
-    const readiness = await readReadiness({ mac, facts, quota, catalogue: { kdks: [kdk], dropBundles: {} } });
+    const readiness = readReadiness({ facts, quota, catalogue: { kdks: [kdk], dropBundles: {} } });
     const kc = canBeBuilt(readiness, facts)
       ? await build({ mac, facts, kdk, quota, kdkFile: options.kdk, signal })
       : null;

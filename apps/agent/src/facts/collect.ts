@@ -58,8 +58,13 @@ async function assemble(readings: MacReadings, ordinal: BootOrdinal | undefined)
       'kitFolder',
       part(readings.kitFolder, ({ status }) => status, ''),
     ),
+    kitFolderSeen: foreignBy(readings),
     visitKit: log.take('visitKit', readings.visitKit),
     receipt: log.take('receipt', readings.receipt),
     unknown: log.toRecord(),
   };
+}
+
+function foreignBy({ kitFolder }: MacReadings): string | null {
+  return kitFolder.ok && kitFolder.value.status === 'foreign' ? kitFolder.value.seen : null;
 }

@@ -37,6 +37,7 @@ export function bootPolicyFacts({ policy, shownPolicy }: MacReadings, log: Unkno
     bootArgsFiltering: of('bootArgsFiltering'),
     sip0: of('sip0'),
     paired: of('paired'),
+    auxiliaryKexts: of('auxiliaryKexts'),
   };
   if (!shownPolicy.ok) return facts;
   const { securityMode, bootArgsFiltering } = shownPolicy.value;

@@ -1,5 +1,5 @@
 /** Facts about volumes, their owners, and the room on the disk. */
-import type { Facts, RecoveryAdmin, VolumeFacts, VolumeOwner } from '@headroom/core';
+import type { Facts, OtherSystem, RecoveryAdmin, VolumeFacts, VolumeOwner } from '@headroom/core';
 import type { CryptoUser } from '../macos/diskutil.ts';
 import { bootVolumeGroup } from '../macos/nvram.ts';
 import { known, part, type Reading, unknown, valueOrNull } from '../macos/reading.ts';
@@ -16,6 +16,7 @@ export function volumeFacts(readings: MacReadings, log: UnknownLog): VolumeFacts
     owners: log.take('volumes.owners', ownersOf(cryptoUsers, valueOrNull(recoveryAdmins) ?? [])),
     recoveryAdmins: log.take('volumes.recoveryAdmins', recoveryAdmins),
     startupDefault: log.take('volumes.startupDefault', startupDefault(readings)),
+    otherSystems: log.take('volumes.otherSystems', otherSystems(readings)),
   };
 }
 
@@ -53,6 +54,19 @@ function startupDefault({ bootVolume, rootVolume }: MacReadings): Reading<boolea
     (volume) => (volume.group === null ? null : volume.group === group),
     'the system volume is in no group',
   );
+}
+
+/** Told by device: what runs is a snapshot (disk3s1s1) of its volume (disk3s1). Without our own in the list it is not complete. */
+function otherSystems({ rootVolume, containers }: MacReadings): Reading<readonly OtherSystem[]> {
+  if (!rootVolume.ok) return rootVolume;
+  if (!containers.ok) return containers;
+  const { device } = rootVolume.value;
+  const lists = containers.value.map(({ systems }) => systems);
+  if (lists.includes(null)) return unknown('diskutil names a volume without its role or its UUID');
+  const named = lists.flatMap((systems) => systems ?? []);
+  const others = named.filter((system) => system.device !== device && !device.startsWith(`${system.device}s`));
+  if (others.length === named.length) return unknown('diskutil apfs list does not name the system that runs');
+  return known(others.map(({ name, uuid }) => ({ name, systemUuid: uuid })));
 }
 
 /** Room in the APFS container of the system volume. */

@@ -14,6 +14,8 @@ export const diskutilApfsListArgs = (): readonly string[] => ['apfs', 'list', '-
 export const diskutilListUsersArgs = (volume: string): readonly string[] => ['apfs', 'listUsers', volume];
 
 export interface VolumeInfo {
+  /** `disk3s1s1`: of a running system its snapshot. */
+  readonly device: string;
   readonly name: string | null;
   readonly uuid: string | null;
   readonly group: string | null;
@@ -26,6 +28,14 @@ export interface VolumeInfo {
 export interface Container {
   readonly reference: string;
   readonly freeBytes: number | null;
+  /** Volumes of the role System; null when a volume does not say its roles. */
+  readonly systems: readonly SystemVolume[] | null;
+}
+
+export interface SystemVolume {
+  readonly device: string;
+  readonly uuid: string;
+  readonly name: string | null;
 }
 
 export interface CryptoUser {
@@ -50,8 +60,10 @@ export function parseInfo({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>)
   const dict = diskutilDict(stdout, stderr);
   if (!dict.ok) return dict;
   const volume = dict.value;
-  if (stringAt(volume, 'DeviceIdentifier') === null) return unknown('diskutil info describes no device');
+  const device = stringAt(volume, 'DeviceIdentifier');
+  if (device === null) return unknown('diskutil info describes no device');
   return known({
+    device,
     name: stringAt(volume, 'VolumeName'),
     uuid: uuidOf(stringAt(volume, 'VolumeUUID')),
     group: uuidOf(stringAt(volume, 'APFSVolumeGroupID')),
@@ -69,9 +81,23 @@ export function parseApfsList({ stdout, stderr }: Pick<Output, 'stdout' | 'stder
   return known(
     containers.flatMap((container) => {
       const reference = stringAt(container, 'ContainerReference');
-      return reference === null ? [] : [{ reference, freeBytes: countAt(container, 'CapacityFree') }];
+      if (reference === null) return [];
+      return [{ reference, freeBytes: countAt(container, 'CapacityFree'), systems: systemsIn(container) }];
     }),
   );
+}
+
+function systemsIn(container: PlistDict): readonly SystemVolume[] | null {
+  const systems: SystemVolume[] = [];
+  for (const volume of dictsAt(container, 'Volumes') ?? []) {
+    const roles = volume['Roles'];
+    if (!Array.isArray(roles)) return null;
+    if (!roles.includes('System')) continue;
+    const [device, uuid] = [stringAt(volume, 'DeviceIdentifier'), uuidOf(stringAt(volume, 'APFSVolumeUUID'))];
+    if (device === null || uuid === null) return null;
+    systems.push({ device, uuid, name: stringAt(volume, 'Name') });
+  }
+  return systems;
 }
 
 /** Volume groups with the devices of their roles, from `diskutil apfs listVolumeGroups -plist`. */

@@ -5,6 +5,7 @@ import type { Facts } from '../facts.ts';
 import { macosMajor } from '../observe-signs.ts';
 import type { UpdateRisk } from '../update-guard/update-risks.ts';
 import { factUnknown, makeFinding } from './make-finding.ts';
+import { RECOVERY_CHECKS } from './recovery-checks.ts';
 import type { Situation } from './situation.ts';
 import { updateFindings } from './updates.ts';
 
@@ -17,9 +18,8 @@ type Check = (facts: Facts, situation: Situation) => readonly Finding[];
 /** Before a raise visit. */
 const VISIT_CHECKS: readonly Check[] = [
   hands,
-  startupDefault,
-  volumeOwners,
-  auxiliaryKexts,
+  ...RECOVERY_CHECKS,
+  kitFolder,
   neededArgument,
   diskSpace,
   fileVault,
@@ -50,47 +50,17 @@ function hands(_facts: Facts, { input }: Situation): readonly Finding[] {
   return handsMissing(input);
 }
 
-function startupDefault(facts: Facts): readonly Finding[] {
-  const path = 'volumes.startupDefault';
-  if (facts.volumes.startupDefault === null) return [factUnknown(facts, path, 'READINESS_UNKNOWN')];
-  if (facts.volumes.startupDefault) return [];
+/** A person runs as root what lies there. */
+function kitFolder(facts: Facts): readonly Finding[] {
+  const path = 'kitFolder';
+  if (facts.kitFolder == null) return [factUnknown(facts, path, 'READINESS_UNKNOWN')];
+  if (facts.kitFolder !== 'foreign') return [];
   return [
-    makeFinding('NOT_STARTUP_DEFAULT', {
-      detail: 'recoveryOS would open paired with another system, and refuse to lower the policy of this one.',
-      expected: 'this system starts by default',
-      seen: 'another system does',
+    makeFinding('KIT_FOLDER_FOREIGN', {
+      detail: 'A link, another owner, an access control list or wide modes would let others change what is run.',
+      expected: 'a real folder of root that only root can write, or none',
+      seen: facts.kitFolderSeen ?? 'something else',
       path,
-      args: { volume: facts.volumes.systemName ?? 'this system' },
-    }),
-  ];
-}
-
-function volumeOwners(facts: Facts): readonly Finding[] {
-  const path = 'volumes.owners';
-  if (facts.volumes.owners === null) return [factUnknown(facts, path, 'READINESS_UNKNOWN')];
-  if (facts.volumes.owners.length > 0) return [];
-  return [
-    makeFinding('NO_VOLUME_OWNER', {
-      detail: 'recoveryOS asks for the name and password of a volume owner.',
-      expected: 'one volume owner or more',
-      seen: 'none',
-      path,
-    }),
-  ];
-}
-
-function auxiliaryKexts(facts: Facts): readonly Finding[] {
-  const path = 'auxiliaryKexts';
-  if (facts.auxiliaryKexts === null) return [factUnknown(facts, path, 'READINESS_UNKNOWN')];
-  if (facts.auxiliaryKexts.length === 0) return [];
-  const kexts = facts.auxiliaryKexts.join(', ');
-  return [
-    makeFinding('AUXILIARY_KEXTS', {
-      detail: 'They would stay out until rebuilt, approved and restarted once more.',
-      expected: 'none',
-      seen: kexts,
-      path,
-      args: { kexts },
     }),
   ];
 }
@@ -129,12 +99,19 @@ function diskSpace(facts: Facts): readonly Finding[] {
 }
 
 function fileVault(facts: Facts): readonly Finding[] {
-  if (facts.fileVault === null || facts.fileVault === 'off') return [];
+  const path = 'fileVault';
+  const { fileVault: mode } = facts;
+  if (mode === null) return [factUnknown(facts, path, 'READINESS_UNKNOWN')];
+  if (mode === 'off') return [];
+  if (mode !== 'on') {
+    const detail = 'Whether recoveryOS unlocks the Data volume with the kit on it is not known in between.';
+    return [makeFinding('FILEVAULT_CHANGING', { detail, expected: 'on or off', seen: mode, path, args: { mode } })];
+  }
   return [
     makeFinding('FILEVAULT_ON', {
       detail: 'After each restart the agent is silent until somebody signs in.',
-      seen: facts.fileVault,
-      path: 'fileVault',
+      seen: mode,
+      path,
     }),
   ];
 }

@@ -76,10 +76,34 @@ export const PREPARATION_FINDINGS = {
     nextStep:
       'Let an admin account with a password log in once (`diskutil apfs listUsers /` must say Volume Owner: Yes), then `diskutil apfs updatePreboot /`.',
   },
+  RECOVERY_LIST_STALE: {
+    severity: 'blocker',
+    title: 'recoveryOS lists no volume owner of this Mac',
+    nextStep:
+      'Run `diskutil apfs updatePreboot /` as root on the Mac and wait for new facts: until then each name is "not a valid admin user" there.',
+  },
+  OTHER_SYSTEMS: {
+    severity: 'warning',
+    title: 'More than one macOS is installed on this Mac',
+    nextStep:
+      'In recoveryOS sign in as an owner of {volume}, and answer each question for a volume with {volume}, never with a number. {others} gets the same boot arguments.',
+  },
+  KIT_FOLDER_FOREIGN: {
+    severity: 'blocker',
+    title: '/Library/Headroom is not ours',
+    nextStep:
+      'Find out who made /Library/Headroom, then remove it: nothing is placed into a folder that others can write.',
+  },
   AUXILIARY_KEXTS: {
     severity: 'blocker',
     title: 'Third-party kernel extensions are loaded',
     nextStep: 'Remove {kexts}: they are linked to the stock kernel and do not load with a custom one.',
+  },
+  AUXILIARY_KEXTS_ALLOWED: {
+    severity: 'warning',
+    title: 'The boot policy allows third-party kernel extensions, and none is loaded',
+    nextStep:
+      'Remove what is left of them in /Library/Extensions, or expect them to stay out: with a custom kernel they are rebuilt, approved and need one more restart.',
   },
   KERNEL_NEEDS_ARGUMENT: {
     severity: 'warning',
@@ -140,6 +164,11 @@ export const PREPARATION_FINDINGS = {
     severity: 'note',
     title: 'FileVault is on: each restart stops at the unlock screen',
     nextStep: 'Plan for somebody to sign in after each restart.',
+  },
+  FILEVAULT_CHANGING: {
+    severity: 'warning',
+    title: 'FileVault is {mode} the disk',
+    nextStep: 'Wait until `fdesetup status` says on the Mac that it is done, then make the visit.',
   },
   GUESTS_RUNNING: {
     severity: 'note',
