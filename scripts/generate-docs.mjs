@@ -12,6 +12,8 @@ import {
   FINDING_GROUPS,
   HOST_STATE_TABLE,
   OBSERVATIONS,
+  RAISE_DEGREE_TABLE,
+  RAISE_DEGREES,
   RULES_VERSION,
   raisedEvidence,
   VARIANTS,
@@ -83,6 +85,17 @@ function hostStates() {
     table(
       ['State', 'Meaning', 'Told by', 'What comes next'],
       Object.entries(HOST_STATE_TABLE).map(([state, row]) => [`\`${state}\``, row.means, row.toldBy, row.next]),
+    ),
+    '## Degrees of *raised*',
+    'The state is one; how far it is proven is told beside it (host: `proof` and `stateText`; filter: `proof==witnessed`; readiness: `raised`).',
+    '',
+    table(
+      ['Degree', 'Shown as', 'Told by'],
+      RAISE_DEGREES.map((degree) => [
+        `\`${degree}\``,
+        RAISE_DEGREE_TABLE[degree].means,
+        RAISE_DEGREE_TABLE[degree].toldBy,
+      ]),
     ),
     '## Evidence of *raised*',
     'Every piece has to hold. `kcsuffix`, a receipt and what a person says are not among them.',

@@ -1,7 +1,7 @@
 /** A controller's API on a real Postgres and real HTTP, without agents: tests play the Macs by hand and own the clock. */
 import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
-import type { Facts, PlanStep } from '@headroom/core';
+import { type Facts, JOB_KINDS, type PlanStep } from '@headroom/core';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { HostCertificates } from '../../apps/controller/src/agents/host-certificates.ts';
@@ -17,6 +17,7 @@ import { TokenService } from '../../apps/controller/src/enrol/token-service.ts';
 import { JobStore } from '../../apps/controller/src/jobs/job-store.ts';
 import { KeyStore } from '../../apps/controller/src/keys/key-store.ts';
 import { JobQueue } from '../../apps/controller/src/queue/queue.ts';
+import { KC, raisedFacts } from '../../packages/core/testing/sample-host.ts';
 import { openTestDatabase } from '../support/postgres.ts';
 
 export class TestClock extends Clock {
@@ -191,6 +192,26 @@ export async function addMac(
   });
   if (facts !== null) await report({ database, clock }, id, facts);
   return id;
+}
+
+/** A Mac that built its collection, was visited and booted: raised as soon as its policy wants the quota of `raisedFacts`. */
+export async function addRaisedMac(test: TestApi, labels: readonly string[]): Promise<string> {
+  const hostId = await addMac(test, { labels });
+  const { siteId, prisma } = test.database;
+  const now = test.clock.now();
+  const built = { kind: 'build_kc', lane: 'plan', state: 'succeeded', stepIndex: 0, result: toJson(KC) };
+  await prisma.job.create({
+    data: { id: uuidv7(now.getTime()), siteId, hostId, ...built, createdAt: now, finishedAt: now },
+  });
+  const visited = { kind: 'raise', state: 'closed', reason: 'test', createdAt: now, openedAt: now, closedAt: now };
+  await prisma.visit.create({ data: { id: uuidv7(now.getTime()), siteId, hostId, ...visited } });
+  test.clock.advance(1000);
+  await prisma.hostReport.update({
+    where: { hostId },
+    data: { bootSessionId: 'SESSION-2', capabilities: [...JOB_KINDS] },
+  });
+  await report(test, hostId, raisedFacts(), true);
+  return hostId;
 }
 
 /** The Mac reports these facts; `newBoot` = in a boot session never seen before. */

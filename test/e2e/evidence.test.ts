@@ -83,7 +83,7 @@ const CASES: readonly Case[] = [
         nextStep: 'Find out who installed it, then make a raise visit: it installs the kernel collection built here.',
       },
     ],
-    lacks: { fileset_uuid: false },
+    lacks: { fileset_uuid: false, custom_kernel_in_policy: false },
     visit: 'raise',
     guests: GUESTS,
   },

@@ -29,7 +29,9 @@ beforeAll(async () => {
     await prisma.hostLabel.createMany({ data: host.labels.map((label) => ({ hostId: id, siteId, label })) });
     if (host.facts !== null)
       await prisma.hostReport.update({ where: { hostId: id }, data: { facts: toJson(host.facts) } });
-    await prisma.hostState.update({ where: { hostId: id }, data: { state: host.state, presence: host.presence } });
+    const { state, presence, proof } = host;
+    const record = { witness: proof === 'witnessed' ? { macosGuests: 3 } : null };
+    await prisma.hostState.update({ where: { hostId: id }, data: { state, presence, record } });
     await prisma.intent.update({
       where: { hostId: id },
       data: { quota: host.quota, ...(host.quota > 2 && { revisionId: id, grantId: id }) },

@@ -75,6 +75,50 @@ export interface HostRecord {
   readonly visitOpenedAt: string | null;
   /** Was this host ever raised since its last intent of stock? Tells drift from "not started". */
   readonly everRaised: boolean;
+  /** Guests that a probe or Orchard told the controller of, newest boot. Absent = none did. */
+  readonly witness?: WitnessReport | null;
+  /** What the evaluation before this one left. Absent = there was none. */
+  readonly memory?: Memory | undefined;
+}
+
+/** Somebody who knows their kind counted macOS guests alive at once, in one boot. */
+export interface WitnessReport {
+  readonly macosGuests: number;
+  readonly bootSessionId: string;
+  /** What counted: a probe, Orchard. */
+  readonly source: string;
+  /** Who said so: a token, or `agent`. */
+  readonly by: string;
+  readonly at: string;
+}
+
+/** The custom kernel of the boot policy that a boot has proven to be ours; see evaluate/proven-object.ts. */
+export interface ProvenObject {
+  readonly kcUuid: string;
+  /** `coih`, 96 hex digits. */
+  readonly customKernel: string;
+  readonly at: string;
+}
+
+/** A piece of evidence that held while the host was raised, and does not any more. */
+export interface DriftPiece {
+  readonly id: EvidenceId;
+  readonly title: string;
+  readonly path: string;
+  readonly was: string;
+  readonly seen: string;
+  /** When it was first seen so. */
+  readonly at: string;
+}
+
+/** What an evaluation leaves to the next. */
+export interface Memory {
+  readonly provenObject: ProvenObject | null;
+  /** The custom kernel that the policy named last, and in which boot. */
+  readonly policySeen: { readonly customKernel: string; readonly bootSessionId: string } | null;
+  /** What was seen of each piece when all of them held last. */
+  readonly held: Readonly<Partial<Record<EvidenceId, string>>> | null;
+  readonly drift: readonly DriftPiece[];
 }
 
 /**
@@ -182,6 +226,9 @@ export interface Evaluation {
   readonly evidence: readonly EvidencePiece[];
   /** Steps to do next, in order; null when no work for the agent is due (or it is under way already with the same steps). */
   readonly steps: readonly PlanStep[] | null;
+  /** What makes a raise *witnessed*; null = configured only, or not raised. */
+  readonly witness: WitnessReport | null;
+  readonly memory: Memory;
   /** A visit that a person must make; null when none. Same kind as the open one = keep it. */
   readonly visit: { readonly kind: VisitKind; readonly reason: string } | null;
   /** What the updates ahead would do to the raise; none of a host that shall be stock, and is. */

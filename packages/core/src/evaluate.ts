@@ -7,6 +7,7 @@
 import { describeError, isErrorCode } from './errors.ts';
 import { type Consent, grantTimes, readConsent } from './evaluate/consent.ts';
 import { makeFinding, orderFindings } from './evaluate/make-finding.ts';
+import { NOTHING_REMEMBERED, remember } from './evaluate/memory.ts';
 import { decideNext, type Next, policyFindings } from './evaluate/next.ts';
 import { extraArgsNotes, readRaisedNotes } from './evaluate/notes.ts';
 import { isKcReady, type Preparation, prepare } from './evaluate/preparation.ts';
@@ -19,6 +20,7 @@ import { readStock } from './evaluate/stock.ts';
 import { readSilence, readUnfit } from './evaluate/unfit.ts';
 import { waitsFor } from './evaluate/waits-for.ts';
 import { decideStock } from './evaluate/way-back.ts';
+import { readWitness } from './evaluate/witness.ts';
 import type { EvaluateInput, Evaluation, Finding, HostState } from './evaluate-types.ts';
 import type { PlanStep } from './plan.ts';
 
@@ -31,7 +33,8 @@ export function evaluate(input: EvaluateInput): Evaluation {
 function evaluateWithoutFacts(input: EvaluateInput): Evaluation {
   const detail = 'The agent has enrolled and not reported yet.';
   const findings = [makeFinding('NO_FACTS', { detail }), ...readSilence(input, 'no_facts')];
-  return answer(input, { state: 'no_facts', findings, evidence: [], next: NOTHING, updates: [] });
+  const memory = input.record.memory ?? NOTHING_REMEMBERED;
+  return answer(input, { state: 'no_facts', findings, evidence: [], memory, next: NOTHING, updates: [] });
 }
 
 /** Stock is wanted: the way back, which needs no consent. */
@@ -41,7 +44,8 @@ function evaluateStock(situation: Situation): Evaluation {
   const next = withRecovery(situation, decideStock(situation, state));
   const findings = [...readUnfit(situation), ...readSilence(input, state), ...readStock(situation, state)];
   const ahead = updates.length > 0 ? readUpdates(situation, () => false) : [];
-  return answer(input, { state, findings: [...findings, ...next.findings, ...ahead], evidence, next, updates });
+  const memory = remember(situation, state);
+  return answer(input, { state, findings: [...findings, ...next.findings, ...ahead], evidence, memory, next, updates });
 }
 
 function evaluateRaise(situation: Situation): Evaluation {
@@ -49,11 +53,13 @@ function evaluateRaise(situation: Situation): Evaluation {
   const consent = readConsent(situation);
   const prepared = prepare(situation, consent);
   const state = decideState(situation, { rung: prepared.rung, kcStaged: isKcReady(situation) });
+  const memory = remember(situation, state);
   const findings = [...readUnfit(situation), ...readSilence(input, state)];
-  if (observed.kind === 'unsupported') return answer(input, { state, findings, evidence, next: NOTHING, updates });
+  if (observed.kind === 'unsupported')
+    return answer(input, { state, findings, evidence, memory, next: NOTHING, updates });
   const next = withRecovery(situation, decideNext(situation, state, prepared, consent));
   const own = [...findings, ...stateFindings(situation, { state, prepared, consent })];
-  return answer(input, { state, findings: [...own, ...next.findings], evidence, next, updates });
+  return answer(input, { state, findings: [...own, ...next.findings], evidence, memory, next, updates });
 }
 
 function stateFindings(
@@ -79,12 +85,13 @@ interface Parts {
   readonly state: HostState;
   readonly findings: readonly Finding[];
   readonly evidence: Evaluation['evidence'];
+  readonly memory: Evaluation['memory'];
   readonly next: Next;
   readonly updates: Evaluation['updates'];
 }
 
 /** Puts the answer together; holds steps back while others are open or one of them failed a moment ago. */
-function answer(input: EvaluateInput, { state, findings, evidence, next, updates }: Parts): Evaluation {
+function answer(input: EvaluateInput, { state, findings, evidence, memory, next, updates }: Parts): Evaluation {
   const failure = failureOf(input, next.steps);
   const isHeld = input.work.plan !== null || next.steps.length === 0 || failure.isHeld;
   const steps = isHeld ? null : next.steps;
@@ -95,6 +102,8 @@ function answer(input: EvaluateInput, { state, findings, evidence, next, updates
     findings: ordered,
     evidence,
     steps,
+    witness: readWitness(input, state),
+    memory,
     visit: next.visit,
     updates,
     reviewAt: reviewAt(input, failure.isHeld),

@@ -3,13 +3,15 @@
  * proof. `kcsuffix` is not among them, nor is a receipt, nor what a person says.
  */
 import { HYPERVISOR_ARG, hypervisorInBootArgs, QUOTA_ARG, quotaInBootArgs } from './boot-args.ts';
-import type { EvidenceId, EvidencePiece, HostRecord } from './evaluate-types.ts';
+import type { EvidenceId, EvidencePiece, HostRecord, ProvenObject } from './evaluate-types.ts';
 import type { Facts } from './facts.ts';
 import { QUOTA_STOCK, quotaToHex } from './quota.ts';
 
 export interface EvidenceInput {
   readonly facts: Facts;
   readonly record: Pick<HostRecord, 'kc' | 'bootFirstSeenAt' | 'visitOpenedAt'>;
+  /** The custom kernel that a boot has proven to be ours. Absent = none yet: then any counts, as its boot will tell. */
+  readonly provenObject?: ProvenObject | null;
   /** The planned quota; null = any above stock (to tell whether a host that shall be stock is still raised). */
   readonly quota: number | null;
 }
@@ -37,11 +39,16 @@ const READERS: Readonly<Record<EvidenceId, (input: EvidenceInput) => Piece>> = {
     expected: `${HYPERVISOR_ARG}=0x1`,
     ...compare('bootArgs.inForce', facts.bootArgs.inForce, hypervisorInBootArgs),
   }),
-  custom_kernel_in_policy: ({ facts }) => ({
-    title: 'The boot policy names a custom kernel',
-    expected: 'coih, 96 hex digits',
-    ...compare('bootPolicy.customKernel', facts.bootPolicy.customKernel, (seen) => /^[0-9A-F]{96}$/.test(seen)),
-  }),
+  custom_kernel_in_policy: ({ facts, record, provenObject = null }) => {
+    const ours = provenObject !== null && sameText(provenObject.kcUuid, record.kc?.uuid ?? null) ? provenObject : null;
+    return {
+      title: 'The boot policy names a custom kernel, the one that was proven to be ours',
+      expected: ours?.customKernel ?? 'coih, 96 hex digits',
+      ...compare('bootPolicy.customKernel', facts.bootPolicy.customKernel, (seen) =>
+        ours === null ? /^[0-9A-F]{96}$/.test(seen) : seen === ours.customKernel,
+      ),
+    };
+  },
   filtering_off: ({ facts }) => ({
     title: 'Boot arguments are not filtered',
     expected: 'filtering off',

@@ -1,5 +1,6 @@
 /** The table of host states in words: how each is told apart, and what comes next. docs/host-states.md is generated from it. */
-import type { HostState } from './evaluate-types.ts';
+import { WITNESS_GUESTS_MIN } from './evaluate/witness.ts';
+import type { HostState, WitnessReport } from './evaluate-types.ts';
 
 export interface HostStateRow {
   readonly means: string;
@@ -65,7 +66,11 @@ export const HOST_STATE_TABLE: Readonly<Record<HostState, HostStateRow>> = {
     'arguments stored and not in force; or this boot is older than the visit',
     'Restart visit',
   ),
-  raised: row('Raised (configured)', 'every piece of evidence holds', 'Nothing; keep updates away'),
+  raised: row(
+    'Raised: configured, or witnessed',
+    'every piece of evidence holds; the degree is told below',
+    'Nothing; keep updates away',
+  ),
   raised_other_value: row(
     'Raised, with another quota',
     'our kernel, quota in force differs from the plan',
@@ -93,7 +98,7 @@ export const HOST_STATE_TABLE: Readonly<Record<HostState, HostStateRow>> = {
   ),
   drifted: row(
     'Was raised, and is not any more',
-    'raised before; release kernel runs, or the policy names no custom kernel',
+    'raised before; release kernel runs, or the policy names no custom kernel, or another than the one that was proven',
     'Raise visit',
   ),
   waiting_for_unlock: row(
@@ -112,6 +117,24 @@ export const HOST_STATE_TABLE: Readonly<Record<HostState, HostStateRow>> = {
     'The agent removes visit kit, kernel collection and the KDK that it installed; then nothing',
   ),
 };
+
+/** Degrees of `raised`. */
+export const RAISE_DEGREES = ['configured', 'witnessed'] as const;
+export type RaiseDegree = (typeof RAISE_DEGREES)[number];
+
+export const RAISE_DEGREE_TABLE: Readonly<Record<RaiseDegree, { readonly means: string; readonly toldBy: string }>> = {
+  configured: { means: 'Raised (configured)', toldBy: 'every piece of evidence holds' },
+  witnessed: {
+    means: 'Raised (witnessed)',
+    toldBy: `raised, and ${WITNESS_GUESTS_MIN} or more macOS guests were alive at once in this very boot, counted by somebody who knows their kind (\`headroom-agent witness\`, or POST /api/v1/hosts/{id}/witness); \`ps\` counts Linux guests, too, and never witnesses`,
+  },
+};
+
+/** null = not raised. */
+export function degreeOf(state: HostState, witness: WitnessReport | null): RaiseDegree | null {
+  if (state !== 'raised') return null;
+  return witness === null ? 'configured' : 'witnessed';
+}
 
 function row(means: string, toldBy: string, next: string): HostStateRow {
   return { means, toldBy, next };

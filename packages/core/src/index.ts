@@ -1,6 +1,8 @@
 export * from './boot-args.ts';
 export * from './break-glass.ts';
 export * from './errors.ts';
+export { newDrift } from './evaluate/memory.ts';
+export { WITNESS_GUESTS_MIN } from './evaluate/witness.ts';
 export { evaluate } from './evaluate.ts';
 export * from './evaluate-types.ts';
 export { isProven, raisedEvidence } from './evidence.ts';
@@ -14,7 +16,14 @@ export * from './filter/parse.ts';
 export { readVersion } from './filter/values.ts';
 export * from './findings.ts';
 export * from './grant.ts';
-export { HOST_STATE_TABLE, type HostStateRow } from './host-states.ts';
+export {
+  degreeOf,
+  HOST_STATE_TABLE,
+  type HostStateRow,
+  RAISE_DEGREE_TABLE,
+  RAISE_DEGREES,
+  type RaiseDegree,
+} from './host-states.ts';
 export * from './observe.ts';
 export * from './overdue.ts';
 export * from './place.ts';
@@ -24,6 +33,7 @@ export * from './quota.ts';
 export * from './retry.ts';
 export * from './rollout/assign.ts';
 export * from './rollout/decide.ts';
+export { type UnseenCandidate, withFirstMacs } from './rollout/first-macs.ts';
 export { type RingCount, readRing } from './rollout/ring-count.ts';
 export * from './rollout/strategy.ts';
 export { isInWindow, isTimeZone, opensAt, WINDOW_MINUTES_MIN, windowMinutes } from './rollout/window.ts';

@@ -47,6 +47,8 @@ export type PlanStep =
       readonly bootArgs: string;
       readonly build: string;
       readonly variant: string;
+      /** The custom kernel that a boot of this very collection has proven: the visit need not install that again. Absent = none. */
+      readonly provenObject?: { readonly kcUuid: string; readonly customKernel: string };
     }
   | { readonly kind: 'set_boot_args'; readonly quota: number; readonly bootArgs: string }
   // The way back names nothing: the Mac itself knows how it stood before, and what Headroom put there.

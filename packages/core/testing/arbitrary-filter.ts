@@ -18,6 +18,7 @@ const TEXTS: Readonly<Record<FilterFieldName, readonly FilterValue[]>> = {
   serial: ['C02SIMULATED', 'X;Y'],
   state: ['raised', 'not_started'],
   presence: ['online', 'lost'],
+  proof: ['none', 'configured', 'witnessed'],
   quota: [2, 8, 255],
 };
 
@@ -63,12 +64,14 @@ export const arbitraryFilterHost: fc.Arbitrary<FilterHost> = fc
     serial: fact('serial'),
     state: text('state'),
     presence: text('presence'),
+    witnessed: fc.boolean(),
     quota: fc.constantFrom(2, 8, 255),
   })
-  .map(({ known, variant, model, version, build, serial, ...host }) => {
+  .map(({ known, variant, model, version, build, serial, witnessed, ...host }) => {
     const facts = stockFacts();
     return {
       ...host,
+      proof: host.state !== 'raised' ? 'none' : witnessed ? 'witnessed' : 'configured',
       facts: known
         ? {
             ...facts,

@@ -1,6 +1,6 @@
 /** Arbitrary hosts for property tests: any fact may be any of its plausible values, or unknown, and memory may disagree with it. */
 import fc from 'fast-check';
-import type { EvaluateInput, UpdateAcceptance } from '../src/evaluate-types.ts';
+import type { EvaluateInput, Memory, UpdateAcceptance } from '../src/evaluate-types.ts';
 import { PRESENCES } from '../src/evaluate-types.ts';
 import type { Facts } from '../src/facts.ts';
 import {
@@ -18,6 +18,7 @@ import {
 } from './sample-host.ts';
 
 const maybe = <T>(...values: readonly T[]) => fc.constantFrom<T | null>(null, ...values);
+const OTHER_COIH = 'B2'.repeat(48);
 const ARGS_LINES = [
   ARGS,
   '',
@@ -49,7 +50,7 @@ export const arbitraryFacts: fc.Arbitrary<Facts> = fc
     storedPresent: maybe(true, false),
     sip: maybe('enabled', 'disabled', 'custom'),
     securityMode: maybe('full', 'reduced', 'permissive'),
-    customKernel: maybe('absent', COIH, 'garbage'),
+    customKernel: maybe('absent', COIH, COIH, OTHER_COIH, 'garbage'),
     filtering: maybe(true, false),
     sip0: maybe('absent', '7f'),
     startupDefault: mostly<boolean | null>(true, false, null),
@@ -101,6 +102,12 @@ const ACCEPTANCES: UpdateAcceptance[] = [
   { ...ACCEPTED, id: '2', targets: ['15.1', 'unnamed'], expiresAt: '2026-03-05T00:00:00.000Z' },
   { ...ACCEPTED, id: '3', targets: ['23G80', '15.1'], expiresAt: '2026-02-01T00:00:00.000Z' },
 ];
+const MEMORIES: readonly Memory[] = [COIH, OTHER_COIH].map((customKernel) => ({
+  provenObject: { kcUuid: KC.uuid, customKernel, at: '2026-03-01T09:00:00.000Z' },
+  policySeen: { customKernel: OTHER_COIH, bootSessionId: 'session-1' },
+  held: { custom_kernel_in_policy: customKernel, quota_in_force: ARGS, development_kernel: 'development' },
+  drift: [],
+}));
 
 export const arbitraryInput: fc.Arbitrary<EvaluateInput> = fc
   .record({
@@ -118,6 +125,7 @@ export const arbitraryInput: fc.Arbitrary<EvaluateInput> = fc
     bootFirstSeenAt: maybe(...TIMES),
     visitOpenedAt: maybe(...TIMES),
     everRaised: fc.boolean(),
+    memory: fc.constantFrom(undefined, ...MEMORIES),
     visit: maybe(
       { visitId: KIT.visitId, kind: 'raise' as const, openedAt: '2026-03-01T10:00:00.000Z' },
       { visitId: KIT.visitId, kind: 'restart' as const, openedAt: null },

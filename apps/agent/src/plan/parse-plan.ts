@@ -15,6 +15,8 @@ const VERSION = /^[0-9]{1,3}(\.[0-9]{1,3}){0,3}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$/;
 const BUNDLE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
+const UUID = /^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/;
+const CUSTOM_KERNEL = /^[0-9A-F]{96}$/;
 const PRINTABLE = /^[\x20-\x7e]*$/;
 
 type Raw = Record<string, unknown>;
@@ -63,7 +65,7 @@ function parseStep(step: unknown): PlanStep | UnknownStep {
     case 'build_kc':
       return { kind, ...target(step), dropBundles: bundleIds(step['dropBundles']) };
     case 'place_kit':
-      return { kind, ...target(step), ...lowering(step), visitId: matching(step, 'visitId', ID) };
+      return { kind, ...target(step), ...lowering(step), visitId: matching(step, 'visitId', ID), ...proven(step) };
     case 'set_boot_args':
       return { kind, ...lowering(step) };
     default:
@@ -79,6 +81,14 @@ function lowering(step: Raw) {
   const bootArgs = text(step, 'bootArgs', BOOT_ARGS_BYTES_MAX);
   if (!PRINTABLE.test(bootArgs)) throw unreadable('bootArgs', 'printable ASCII');
   return { quota: quota(step), bootArgs };
+}
+
+/** Older controllers say nothing of it. */
+function proven({ provenObject }: Raw) {
+  if (provenObject === undefined) return {};
+  if (!isObject(provenObject)) throw unreadable('provenObject', 'an object');
+  const kcUuid = matching(provenObject, 'kcUuid', UUID);
+  return { provenObject: { kcUuid, customKernel: matching(provenObject, 'customKernel', CUSTOM_KERNEL) } };
 }
 
 function parseKdk(kdk: unknown) {

@@ -49,6 +49,8 @@ import { Visits } from '../visits/visits.ts';
 import { webhookRoutes } from '../webhooks/routes.ts';
 import { WebhookSender } from '../webhooks/sender.ts';
 import { Webhooks } from '../webhooks/webhooks.ts';
+import { witnessRoutes } from '../witness/routes.ts';
+import { Witnesses } from '../witness/witnesses.ts';
 import { ApiModule } from './api.module.ts';
 import { Idempotency } from './idempotency.ts';
 import { operationRoutes } from './operations.ts';
@@ -126,6 +128,7 @@ export function createApi(deps: ApiDeps): Api {
     ...tokenRoutes(database, () => hub.soon()),
     ...hostRoutes(database, enrolTokens, hostEnds),
     ...placeRoutes(new HostPlaces(database, bus)),
+    ...witnessRoutes(database, new Witnesses(database, bus)),
     ...readinessRoutes(database),
     ...updateRoutes(database),
     ...acceptanceRoutes(database, new UpdateAcceptances(database, bus)),

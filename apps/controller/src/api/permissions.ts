@@ -5,6 +5,7 @@ export const PERMISSIONS = [
   'host.label',
   'host.place',
   'host.retire',
+  'host.witness',
   'certificate.revoke',
   'readiness.read',
   'update.accept',
@@ -55,7 +56,7 @@ const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
   technician: [...READING, 'visit.open', 'visit.note', 'visit.plan'],
   approver: [...READING, 'exception.approve', 'exception.revoke', 'update.accept', 'audit.read'],
   reader: READING,
-  tool: [...READING, 'metrics.read', 'kdk.write', 'enrol_token.create', 'host.label', 'host.place'],
+  tool: [...READING, 'metrics.read', 'kdk.write', 'enrol_token.create', 'host.label', 'host.witness', 'host.place'],
 };
 
 export function isRole(text: string): text is Role {

@@ -94,7 +94,12 @@ export function answer(input: HostInput, { fleetId, checkInMs, verifies, kdks, n
     input,
     evaluation,
     presence,
-    record: { ...record, everRaised: record.everRaised || evaluation.state === 'raised' },
+    record: {
+      ...record,
+      everRaised: record.everRaised || evaluation.state === 'raised',
+      memory: evaluation.memory,
+      witness: evaluation.witness,
+    },
     findings: evaluation.findings.map((finding) => ({ ...finding, since: sinceOf(finding, input, now) })),
     reviewAt: reviewAt([evaluation.reviewAt, changesAt, clone?.until ?? null], now),
     planIsObsolete,
@@ -103,9 +108,10 @@ export function answer(input: HostInput, { fleetId, checkInMs, verifies, kdks, n
 }
 
 /** `everRaised` starts anew when a host that was to be stock is to be raised again. */
-function recordOf({ kcs, kit, bootFirstSeenAt, visitOpenedAt, before, intent }: HostInput): HostRecord & Remembered {
+function recordOf(input: HostInput): HostRecord & Pick<Remembered, 'intentQuota'> {
+  const { kcs, kit, bootFirstSeenAt, visitOpenedAt, before, intent, witness } = input;
   const [kc = null, ...olderKcs] = kcs;
-  const { everRaised = false, intentQuota = QUOTA_STOCK } = before.remembered;
+  const { everRaised = false, intentQuota = QUOTA_STOCK, memory } = before.remembered;
   const anew = intentQuota === QUOTA_STOCK && intent.quota !== QUOTA_STOCK;
   return {
     kc,
@@ -115,6 +121,8 @@ function recordOf({ kcs, kit, bootFirstSeenAt, visitOpenedAt, before, intent }: 
     visitOpenedAt: visitOpenedAt?.toISOString() ?? null,
     everRaised: everRaised && !anew,
     intentQuota: intent.quota,
+    witness,
+    memory,
   };
 }
 

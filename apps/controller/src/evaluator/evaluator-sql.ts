@@ -89,6 +89,24 @@ export const UPDATE_ACCEPTANCES = `
   FROM update_acceptance_host n JOIN update_acceptance a ON a.id = n.acceptance_id
   WHERE n.host_id = ANY($1::uuid[]) AND a.revoked_at IS NULL AND a.expires_at > $2::timestamptz ORDER BY n.host_id, a.id`;
 
+/** $1 hosts. The newest boot in which somebody counted guests; whether it is the present one is for the rules to say. */
+export const NEWEST_WITNESSES = `
+  SELECT DISTINCT ON (host_id) host_id::text AS "hostId", macos_guests AS "macosGuests", boot_session_id AS "bootSessionId",
+    source, said_by AS by, at
+  FROM witness WHERE host_id = ANY($1::uuid[]) ORDER BY host_id, at DESC`;
+
+/** $1 JSON of rows, $2 site, $3 now. The count that made a raise witnessed, with the pair that it speaks for. */
+export const STORE_WITNESSED = `
+  INSERT INTO witness (id, site_id, host_id, boot_session_id, macos_guests, source, said_by, at, build, variant, counted_at)
+  SELECT v.id, $2::uuid, v.host_id, v.boot_session_id, v.macos_guests, v.source, v.said_by, $3::timestamptz, v.build, v.variant,
+    $3::timestamptz
+  FROM jsonb_to_recordset($1::jsonb) AS v(id uuid, host_id uuid, boot_session_id text, macos_guests int, source text,
+    said_by text, build text, variant text)
+  ORDER BY v.host_id
+  ON CONFLICT (host_id, boot_session_id) DO UPDATE SET
+    macos_guests = GREATEST(witness.macos_guests, excluded.macos_guests), build = excluded.build, variant = excluded.variant,
+    counted_at = COALESCE(witness.counted_at, excluded.counted_at)`;
+
 /** $1 JSON of rows, $2 rules version, $3 now. */
 export const STORE_STATES = `
   UPDATE host_state s SET

@@ -1,5 +1,4 @@
 import { RULES_VERSION } from '@headroom/core';
-import { writeAudits, writeHostEvents } from '../audit/write-many.ts';
 import type { ControllerBus, Wake } from '../bus/bus.ts';
 import { logger } from '../common/log.ts';
 import type { Database, Tx } from '../db/database.ts';
@@ -9,9 +8,11 @@ import type { PlanWriter } from '../plans/plan-writer.ts';
 import type { RolloutEngine } from '../rollouts/rollout-engine.ts';
 import type { VisitWriter } from '../visits/visit-writer.ts';
 import { type Answer, type AnswerContext, answer } from './answer.ts';
+import { changesState, tellChanges } from './changes.ts';
 import { CLAIM_DUE, MARK_RETURNED, POSTPONE, STORE_STATES } from './evaluator-sql.ts';
 import { loadBatch, loadKdks } from './host-batch.ts';
 import type { HostInput } from './host-input.ts';
+import { storeWitnessed } from './witnessed.ts';
 
 const log = logger('evaluator');
 const BATCH = 200;
@@ -84,29 +85,8 @@ export class Evaluator {
       review_at: reviewAt,
     }));
     await tx.$executeRawUnsafe(STORE_STATES, JSON.stringify(rows), RULES_VERSION, now);
-    const changed = answers.filter(changesState);
-    const change = ({ input, evaluation }: Answer) => ({
-      from: input.before.state,
-      to: evaluation.state,
-      waitsFor: evaluation.waitsFor,
-    });
-    await writeHostEvents(
-      tx,
-      changed.map((one) => ({ siteId, hostId: one.input.hostId, at: now, kind: 'state', detail: change(one) })),
-    );
-    await writeAudits(
-      tx,
-      changed.map((one) => ({
-        actor: 'system:evaluator',
-        action: 'host.state',
-        entity: 'host',
-        entityId: one.input.hostId,
-        before: { state: one.input.before.state },
-        after: change(one),
-        at: now,
-        siteId,
-      })),
-    );
+    await storeWitnessed(tx, answers, siteId, now);
+    await tellChanges(tx, answers, siteId, now);
   }
 
   /** Plans, visits and rollout targets that follow from the answers; returns whom to wake after commit. */
@@ -143,13 +123,14 @@ export class Evaluator {
     }
     await rollouts.note(
       tx,
-      answers.map(({ input: { hostId, intent }, evaluation: { state, waitsFor, findings } }) => ({
+      answers.map(({ input: { hostId, intent }, evaluation: { state, waitsFor, findings, witness } }) => ({
         hostId,
         rolloutId: intent.rolloutId,
         quota: intent.quota,
         state,
         waitsFor,
         findings,
+        witnessed: witness !== null,
       })),
       now,
     );
@@ -159,10 +140,6 @@ export class Evaluator {
       ...answers.filter(changesState).map(({ input }): Wake => ({ kind: 'changed', hostId: input.hostId })),
     ];
   }
-}
-
-function changesState({ input, evaluation }: Answer): boolean {
-  return input.before.state !== evaluation.state;
 }
 
 /** The same steps under way already are not planned again. */

@@ -1,5 +1,12 @@
 /** Everything that evaluation needs to know of a batch of hosts, loaded with a fixed number of queries. */
-import { type HostState, type KcResult, type KdkSource, QUOTA_STOCK, type UpdateAcceptance } from '@headroom/core';
+import {
+  type HostState,
+  type KcResult,
+  type KdkSource,
+  QUOTA_STOCK,
+  type UpdateAcceptance,
+  type WitnessReport,
+} from '@headroom/core';
 import type { Tx } from '../db/database.ts';
 import type { GrantRow } from '../exceptions/grant-check.ts';
 import { JOBS_ACTOR } from '../jobs/job-life.ts';
@@ -9,6 +16,7 @@ import {
   HOSTS,
   JOBS_OF_PLANS,
   NEWEST_PLANS,
+  NEWEST_WITNESSES,
   OPEN_VISITS,
   OPENED_VISITS,
   PLACED_KITS,
@@ -83,6 +91,8 @@ interface HostRow extends Pick<HostInput, SameInBoth> {
   readonly revokedAt: Date | null;
 }
 
+type WitnessRow = Omit<WitnessReport, 'at'> & { readonly at: Date };
+
 /** What other tables say about the hosts of a batch, by host. */
 interface Beside {
   readonly plans: ReadonlyMap<string, NewestPlan>;
@@ -93,6 +103,7 @@ interface Beside {
   readonly opened: ReadonlyMap<string, { readonly openedAt: Date }>;
   readonly visits: ReadonlyMap<string, VisitRow>;
   readonly acceptances: ReadonlyMap<string, readonly AcceptanceRow[]>;
+  readonly witnesses: ReadonlyMap<string, WitnessRow>;
 }
 
 interface AcceptanceRow extends Omit<UpdateAcceptance, 'expiresAt'> {
@@ -115,6 +126,7 @@ export async function loadBatch(tx: Tx, hostIds: readonly string[], now: Date): 
     opened: byHost(await query<{ openedAt: Date }>(OPENED_VISITS, ids)),
     visits: byHost(await query<VisitRow>(OPEN_VISITS, ids)),
     acceptances: groupByHost(await query<AcceptanceRow>(UPDATE_ACCEPTANCES, ids, now)),
+    witnesses: byHost(await query<WitnessRow>(NEWEST_WITNESSES, ids)),
   };
   return hosts.map((host) => inputOf(host, beside));
 }
@@ -155,7 +167,14 @@ function inputOf(host: HostRow, beside: Beside): HostInput {
       acceptedBy,
       expiresAt: expiresAt.toISOString(),
     })),
+    witness: witnessOf(beside.witnesses.get(hostId)),
   };
+}
+
+function witnessOf(row: WitnessRow | undefined): WitnessReport | null {
+  if (row === undefined) return null;
+  const { macosGuests, bootSessionId, source, by, at } = row;
+  return { macosGuests, bootSessionId, source, by, at: at.toISOString() };
 }
 
 function grantOf({ grantId, payload, signature, keyId, expiresAt, revokedAt }: HostRow): GrantRow | null {

@@ -4,11 +4,13 @@ import type {
   Finding,
   HostState,
   KcResult,
+  Memory,
   PlaceType,
   Plan,
   PlanStep,
   UpdateAcceptance,
   VisitKind,
+  WitnessReport,
 } from '@headroom/core';
 import type { CloneHint } from '../agents/clone-watch.ts';
 import type { GrantRow } from '../exceptions/grant-check.ts';
@@ -29,6 +31,9 @@ export interface PlacedKit {
 export interface Remembered {
   readonly everRaised: boolean;
   readonly intentQuota: number;
+  readonly memory: Memory;
+  /** What made the raise witnessed; null = nothing does. */
+  readonly witness: WitnessReport | null;
 }
 
 export interface PlanRow {
@@ -96,6 +101,7 @@ export interface HostInput {
   readonly visit: VisitRow | null;
   readonly visitOpenedAt: Date | null;
   readonly updateAcceptances: readonly UpdateAcceptance[];
+  readonly witness: WitnessReport | null;
 }
 
 export function readPlan(bytes: Uint8Array): Plan {

@@ -18,6 +18,9 @@ export interface FilterSql {
 export const FILTER_TABLES = `host h JOIN site fs ON fs.id = h.site_id JOIN host_report r ON r.host_id = h.id
   JOIN host_state s ON s.host_id = h.id LEFT JOIN intent i ON i.host_id = h.id`;
 
+/** How far the raise of host_state `s` is proven. */
+export const PROOF_SQL = 'headroom_proof(s.state, s.record)';
+
 /** What each field reads; its index is in the migrations. */
 const COLUMNS: Readonly<Record<FilterFieldName, string>> = {
   label: '',
@@ -31,6 +34,7 @@ const COLUMNS: Readonly<Record<FilterFieldName, string>> = {
   serial: `(r.facts #>> '{hardware,serial}')`,
   state: 's.state',
   presence: 's.presence',
+  proof: PROOF_SQL,
   quota: 'COALESCE(i.quota, 2)',
 };
 

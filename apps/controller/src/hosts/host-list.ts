@@ -1,9 +1,17 @@
-import { FILTER_CHARS_MAX, fieldNames, HOST_STATES, PRESENCES, QUOTA_STOCK } from '@headroom/core';
+import {
+  degreeOf,
+  FILTER_CHARS_MAX,
+  fieldNames,
+  HOST_STATES,
+  PRESENCES,
+  QUOTA_STOCK,
+  RAISE_DEGREES,
+} from '@headroom/core';
 import { z } from 'zod';
 import { decodeCursor, isoDate, pageQuery, toPage } from '../api/paging.ts';
 import type { Database } from '../db/database.ts';
 import type { Prisma } from '../db/generated/client.ts';
-import type { StoredFinding } from '../evaluator/host-input.ts';
+import type { Remembered, StoredFinding } from '../evaluator/host-input.ts';
 import { labelText } from '../policies/selector.ts';
 import { FILTER_TABLES, filterSql, readFilter } from './filter-sql.ts';
 
@@ -37,6 +45,8 @@ export const hostRow = z.object({
   labels: z.array(z.string()),
   state: z.enum(HOST_STATES),
   stateSince: isoDate,
+  proof: z.enum(RAISE_DEGREES).nullable().describe('How far a raise is proven; null = not raised.'),
+  stateText: z.string().describe('e.g. raised (witnessed)'),
   presence: z.enum(PRESENCES),
   lastSeenAt: isoDate.nullable(),
   waitsFor: z.string().nullable(),
@@ -47,7 +57,7 @@ export const hostRow = z.object({
 /** Facts are large: lists leave them in the database. */
 export const HOST_ROW_INCLUDE = {
   labels: { select: { label: true }, orderBy: { label: 'asc' } },
-  state: { select: { state: true, stateSince: true, presence: true, waitsFor: true, findings: true } },
+  state: { select: { state: true, stateSince: true, presence: true, waitsFor: true, findings: true, record: true } },
   report: { select: { lastSeenAt: true } },
   intent: { select: { quota: true } },
 } as const satisfies Prisma.HostInclude;
@@ -103,9 +113,16 @@ async function filteredHosts(
   return rows.map(({ id }) => id);
 }
 
+/** What evaluation remembers of a host. */
+export function rememberedOf({ state }: Pick<HostRecord, 'state'>): Partial<Remembered> {
+  return (state?.record ?? {}) as unknown as Partial<Remembered>;
+}
+
 export function showHostRow(host: HostRecord): z.input<typeof hostRow> {
   const findings = (host.state?.findings ?? []) as unknown as readonly StoredFinding[];
   const count = (severity: string) => findings.filter((finding) => finding.severity === severity).length;
+  const state = (host.state?.state ?? 'no_facts') as (typeof HOST_STATES)[number];
+  const proof = degreeOf(state, rememberedOf(host).witness ?? null);
   return {
     id: host.id,
     site: host.siteId,
@@ -115,7 +132,9 @@ export function showHostRow(host: HostRecord): z.input<typeof hostRow> {
     model: host.model,
     simulated: host.simulated,
     labels: host.labels.map(({ label }) => label),
-    state: (host.state?.state ?? 'no_facts') as (typeof HOST_STATES)[number],
+    state,
+    proof,
+    stateText: proof === null ? state : `${state} (${proof})`,
     stateSince: (host.state?.stateSince ?? host.enrolledAt).toISOString(),
     presence: (host.state?.presence ?? 'silent') as (typeof PRESENCES)[number],
     lastSeenAt: host.report?.lastSeenAt?.toISOString() ?? null,

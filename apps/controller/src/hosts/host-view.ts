@@ -5,8 +5,9 @@ import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
 import { readPlan, type StoredFinding } from '../evaluator/host-input.ts';
 import { showVisit, visitView } from '../visits/visit-view.ts';
-import { HOST_ROW_INCLUDE, hostRow, showHostRow } from './host-list.ts';
+import { HOST_ROW_INCLUDE, hostRow, rememberedOf, showHostRow } from './host-list.ts';
 import { placeView, showPlace } from './place.ts';
+import { proofView, showProof } from './proof-view.ts';
 
 /** Timeline lines shown with a host. */
 const TIMELINE_SHOWN = 100;
@@ -57,6 +58,7 @@ export const hostView = hostRow.omit({ findings: true }).extend({
   evaluatedAt: isoDate.nullable(),
   findings: z.array(finding),
   evidence: z.array(evidencePiece).describe('What *raised* needs, piece by piece.'),
+  ...proofView,
   facts: z.record(z.string(), z.unknown()).nullable(),
   factsAt: isoDate.nullable(),
   agentVersion: z.string().nullable(),
@@ -102,6 +104,7 @@ export async function viewHost(database: Database, id: string): Promise<z.input<
       evidence: path === null || facts === null ? null : { path, value: factAt(facts, path) ?? null, at: factsAt },
     })),
     evidence: [...((state?.evidence ?? []) as unknown as readonly EvidencePiece[])],
+    ...showProof(rememberedOf(host)),
     facts: facts === null ? null : { ...facts },
     factsAt,
     agentVersion: report?.agentVersion ?? null,

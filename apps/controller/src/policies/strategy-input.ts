@@ -61,7 +61,9 @@ export const strategyInput = z.strictObject({
   success: z
     .enum(SUCCESS_KINDS)
     .default('raised')
-    .describe('prepared = a person can go; raised = proven; witnessed counts once hosts can say so.'),
+    .describe(
+      'prepared = a person can go; raised = proven; witnessed = and three macOS guests were seen alive at once: a build and variant never witnessed here then starts with one Mac.',
+    ),
   window: windowInput.nullable().default(null),
   concurrency: z
     .strictObject({ total: limit, perSite: limit, perKdk: limit.describe('Macs that fetch the same KDK.') })

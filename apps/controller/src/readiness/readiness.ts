@@ -1,4 +1,6 @@
+import { RAISE_DEGREES } from '@headroom/core';
 import type { Database } from '../db/database.ts';
+import { PROOF_SQL } from '../hosts/filter-sql.ts';
 
 /** Sample hosts shown with each cause. */
 const SAMPLES = 5;
@@ -15,6 +17,10 @@ interface CauseRow {
 const STATES = `
   SELECT s.state, count(*)::int AS hosts FROM host_state s JOIN host h ON h.id = s.host_id
   WHERE h.retired_at IS NULL GROUP BY s.state ORDER BY hosts DESC, s.state`;
+
+const PROOFS = `
+  SELECT ${PROOF_SQL} AS proof, count(*)::int AS hosts FROM host_state s JOIN host h ON h.id = s.host_id
+  WHERE h.retired_at IS NULL AND s.state = 'raised' GROUP BY 1`;
 
 const PRESENCES = `
   SELECT s.presence, count(*)::int AS hosts FROM host_state s JOIN host h ON h.id = s.host_id
@@ -34,14 +40,18 @@ const CAUSES = `
 
 /** The fleet by state, and what blocks it by cause. */
 export async function readiness({ prisma }: Database) {
-  const [states, presences, causes] = await Promise.all([
+  const [states, proofs, presences, causes] = await Promise.all([
     prisma.$queryRawUnsafe<{ state: string; hosts: number }[]>(STATES),
+    prisma.$queryRawUnsafe<{ proof: string; hosts: number }[]>(PROOFS),
     prisma.$queryRawUnsafe<{ presence: string; hosts: number }[]>(PRESENCES),
     prisma.$queryRawUnsafe<CauseRow[]>(CAUSES, SAMPLES),
   ]);
   return {
     hosts: states.reduce((sum, { hosts }) => sum + hosts, 0),
     byState: Object.fromEntries(states.map(({ state, hosts }) => [state, hosts])),
+    raised: Object.fromEntries(
+      RAISE_DEGREES.map((one) => [one, proofs.find(({ proof }) => proof === one)?.hosts ?? 0]),
+    ),
     byPresence: Object.fromEntries(presences.map(({ presence, hosts }) => [presence, hosts])),
     blockedBy: causes.map(({ samples, ...cause }) => ({ ...cause, samples: [...samples] })),
   };

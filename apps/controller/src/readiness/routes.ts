@@ -17,6 +17,7 @@ export function readinessRoutes(database: Database): readonly Route[] {
       reply: z.object({
         hosts: z.number().int(),
         byState: counts,
+        raised: counts.describe('Those that are raised, by how far it is proven: configured, witnessed.'),
         byPresence: counts,
         blockedBy: z.array(
           z.object({

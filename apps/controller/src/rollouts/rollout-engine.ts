@@ -6,11 +6,14 @@ import {
   type RolloutStrategy,
   type RolloutTarget,
   ringOf,
+  withFirstMacs,
 } from '@headroom/core';
+import { toJson } from '../audit/json.ts';
 import type { ControllerBus } from '../bus/bus.ts';
 import { uuidv7 } from '../common/ids.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
+import { neverWitnessed } from '../witness/pairs.ts';
 import { flipIntents } from './intent-flip.ts';
 import { type HostsOfPolicy, joinLate } from './late-joiners.ts';
 import { type ToldRollout, tellRollouts } from './rollout-news.ts';
@@ -81,7 +84,8 @@ export class RolloutEngine {
     const { siteId } = this.database;
     const revision =
       revisionId === null ? null : await tx.policyRevision.findUniqueOrThrow({ where: { id: revisionId } });
-    const strategy = (revision?.strategy ?? null) as RolloutStrategy | null;
+    const wanted = (revision?.strategy ?? null) as RolloutStrategy | null;
+    const strategy = wanted === null ? null : await this.startSmall(tx, wanted, hostIds);
     const isMuch = (revision?.quota ?? QUOTA_STOCK) === QUOTA_STOCK && (await takesMuch(tx, hostIds));
     const made: MadeRollout = { id: uuidv7(now.getTime()), state: isMuch ? 'waiting_for_confirmation' : 'running' };
     await tx.rollout.create({
@@ -91,7 +95,7 @@ export class RolloutEngine {
         revisionId,
         createdBy: actor,
         createdAt: now,
-        ...(revision?.strategy != null && { strategy: revision.strategy }),
+        ...(strategy !== null && { strategy: toJson(strategy) }),
       },
     });
     const rings = await this.ringsOf(tx, strategy ?? AT_ONCE, hostIds);
@@ -207,21 +211,40 @@ export class RolloutEngine {
     await tellRollouts(tx, [told], { type, siteId, actor: ACTOR, now, more: { change: 'halt' } });
   }
 
+  /** Where the policy asks for witnesses: one Mac first of each build and variant that was never witnessed here. */
+  private async startSmall(tx: Tx, strategy: RolloutStrategy, hostIds: readonly string[]): Promise<RolloutStrategy> {
+    if (strategy.success !== 'witnessed') return strategy;
+    const labels = await ringLabels(tx, strategy, hostIds);
+    const unseen = await neverWitnessed(tx, hostIds);
+    return withFirstMacs(
+      strategy,
+      unseen.map((host) => ({ ...host, labels: labels.get(host.hostId) ?? [] })),
+    );
+  }
+
   private async ringsOf(tx: Tx, strategy: RolloutStrategy, hostIds: readonly string[]) {
-    const asked = strategy.rings.flatMap(({ take }) => (take.kind === 'label' ? [take.label] : []));
-    const rows =
-      asked.length === 0
-        ? []
-        : await tx.$queryRaw<{ hostId: string; label: string }[]>`
-            SELECT host_id::text AS "hostId", label FROM host_label
-            WHERE label = ANY(${asked}::text[]) AND host_id = ANY(${[...hostIds]}::uuid[])`;
-    const labels = new Map<string, string[]>();
-    for (const { hostId, label } of rows) labels.set(hostId, [...(labels.get(hostId) ?? []), label]);
+    const labels = await ringLabels(tx, strategy, hostIds);
     return hostIds.map((hostId) => ({
       host_id: hostId,
       ring: ringOf(strategy, { hostId, labels: labels.get(hostId) ?? [] }),
     }));
   }
+}
+
+/** Of the labels that rings ask for, those that each host has. */
+async function ringLabels(
+  tx: Tx,
+  { rings }: RolloutStrategy,
+  hostIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const asked = rings.flatMap(({ take }) => (take.kind === 'label' ? [take.label] : []));
+  const labels = new Map<string, string[]>();
+  if (asked.length === 0) return labels;
+  const rows = await tx.$queryRaw<{ hostId: string; label: string }[]>`
+    SELECT host_id::text AS "hostId", label FROM host_label
+    WHERE label = ANY(${asked}::text[]) AND host_id = ANY(${[...hostIds]}::uuid[])`;
+  for (const { hostId, label } of rows) labels.set(hostId, [...(labels.get(hostId) ?? []), label]);
+  return labels;
 }
 
 interface NotableTarget {

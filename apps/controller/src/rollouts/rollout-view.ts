@@ -22,6 +22,7 @@ export const rolloutRow = z.object({
 
 const ringView = z.object({
   name: z.string(),
+  reason: z.string().nullable().describe('Why it is there, when no policy asked for it.'),
   gate: z.enum(['automatic', 'manual', 'open']),
   size: z.number().int(),
   pending: z.number().int(),
@@ -89,7 +90,8 @@ export async function rolloutProgress(database: Database, rollout: RolloutRecord
     rings: strategy.rings.map((one, index) => {
       const { name, size, pending, opened, succeeded, failed, needed, errorLimit } = readRing(one, index, targets);
       const gate = one.gate === 'manual' && rollout.gatesOpened.includes(index) ? ('open' as const) : one.gate;
-      return { name, gate, size, pending, opened, succeeded, failed, mustSucceed: needed, haltsAt: errorLimit };
+      const reason = one.reason ?? null;
+      return { name, reason, gate, size, pending, opened, succeeded, failed, mustSucceed: needed, haltsAt: errorLimit };
     }),
   };
 }

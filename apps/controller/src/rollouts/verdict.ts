@@ -8,6 +8,8 @@ export interface TargetView {
   readonly state: HostState;
   readonly waitsFor: string | null;
   readonly findings: readonly Finding[];
+  /** Were three or more macOS guests seen alive at once in the present boot? */
+  readonly witnessed: boolean;
   /** What the rollout counts as success of a raise. Absent = raised. */
   readonly success?: SuccessKind;
 }
@@ -21,7 +23,7 @@ export interface Verdict {
 /** States in which a stock kernel runs, by evidence: all that an intent of stock asks for. */
 const STOCK_STATES: readonly HostState[] = ['not_started', 'kdk_missing', 'kdk_ready', 'kc_staged', 'reverted'];
 
-/** Host states that end a raise well, by what the policy chose. A witness is no host state yet, so it ends none. */
+/** Host states that end a raise well, by what the policy chose; a witness is asked for beside them. */
 const SUCCESS_STATES: Readonly<Record<SuccessKind, readonly HostState[]>> = {
   prepared: [
     'ready_for_visit',
@@ -33,17 +35,19 @@ const SUCCESS_STATES: Readonly<Record<SuccessKind, readonly HostState[]>> = {
     'raised_other_value',
   ],
   raised: ['raised'],
-  witnessed: [],
+  witnessed: ['raised'],
 };
 
 /**
  * Has this target ended? Only evidence ends it well; a Mac that can never be a host, or whose step failed for good, ends it
  * badly; the rest waits, and says for what.
  */
-export function verdict({ quota, state, waitsFor, findings, success = 'raised' }: TargetView): Verdict {
+export function verdict({ quota, state, waitsFor, findings, witnessed, success = 'raised' }: TargetView): Verdict {
   if (quota === QUOTA_STOCK && (STOCK_STATES.includes(state) || state === 'unsupported'))
     return { state: 'succeeded', reason: null };
-  if (quota !== QUOTA_STOCK && SUCCESS_STATES[success].includes(state)) return { state: 'succeeded', reason: null };
+  const isWitnessed = success !== 'witnessed' || witnessed;
+  if (quota !== QUOTA_STOCK && SUCCESS_STATES[success].includes(state) && isWitnessed)
+    return { state: 'succeeded', reason: null };
   const forGood = findings.find(({ code }) => code === 'STEP_FAILED_FOR_GOOD');
   const blocker = forGood ?? findings.find(({ severity }) => severity === 'blocker');
   const blocked = blocker === undefined ? null : `${blocker.title}. ${blocker.nextStep}`;

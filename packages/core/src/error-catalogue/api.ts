@@ -95,6 +95,14 @@ export const API_ERRORS = {
     http: 409,
     grpc: 'FAILED_PRECONDITION',
   },
+  WITNESS_OTHER_BOOT: {
+    title: 'The count is not of the boot that runs on the Mac now',
+    remedy:
+      'Read `sysctl -n kern.bootsessionuuid` on the Mac, count the macOS guests that are alive in this boot, and send both.',
+    retry: 'permanent',
+    http: 409,
+    grpc: 'FAILED_PRECONDITION',
+  },
   QUOTA_INVALID: {
     title: 'Not a quota',
     remedy: 'Write "stock", a decimal number from 3 to 2147483647, or hex such as 0xFF.',

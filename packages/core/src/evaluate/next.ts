@@ -70,9 +70,10 @@ function wayOf(situation: Situation, state: HostState): Way {
   return state === 'object_not_booted' && isOwnObject(situation) ? 'restart' : WAYS[state];
 }
 
-/** Is the object in the policy the one that our visit read back? Without a receipt it may be anybody's. */
-export function isOwnObject({ facts: { receipt, bootPolicy } }: Situation): boolean {
-  return receipt !== null && receipt.customKernel !== null && receipt.customKernel === bootPolicy.customKernel;
+/** Is the object in the policy the one that our visit read back, or that a boot has proven? Else it may be anybody's. */
+export function isOwnObject({ facts: { receipt, bootPolicy }, provenObject }: Situation): boolean {
+  const ours = [receipt?.customKernel ?? null, provenObject?.customKernel ?? null];
+  return bootPolicy.customKernel !== null && ours.includes(bootPolicy.customKernel);
 }
 
 /** An overdue host: its visit stays, as it stands on somebody's run sheet, until facts close it. */

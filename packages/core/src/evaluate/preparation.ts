@@ -74,9 +74,16 @@ function planInstall(
   return { steps: [{ kind: 'install_kdk', kdk: source, variant: target.variant }, ...rest], findings: husk };
 }
 
-function kitSteps({ facts, input, wantedQuota }: Situation, consent: Consent, target: Target): readonly PlanStep[] {
+function kitSteps(
+  { facts, input, wantedQuota, provenObject: proven }: Situation,
+  consent: Consent,
+  target: Target,
+): readonly PlanStep[] {
   if (!consent.covers || consent.bootArgs === null || wantedQuota === null || isKitUnknown(facts)) return [];
-  return [{ kind: 'place_kit', visitId: input.newVisitId, quota: wantedQuota, bootArgs: consent.bootArgs, ...target }];
+  const { newVisitId: visitId } = input;
+  const provenObject = proven === null ? null : { kcUuid: proven.kcUuid, customKernel: proven.customKernel };
+  const step = { kind: 'place_kit', visitId, quota: wantedQuota, bootArgs: consent.bootArgs, ...target } as const;
+  return [{ ...step, ...(provenObject !== null && { provenObject }) }];
 }
 
 /** Built here for this build and variant, and the very file is still there. */

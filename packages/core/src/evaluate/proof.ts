@@ -1,10 +1,11 @@
 /** Proof: for each piece of evidence that is missing, the finding with its exact next step. Symptoms of a named cause are left out. */
 import { HYPERVISOR_ARG, QUOTA_ARG } from '../boot-args.ts';
-import type { EvidenceId, EvidencePiece, Finding, HostState } from '../evaluate-types.ts';
+import type { DriftPiece, EvidenceId, EvidencePiece, Finding, HostState } from '../evaluate-types.ts';
 import type { FindingCode } from '../findings.ts';
 import { quotaToHex } from '../quota.ts';
 import type { TemplateArgs } from '../template.ts';
 import { factUnknown, makeFinding, unknownReason } from './make-finding.ts';
+import { driftOf, driftText } from './memory.ts';
 import { holds, quotaHeeded, runningBuild, type Situation } from './situation.ts';
 
 const DETAILS: Readonly<Record<EvidenceId, string>> = {
@@ -18,18 +19,23 @@ const DETAILS: Readonly<Record<EvidenceId, string>> = {
   boot_after_visit: 'Only a boot after the visit was opened can prove what the visit did.',
 };
 
+const OF_ANOTHER_COLLECTION: readonly EvidenceId[] = ['build_agrees', 'boot_after_visit', 'custom_kernel_in_policy'];
+
 /** Findings of a host on which a custom kernel runs, or that was raised before. */
 export function readProof(situation: Situation, state: HostState): readonly Finding[] {
+  const drift = driftOf(situation, state);
   return situation.evidence
     .filter((piece) => piece.holds !== true && !isSymptom(situation, piece))
-    .map((piece) => (piece.holds === null ? unknownPiece(situation, piece) : missingPiece(situation, piece, state)));
+    .map((piece) =>
+      piece.holds === null ? unknownPiece(situation, piece) : missingPiece(situation, piece, state, drift),
+    );
 }
 
-/** Another kernel explains whatever else does not fit; another collection explains its build and its boot. */
+/** Another kernel explains whatever else does not fit; another collection explains its object, its build and its boot. */
 function isSymptom(situation: Situation, { id }: EvidencePiece): boolean {
   if (situation.facts.kernel.config !== 'development') return id !== 'development_kernel';
   const isOther = holds(situation, 'fileset_uuid') === false;
-  return isOther && (id === 'build_agrees' || id === 'boot_after_visit');
+  return isOther && OF_ANOTHER_COLLECTION.includes(id);
 }
 
 function unknownPiece({ facts }: Situation, { id, path, expected }: EvidencePiece): Finding {
@@ -38,9 +44,17 @@ function unknownPiece({ facts }: Situation, { id, path, expected }: EvidencePiec
   return makeFinding('NOT_PROVABLE', { detail, expected, seen: 'unknown', path });
 }
 
-function missingPiece(situation: Situation, { id, path, expected, seen }: EvidencePiece, state: HostState): Finding {
+function missingPiece(
+  situation: Situation,
+  { id, path, expected, seen }: EvidencePiece,
+  state: HostState,
+  drift: readonly DriftPiece[],
+): Finding {
   const code = codeOf(situation, id, state);
-  return makeFinding(code, { detail: DETAILS[id], expected, seen, path, args: argsOf(situation) });
+  // The one finding that is shown for its symptoms, too, tells of all that went.
+  const stands = situation.evidence.filter((piece) => piece.id === id || isSymptom(situation, piece));
+  const mine = drift.filter((piece) => stands.some((one) => one.id === piece.id));
+  return makeFinding(code, { detail: DETAILS[id] + driftText(mine), expected, seen, path, args: argsOf(situation) });
 }
 
 function codeOf(situation: Situation, id: EvidenceId, state: HostState): FindingCode {
@@ -54,7 +68,7 @@ function codeOf(situation: Situation, id: EvidenceId, state: HostState): Finding
     case 'hypervisor_in_force':
       return 'HYPERVISOR_NOT_IN_FORCE';
     case 'custom_kernel_in_policy':
-      return 'CUSTOM_KERNEL_GONE';
+      return situation.facts.bootPolicy.customKernel === 'absent' ? 'CUSTOM_KERNEL_GONE' : 'CUSTOM_KERNEL_CHANGED';
     case 'filtering_off':
       return 'ARGS_FILTERED';
     case 'build_agrees':

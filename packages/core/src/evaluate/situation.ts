@@ -1,11 +1,12 @@
 /** Situation: the input of one evaluation with what is read out of it once, for all the rules. */
 import { hypervisorInBootArgs, parseBootArgs, quotaInBootArgs } from '../boot-args.ts';
-import type { EvaluateInput, EvidenceId, EvidencePiece } from '../evaluate-types.ts';
+import type { EvaluateInput, EvidenceId, EvidencePiece, ProvenObject } from '../evaluate-types.ts';
 import { raisedEvidence } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
 import { type Observed, observe } from '../observe.ts';
 import { QUOTA_STOCK } from '../quota.ts';
 import { hasCustomKernel, type UpdateRisk, updateRisks } from '../update-guard/update-risks.ts';
+import { proveObject } from './proven-object.ts';
 
 export interface Situation {
   readonly input: EvaluateInput;
@@ -16,11 +17,14 @@ export interface Situation {
   readonly wantedQuota: number | null;
   /** What the updates ahead would do to a raise that is wanted, or still there. */
   readonly updates: readonly UpdateRisk[];
+  /** The custom kernel of the policy that is known to be ours, by now. */
+  readonly provenObject: ProvenObject | null;
 }
 
 export function readSituation(input: EvaluateInput, facts: Facts): Situation {
   const wantedQuota = input.intent.quota === QUOTA_STOCK ? null : input.intent.quota;
-  const evidence = raisedEvidence({ facts, record: input.record, quota: wantedQuota });
+  const provenObject = proveObject(input);
+  const evidence = raisedEvidence({ facts, record: input.record, provenObject, quota: wantedQuota });
   const observed = observe(facts);
   return {
     input,
@@ -28,6 +32,7 @@ export function readSituation(input: EvaluateInput, facts: Facts): Situation {
     observed,
     evidence,
     wantedQuota,
+    provenObject,
     updates: updatesAhead(input, facts, { observed, wantedQuota }),
   };
 }

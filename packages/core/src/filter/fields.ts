@@ -39,6 +39,7 @@ export const FILTER_FIELDS = {
   serial: row('text', 'facts.hardware.serial', true, 'serial number'),
   state: row('text', 'host_state.state', false, 'state of the host'),
   presence: row('text', 'host_state.presence', false, 'is the host heard of'),
+  proof: row('text', 'host_state.proof', false, 'how far a raise is proven: none, configured, witnessed'),
   quota: row('number', 'intent.quota', false, 'the quota that is wanted'),
 } as const satisfies Record<string, FilterField>;
 export type FilterFieldName = keyof typeof FILTER_FIELDS;

@@ -15,6 +15,7 @@ const HOST: FilterHost = {
   facts: stockFacts(),
   state: 'raised',
   presence: 'online',
+  proof: 'witnessed',
   quota: 255,
 };
 
@@ -29,6 +30,8 @@ describe('a filter', () => {
     ['state==raised;label=in=(lab,office),chip==T8103', true],
     ['state==raised;(label==office,chip==t6020)', true],
     ['label==office', false],
+    ['proof==witnessed', true],
+    ['proof=in=(none,configured)', false],
     ['label!=office', true],
     ['label=out=(ci,office)', false],
     ['os>=14.5;os<14.10', true],

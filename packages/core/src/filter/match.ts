@@ -15,6 +15,8 @@ export interface FilterHost {
   readonly facts: Facts | null;
   readonly state: string;
   readonly presence: string;
+  /** none, configured or witnessed. */
+  readonly proof: string;
   readonly quota: number;
 }
 
@@ -77,6 +79,8 @@ function readField(field: FilterFieldName, { facts, ...host }: FilterHost): Filt
       return host.state;
     case 'presence':
       return host.presence;
+    case 'proof':
+      return host.proof;
     case 'quota':
       return host.quota;
   }

@@ -33,6 +33,12 @@ export const PROOF_FINDINGS = {
     title: 'The boot policy names no custom kernel any more',
     nextStep: 'Make a raise visit: the next restart starts the stock kernel.',
   },
+  CUSTOM_KERNEL_CHANGED: {
+    severity: 'blocker',
+    title: 'The boot policy names another custom kernel than the one that was proven to be ours',
+    nextStep:
+      'Do not restart the Mac before you know who changed it: the next boot starts another kernel. Then make a raise visit: it installs the kernel collection built here.',
+  },
   ARGS_FILTERED: {
     severity: 'blocker',
     title: 'Boot arguments are filtered: SIP was switched on again',

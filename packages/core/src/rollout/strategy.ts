@@ -24,6 +24,8 @@ export interface Ring {
   readonly soakMinutes: number;
   /** manual = a person opens this ring. */
   readonly gate: 'automatic' | 'manual';
+  /** Why it is there, when no policy asked for it. */
+  readonly reason?: string;
 }
 
 export const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'] as const;
@@ -53,7 +55,7 @@ export interface StuckAfter {
   readonly visitMinutes: number | null;
 }
 
-/** What a ring waits for. `witnessed` = three or more macOS guests alive at once; it counts once hosts can say so. */
+/** What a ring waits for. `witnessed` = raised, and three or more macOS guests were alive at once in that boot. */
 export const SUCCESS_KINDS = ['prepared', 'raised', 'witnessed'] as const;
 export type SuccessKind = (typeof SUCCESS_KINDS)[number];
 

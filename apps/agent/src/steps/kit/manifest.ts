@@ -48,7 +48,7 @@ function manifestValues({ step, facts, grant, kc, baseline }: ManifestInput): Re
     quota: String(step.quota),
     'boot-args': step.bootArgs,
     expires: grant.expiresAt,
-    'proven-coih': provenCustomKernel(facts, kc),
+    'proven-coih': provenCustomKernel(step, kc),
     'prior-security-mode': prior.securityMode,
     'prior-sip': prior.sip,
     'prior-coih': prior.customKernel,
@@ -67,10 +67,10 @@ function seenNow({ bootPolicy, sip, bootArgs }: Facts): Baseline {
   };
 }
 
-/** Only a boot of this very collection proves that the installed kernel object is it. */
-function provenCustomKernel({ kernel, bootPolicy }: Facts, kc: KcResult): string {
-  const proven = kernel.filesetUuid?.toUpperCase() === kc.uuid.toUpperCase();
-  return proven && bootPolicy.customKernel !== 'absent' ? (bootPolicy.customKernel ?? '') : '';
+/** The controller remembers which object a boot of which collection has proven; for another collection it proves nothing. */
+function provenCustomKernel({ provenObject }: ManifestInput['step'], kc: KcResult): string {
+  const isThis = provenObject?.kcUuid.toUpperCase() === kc.uuid.toUpperCase();
+  return isThis ? (provenObject?.customKernel ?? '') : '';
 }
 
 /** The visit cannot be made without it, so the kit is not placed without it. */
