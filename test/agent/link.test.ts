@@ -132,6 +132,7 @@ describe('the running agent', { timeout: 60_000 }, () => {
             bootSessionId: '00000000-0000-4000-8000-000000000000',
             bootOrdinal: 1,
             highestGeneration: 0n,
+            highestSession: 0n,
           },
           (error) => (error === null ? resolve() : reject(error)),
         ),

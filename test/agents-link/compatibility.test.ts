@@ -156,6 +156,7 @@ const EMPTY = {
   ...{
     sessionNumber: 0n,
     highestGeneration: 0n,
+    highestSession: 0n,
     generation: 0n,
     offset: 0n,
     bootOrdinal: 0,

@@ -125,6 +125,40 @@ describe('a restored database', () => {
     expect(await plansOf(mac)).toContainEqual({ generation: 4n, state: 'done' });
   });
 
+  it('gives no session number twice: an agent shows the highest it was given, and a clone stays out', async () => {
+    const mac = await Mac.enrol(controller);
+    const clone = mac.twin();
+    const given = [(await mac.openSession()).sessionNumber];
+    const backup = await backUp();
+    for (let n = 0; n < 3; n += 1) given.push((await mac.openSession()).sessionNumber);
+    const shown = mac.session;
+    given.push((await clone.openSession()).sessionNumber);
+    await restore(backup);
+
+    // The Mac never heard of the number that its clone was given last; the database knows neither.
+    given.push((await mac.openSession(0n, mac.hostUuid, [], shown)).sessionNumber);
+    expect(await refusal(clone.checkIn(null)), 'the clone holds a number of the lost time').toBe('SESSION_FENCED');
+    expect(await refusal(mac.checkIn(mac.facts()))).toBe('accepted');
+    given.push((await clone.openSession(0n, mac.hostUuid, [], clone.session)).sessionNumber);
+    expect(await refusal(mac.checkIn(null))).toBe('SESSION_FENCED');
+    given.push((await mac.openSession(0n, mac.hostUuid, [], mac.session)).sessionNumber);
+    expect(given).toEqual([...new Set(given)].sort((a, b) => (a < b ? -1 : 1)));
+    const told = await controller.database.prisma.hostEvent.findMany({ where: { hostId: mac.hostId } });
+    expect(told.map(({ kind }) => kind)).toContain('clone.suspected');
+    expect(told.map(({ detail }) => (detail as { passedSession?: string }).passedSession)).toContain(String(shown));
+  });
+
+  it("cannot be led to where numbers end, and what one host shows is no other host's number", async () => {
+    const [mac, other] = [await Mac.enrol(controller), await Mac.enrol(controller)];
+    await other.openSession();
+    await mac.openSession(0n, mac.hostUuid, [], 2n ** 63n - 1n);
+    await mac.openSession(0n, mac.hostUuid, [], 2n ** 52n);
+    await mac.openSession(0n, mac.hostUuid, [], mac.session);
+    expect(await refusal(mac.checkIn(null))).toBe('accepted');
+    expect([other.session, await refusal(other.checkIn(null))]).toEqual([1n, 'accepted']);
+    expect((await other.openSession()).sessionNumber).toBe(2n);
+  });
+
   it('takes reports from their beginning again: positions belong to the session', async () => {
     const mac = await Mac.enrol(controller);
     await mac.openSession();

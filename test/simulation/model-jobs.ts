@@ -7,6 +7,7 @@ import type { JobKind } from '@headroom/core';
 import type { FinishRequest } from '@headroom/proto';
 import { type ReceivedFacts, readFacts } from '../../apps/controller/src/agents/facts-input.ts';
 import type { Position } from '../../apps/controller/src/agents/report-change.ts';
+import { nextSession } from '../../apps/controller/src/agents/session-store.ts';
 import { Problem } from '../../apps/controller/src/common/problem.ts';
 import { backOffMs } from '../../apps/controller/src/jobs/back-off.ts';
 import type { FinishRefusal, FinishResult } from '../../apps/controller/src/jobs/finish-job.ts';
@@ -19,6 +20,7 @@ export interface SessionOrder {
   readonly bootSessionId: string;
   readonly bootOrdinal: number;
   readonly highestGeneration: bigint;
+  readonly highestSession: bigint;
   readonly capabilities: readonly string[];
 }
 
@@ -52,10 +54,10 @@ export class ModelJobs {
 
   openSession(hostId: string, order: SessionOrder): bigint {
     const { report, state } = hostOf(this.rows, hostId);
-    const { bootOrdinal, bootSessionId, highestGeneration, capabilities } = order;
+    const { bootOrdinal, bootSessionId, highestGeneration, highestSession, capabilities } = order;
     const retold = capabilities.join() !== report.capabilities.join();
     const rebooted = this.noteBoot(report, bootSessionId);
-    const sessionNumber = report.sessionNumber + 1n;
+    const sessionNumber = nextSession(report.sessionNumber, highestSession);
     Object.assign(report, { sessionNumber, bootOrdinal, sequence: 0n, capabilities, lastSeenAt: this.options.now() });
     const replaced = this.moveGeneration(hostId, report, highestGeneration);
     if (rebooted || replaced || retold || state.presence !== 'online') this.markDue(hostId);

@@ -33,6 +33,7 @@ export interface AgentDisk {
   bootSession: string;
   bootOrdinal: number;
   highestGeneration: number;
+  highestSession: bigint;
 }
 
 interface Working {
@@ -61,7 +62,7 @@ const CHECK_IN_MS = 60_000;
 const PAUSE_MS = 5_000;
 
 export class SimAgent {
-  disk: AgentDisk = { journal: new Map(), bootSession: '', bootOrdinal: 0, highestGeneration: 0 };
+  disk: AgentDisk = { journal: new Map(), bootSession: '', bootOrdinal: 0, highestGeneration: 0, highestSession: 0n };
   /** Set by faults: Macs' clocks are for display and for the end of a grant. */
   clockOffsetMs = 0;
   private session: { readonly number: bigint; sequence: bigint } | null = null;
@@ -111,14 +112,17 @@ export class SimAgent {
       disk.bootSession = mac.bootSession;
       disk.bootOrdinal += 1;
     }
-    const { bootOrdinal, bootSession: bootSessionId, highestGeneration } = disk;
+    const { bootOrdinal, bootSession: bootSessionId, highestGeneration, highestSession } = disk;
     const order = {
       bootSessionId,
       bootOrdinal,
       highestGeneration: BigInt(highestGeneration),
+      highestSession,
       capabilities: CAPABILITIES,
     };
-    this.session = { number: this.ports.wire.openSession(this, order), sequence: 0n };
+    const number = this.ports.wire.openSession(this, order);
+    disk.highestSession = number;
+    this.session = { number, sequence: 0n };
     for (const record of [...disk.journal.values()]) if (record.report !== null) this.report(record, record.report);
     return 0;
   }

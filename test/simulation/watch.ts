@@ -45,6 +45,8 @@ export class Watch {
   /** Readings by the hash of their facts; a boot session is never met twice, so neither are facts. */
   private readonly taken = new Map<string, Reading>();
   private readonly steps = new Map<string, number>();
+  /** Sessions that agents were told they have. A restore takes none of them back. */
+  private readonly sessions = new Set<string>();
   private nth = 0;
 
   constructor(private readonly rows: Rows) {}
@@ -53,6 +55,12 @@ export class Watch {
     if (!this.macs.has(mac)) this.macs.set(mac, this.macs.size);
     this.nth += 1;
     this.taken.set(sha256, { mac: this.macs.get(mac) ?? 0, nth: this.nth, quota: mac.quotaInForce() });
+  }
+
+  onSession(hostId: string, session: bigint): void {
+    const key = `${hostId}:${session}`;
+    if (this.sessions.has(key)) fail(`${hostId}: session ${session} was given twice`);
+    this.sessions.add(key);
   }
 
   onLease(session: bigint, { jobId, leaseNumber }: LeasedJob, now: number, ttlMs: number): void {

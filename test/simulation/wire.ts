@@ -29,7 +29,9 @@ export class Wire {
   constructor(private readonly ports: WirePorts) {}
 
   openSession(agent: SimAgent, order: SessionOrder): bigint {
-    return this.call(agent, 'session', () => this.ports.jobs().openSession(agent.hostId, order));
+    const session = this.call(agent, 'session', () => this.ports.jobs().openSession(agent.hostId, order));
+    this.ports.watch.onSession(agent.hostId, session);
+    return session;
   }
 
   checkIn(agent: SimAgent, position: Position, sent: Buffer | null, bytes: Buffer): CheckInAnswer {

@@ -139,7 +139,7 @@ class Link {
   ) {}
 
   async open(): Promise<OpenSessionReply> {
-    const { hostUuid, bootSessionId, highestGeneration } = this.mac;
+    const { hostUuid, bootSessionId, highestGeneration, highestSession } = this.mac;
     const request = {
       agentVersion: '0.1.0',
       capabilities: [...JOB_KINDS],
@@ -147,9 +147,11 @@ class Link {
       bootSessionId,
       bootOrdinal: 1,
       highestGeneration,
+      highestSession,
     };
     const reply = await call<OpenSessionReply>((done) => this.client.openSession(request, done));
     this.session = reply.sessionNumber;
+    this.mac.highestSession = reply.sessionNumber;
     return reply;
   }
 

@@ -10,6 +10,7 @@ export interface StepOutcome {
 export class SyntheticMac {
   facts: Facts;
   highestGeneration = 0n;
+  highestSession = 0n;
 
   constructor(
     readonly hostUuid: string = randomUUID().toUpperCase(),

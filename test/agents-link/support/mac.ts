@@ -148,6 +148,8 @@ export class Mac {
     highestGeneration = 0n,
     hostUuid = this.hostUuid,
     capabilities: string[] = [],
+    /** 0 = as an agent of the first release, which does not say. */
+    highestSession = 0n,
   ): Promise<OpenSessionReply> {
     const { bootSessionId } = this;
     const request = {
@@ -157,6 +159,7 @@ export class Mac {
       bootSessionId,
       bootOrdinal: 1,
       highestGeneration,
+      highestSession,
     };
     const reply = await call<OpenSessionReply>((done) => this.client.openSession(request, done));
     this.session = reply.sessionNumber;

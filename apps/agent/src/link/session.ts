@@ -3,7 +3,7 @@ import type { GrantKeyRotation, ReportPosition } from '@headroom/proto';
 import type { SessionFacts } from '../facts/index.ts';
 import type { Log } from '../log.ts';
 import type { Mac } from '../mac.ts';
-import { noteBoot, readBootState } from '../state/boot-state.ts';
+import { noteBoot, noteSession, readBootState } from '../state/boot-state.ts';
 import { CAPABILITIES } from '../steps/catalogue.ts';
 import { AGENT_VERSION } from '../version.ts';
 import type { Controller } from './client.ts';
@@ -35,7 +35,9 @@ export async function openSession({ mac, controller, facts, log }: SessionInput)
     bootSessionId: facts.bootSession ?? '',
     bootOrdinal: state.bootOrdinal,
     highestGeneration: BigInt(state.highestGeneration),
+    highestSession: BigInt(state.highestSession),
   });
+  await noteSession(mac, reply.sessionNumber);
   log(`session ${reply.sessionNumber} is open`);
   let sequence = 0n;
   return {

@@ -1,6 +1,6 @@
 /**
- * What the agent remembers between starts: how many boots it has seen, and the highest plan generation it has followed.
- * Neither ever goes back; a damaged file stops the agent, because starting at 0 again would accept old plans.
+ * What the agent remembers between starts: how many boots it has seen, the highest plan generation it has followed and the highest
+ * session number it was given. None ever goes back; a damaged file stops the agent, because starting at 0 again would accept old plans.
  */
 import { readJsonObject, writeJsonAtomic } from '../files.ts';
 import type { Mac } from '../mac.ts';
@@ -13,17 +13,21 @@ export interface BootState {
   /** Distinct boot sessions seen, from 1. */
   readonly bootOrdinal: number;
   readonly highestGeneration: number;
+  /** 0 also in the file of an agent that did not keep it. */
+  readonly highestSession: number;
 }
 
-const FIRST: BootState = { bootSessionId: '', bootOrdinal: 0, highestGeneration: 0 };
+const FIRST: BootState = { bootSessionId: '', bootOrdinal: 0, highestGeneration: 0, highestSession: 0 };
 
 export async function readBootState(mac: Mac): Promise<BootState> {
   const value = await readJsonObject(mac.path(STATE_FILE));
   if (value === null) return FIRST;
-  const { bootSessionId, bootOrdinal, highestGeneration } = value;
-  if (typeof bootSessionId !== 'string' || !isCount(bootOrdinal) || !isCount(highestGeneration))
+  const { bootSessionId, bootOrdinal, highestGeneration, highestSession = 0 } = value;
+  const counts = [bootOrdinal, highestGeneration, highestSession];
+  if (typeof bootSessionId !== 'string' || !counts.every(isCount))
     throw new Error(`${STATE_FILE} is damaged: enrol this Mac again, so that its plans start anew`);
-  return { bootSessionId, bootOrdinal, highestGeneration };
+  const [boots = 0, generation = 0, session = 0] = counts;
+  return { bootSessionId, bootOrdinal: boots, highestGeneration: generation, highestSession: session };
 }
 
 /** Counts this boot session if it is a new one. */
@@ -36,6 +40,11 @@ export async function noteBoot(mac: Mac, bootSessionId: string): Promise<BootSta
 export async function noteGeneration(mac: Mac, generation: number): Promise<void> {
   const state = await readBootState(mac);
   if (generation > state.highestGeneration) await save(mac, { ...state, highestGeneration: generation });
+}
+
+export async function noteSession(mac: Mac, session: bigint): Promise<void> {
+  const state = await readBootState(mac);
+  if (session > BigInt(state.highestSession)) await save(mac, { ...state, highestSession: Number(session) });
 }
 
 async function save(mac: Mac, state: BootState): Promise<BootState> {

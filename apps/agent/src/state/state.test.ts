@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parsePlistDict } from '../macos/plist.ts';
 import { type FakeMac, fakeMac } from '../testing/fake-mac.ts';
 import { AGENT_VERSION } from '../version.ts';
-import { noteBoot, noteGeneration, readBootState } from './boot-state.ts';
+import { noteBoot, noteGeneration, noteSession, readBootState } from './boot-state.ts';
 import { takeLock } from './lock.ts';
 import { openStatusFile, readStatus } from './status-file.ts';
 
@@ -20,7 +20,17 @@ describe('boot state', () => {
     expect((await noteBoot(mac, 'A')).bootOrdinal).toBe(1);
     await noteGeneration(mac, 9);
     await noteGeneration(mac, 4);
-    expect(await noteBoot(mac, 'B')).toEqual({ bootSessionId: 'B', bootOrdinal: 2, highestGeneration: 9 });
+    await noteSession(mac, 7n);
+    await noteSession(mac, 6n);
+    const expected = { bootSessionId: 'B', bootOrdinal: 2, highestGeneration: 9, highestSession: 7 };
+    expect(await noteBoot(mac, 'B')).toEqual(expected);
+    expect(await readBootState(mac)).toEqual(expected);
+  });
+
+  it('goes on from the file of an agent that kept no session number', async () => {
+    mac.file('/var/db/headroom/state.json', '{"bootSessionId":"A","bootOrdinal":3,"highestGeneration":2}');
+    const expected = { bootSessionId: 'A', bootOrdinal: 3, highestGeneration: 2, highestSession: 0 };
+    expect(await readBootState(mac)).toEqual(expected);
   });
 
   it('does not start anew from a damaged file, and keeps its folder private', async () => {

@@ -1,6 +1,6 @@
 /**
- * Sessions of agents: each new one has a higher number and fences the older ones, which exposes clones. An agent that has
- * seen a higher plan generation than we know (our database was restored) makes us move past it.
+ * Sessions of agents: each new one has a higher number and fences the older ones, which exposes clones. An agent that was given a
+ * higher number, or has seen a higher plan generation, than we know (our database was restored) makes us move past it.
  */
 import type { OpenSessionRequest } from '@headroom/proto';
 import { Clock } from '../common/clock.ts';
@@ -37,7 +37,7 @@ export class SessionStore {
     return this.database.transaction(async (tx) => {
       const report = await lockHost(tx, hostId);
       if (report === null) throw new Problem('HOST_UNKNOWN', `host ${hostId} is not enrolled`);
-      const sessionNumber = report.sessionNumber + 1n;
+      const sessionNumber = nextSession(report.sessionNumber, request.highestSession);
       await this.writeReport(tx, report, sessionNumber, request);
       // An agent that could not read it says nothing; its facts say why.
       const rebooted = request.bootSessionId !== '' && (await this.reports.noteBoot(tx, report, request.bootSessionId));
@@ -104,8 +104,9 @@ export class SessionStore {
     const { hostId } = report;
     const { siteId } = this.database;
     const at = this.clock.now();
-    const { bootOrdinal } = request;
-    const detail = { sessionNumber: String(sessionNumber), bootOrdinal, ...hintOf(caller, request) };
+    const { bootOrdinal, highestSession } = request;
+    const passed = highestSession > report.sessionNumber ? { passedSession: String(highestSession) } : {};
+    const detail = { sessionNumber: String(sessionNumber), bootOrdinal, ...passed, ...hintOf(caller, request) };
     await writeHostEvent(tx, { siteId, hostId, at, kind: 'session', detail });
     await writeAudit(tx, {
       actor: `host:${hostId}`,
@@ -118,6 +119,16 @@ export class SessionStore {
       siteId,
     });
   }
+}
+
+/** After a restore, what other holders of the identity (a clone) were given since is not known: so far nobody has come. */
+const LEAP = 1_000n;
+/** Above this nobody's word counts: the numbers that are left must last. Only the host itself could be locked out by it. */
+const SHOWN_MAX = 2n ** 52n;
+
+/** `known` = the last number in the database, `shown` = the highest that the agent says it was given; 0 = it does not say. */
+export function nextSession(known: bigint, shown: bigint): bigint {
+  return shown > known && shown <= SHOWN_MAX ? shown + LEAP : known + 1n;
 }
 
 /** What tells two Macs with one identity apart. */

@@ -89,6 +89,8 @@ export interface OpenSessionRequest {
   bootOrdinal: number;
   /** Highest plan generation this agent has seen; the controller moves past it. */
   highestGeneration: bigint;
+  /** Highest session number this agent was given; a controller that knows less (its database was restored) moves past it. */
+  highestSession: bigint;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -392,6 +394,7 @@ function createBaseOpenSessionRequest(): OpenSessionRequest {
     bootSessionId: "",
     bootOrdinal: 0,
     highestGeneration: 0n,
+    highestSession: 0n,
     _unknownFields: {},
   };
 }
@@ -418,6 +421,12 @@ export const OpenSessionRequest: MessageFns<OpenSessionRequest> = {
         throw new globalThis.Error("value provided for field message.highestGeneration of type uint64 too large");
       }
       writer.uint32(48).uint64(message.highestGeneration);
+    }
+    if (message.highestSession !== 0n) {
+      if (BigInt.asUintN(64, message.highestSession) !== message.highestSession) {
+        throw new globalThis.Error("value provided for field message.highestSession of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.highestSession);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -491,6 +500,14 @@ export const OpenSessionRequest: MessageFns<OpenSessionRequest> = {
             message.highestGeneration = reader.uint64() as bigint;
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.highestSession = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -541,6 +558,11 @@ export const OpenSessionRequest: MessageFns<OpenSessionRequest> = {
         : isSet(object.highest_generation)
         ? BigInt(object.highest_generation)
         : 0n,
+      highestSession: isSet(object.highestSession)
+        ? BigInt(object.highestSession)
+        : isSet(object.highest_session)
+        ? BigInt(object.highest_session)
+        : 0n,
     };
   },
 
@@ -564,6 +586,9 @@ export const OpenSessionRequest: MessageFns<OpenSessionRequest> = {
     if (message.highestGeneration !== 0n) {
       obj.highestGeneration = message.highestGeneration.toString();
     }
+    if (message.highestSession !== 0n) {
+      obj.highestSession = message.highestSession.toString();
+    }
     return obj;
   },
 
@@ -579,6 +604,9 @@ export const OpenSessionRequest: MessageFns<OpenSessionRequest> = {
     message.bootOrdinal = object.bootOrdinal ?? 0;
     message.highestGeneration = (object.highestGeneration !== undefined && object.highestGeneration !== null)
       ? BigInt(object.highestGeneration)
+      : 0n;
+    message.highestSession = (object.highestSession !== undefined && object.highestSession !== null)
+      ? BigInt(object.highestSession)
       : 0n;
     return message;
   },
@@ -3029,7 +3057,7 @@ export const RenewCertificateReply: MessageFns<RenewCertificateReply> = {
 
 export type AgentServiceService = typeof AgentServiceService;
 export const AgentServiceService = {
-  /** Starts a session. Its number grows by one for this host and fences every older session. */
+  /** Starts a session. Its number is higher than any before for this host and fences every older session. */
   openSession: {
     path: "/headroom.agent.v1.AgentService/OpenSession" as const,
     requestStream: false as const,
@@ -3117,7 +3145,7 @@ export const AgentServiceService = {
 } as const;
 
 export interface AgentServiceServer extends UntypedServiceImplementation {
-  /** Starts a session. Its number grows by one for this host and fences every older session. */
+  /** Starts a session. Its number is higher than any before for this host and fences every older session. */
   openSession: handleUnaryCall<OpenSessionRequest, OpenSessionReply>;
   /** "I am here"; carries facts only when they changed. The answer also says that there is work, so nudges may be lost. */
   checkIn: handleUnaryCall<CheckInRequest, CheckInReply>;
@@ -3139,7 +3167,7 @@ export interface AgentServiceServer extends UntypedServiceImplementation {
 }
 
 export interface AgentServiceClient extends Client {
-  /** Starts a session. Its number grows by one for this host and fences every older session. */
+  /** Starts a session. Its number is higher than any before for this host and fences every older session. */
   openSession(
     request: OpenSessionRequest,
     callback: (error: ServiceError | null, response: OpenSessionReply) => void,

@@ -66,4 +66,5 @@ function checkRequest(request: OpenSessionRequest): void {
     throw new Problem('VALIDATION_FAILED', `capabilities: expected at most ${CAPABILITIES_MAX} job kinds`);
   readInt4('boot_ordinal', request.bootOrdinal);
   readInt8('highest_generation', request.highestGeneration);
+  readInt8('highest_session', request.highestSession);
 }
