@@ -1,8 +1,12 @@
 /** Whoever watches is told what happens, misses nothing while away, and is cut off when slow or not allowed any more. */
+import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { WATCHERS_PER_TOKEN_MAX } from '../../apps/controller/src/api/watch/watch-hub.ts';
+import type { Actor } from '../../apps/controller/src/api/api-tokens.ts';
+import { EventLog } from '../../apps/controller/src/api/watch/event-log.ts';
+import { WATCHERS_PER_TOKEN_MAX, WatchHub } from '../../apps/controller/src/api/watch/watch-hub.ts';
 import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { addMac, openTestApi, type TestApi } from './support.ts';
@@ -72,6 +76,20 @@ async function happen(kind: string, detail: object = {}, hostId = host): Promise
   const { siteId } = test.database;
   await test.database.prisma.hostEvent.create({ data: { id, siteId, hostId, at, kind, detail } });
   return id;
+}
+
+/** A job that the host has leased, and its renewal with a line for people. */
+async function runningJob() {
+  const { prisma, siteId } = test.database;
+  const jobId = uuidv7(test.clock.now().getTime());
+  const { sessionNumber } = await prisma.hostReport.findUniqueOrThrow({ where: { hostId: host } });
+  const lease = { leaseNumber: 1, leaseSession: sessionNumber, leaseExpiresAt: test.clock.now() };
+  const work = { lane: 'care', stepIndex: 0, kind: 'build_kc', state: 'leased' };
+  await prisma.job.create({
+    data: { id: jobId, siteId, hostId: host, createdAt: test.clock.now(), ...work, ...lease },
+  });
+  const renew = (progress: string) => test.jobs.renew({ hostId: host, sessionNumber, jobId, leaseNumber: 1, progress });
+  return { jobId, renew };
 }
 
 const ids = ({ events }: Watch) => events.filter(({ name }) => name !== 'ready').map(({ id }) => id);
@@ -181,6 +199,52 @@ describe('watching', () => {
     await waitFor(() => one.ended(), 3000);
     expect(other.ended()).toBe(false);
     other.stop();
+  });
+
+  it('tells the progress of running jobs as it is, and not each line of it', async () => {
+    const { jobId, renew } = await runningJob();
+    const jobs = await watch(`/api/v1/jobs/watch?host=${host}`);
+    const hosts = await watch('/api/v1/hosts/watch');
+    const progress = ({ events }: Watch) => events.filter(({ name }) => name === 'progress');
+    await renew('KDK 1 of 812 MB');
+    await waitFor(() => progress(jobs).length === 1);
+    expect(progress(jobs)[0]).toMatchObject({
+      id: '',
+      data: { jobId, hostId: host, kind: 'build_kc', state: 'leased', detail: { progress: 'KDK 1 of 812 MB' } },
+    });
+    const looks = performance.now();
+    for (let line = 2; line <= 80; line += 1) await renew(`KDK ${line} of 812 MB`);
+    const last = 'KDK 80 of 812 MB';
+    await waitFor(() => JSON.stringify(progress(jobs).at(-1)?.data).includes(last));
+    // One for each look, which comes every 100 ms here.
+    expect(progress(jobs).length).toBeLessThanOrEqual(3 + (performance.now() - looks) / 100);
+    const told = progress(jobs).length;
+    await renew(last);
+    await renew('');
+    await happen('session');
+    await waitFor(() => ids(hosts).length > 0);
+    expect(progress(jobs)).toHaveLength(told);
+    expect(progress(hosts)).toEqual([]);
+    for (const one of [jobs, hosts]) one.stop();
+  });
+
+  it('is not put off by wake-ups that never end', async () => {
+    const times = { pollMs: 600_000, restMs: 500, heartbeatMs: 600_000 };
+    const hub = new WatchHub(new EventLog(test.database), test.clock, test.bus, times);
+    const response = Object.assign(new PassThrough(), { setHeader: () => {} });
+    let text = '';
+    response.on('data', (chunk: Buffer) => {
+      text += chunk.toString('utf8');
+    });
+    const { id: tokenId } = await test.database.prisma.apiToken.findFirstOrThrow({ where: { name: 'reader' } });
+    const stream = { response: response as unknown as ServerResponse, lastEventId: null };
+    const show = { event: () => ({ name: 'host', data: {} }), progress: () => null };
+    await hub.open({ tokenId } as Actor, stream, show);
+    const waking = setInterval(() => test.bus.publish({ kind: 'due', hostId: host }), 20);
+    const id = await happen('session');
+    await waitFor(() => text.includes(id)).finally(() => clearInterval(waking));
+    hub.stop();
+    response.destroy();
   });
 
   it('is limited for each token', async () => {

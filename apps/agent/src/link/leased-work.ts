@@ -11,6 +11,7 @@ import type { Controller } from './client.ts';
 import type { ControllerError } from './controller-error.ts';
 import type { FactsSender } from './facts-sender.ts';
 import { isRefusedForGood, type RefusedReports } from './refused-reports.ts';
+import { GAP_MS, keepRenewed, SOON_MS } from './renewals.ts';
 import type { Session } from './session.ts';
 
 export interface WorkPorts {
@@ -52,17 +53,16 @@ async function workOn(job: Job, ports: WorkPorts, session: Session, signal: Abor
   if (ports.refused.isSetAside(leased.jobId)) return false;
   const lost = new AbortController();
   let progress = 'leased';
-  const renewing = setInterval(
-    () => void renew(),
-    Math.max(RENEW_MS_MIN, (job.leaseTtlMs || session.leaseTtlMs) / RENEWALS_PER_TTL),
-  );
+  const everyMs = Math.max(RENEW_MS_MIN, (job.leaseTtlMs || session.leaseTtlMs) / RENEWALS_PER_TTL);
   const renew = async (): Promise<void> => {
     const request = { sessionNumber: session.number, jobId: job.jobId, leaseNumber: job.leaseNumber, progress };
     const reply = await ports.controller.renew(request).catch(() => null);
     if (reply?.stillYours === false) lost.abort();
   };
+  const renewals = keepRenewed({ everyMs, soonMs: SOON_MS, gapMs: GAP_MS }, () => void renew());
   const onProgress = (line: string): void => {
     progress = line.slice(0, 200);
+    renewals.said();
     void ports.status.update({ job: { jobId: job.jobId, kind: job.kind, progress } });
   };
   try {
@@ -72,7 +72,7 @@ async function workOn(job: Job, ports: WorkPorts, session: Session, signal: Abor
     if (lost.signal.aborted) ports.runner.log(`${job.kind} ${job.jobId}: no longer ours, stopped`);
     return false;
   } finally {
-    clearInterval(renewing);
+    renewals.stop();
     await ports.status.update({ job: null });
   }
 }

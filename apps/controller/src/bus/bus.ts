@@ -3,10 +3,10 @@ import { logger } from '../common/log.ts';
 const log = logger('bus');
 
 /**
- * due = a host should be evaluated; work = its agent has a job; notice = its agent has to be told something; changed = people may want to look again; session = its live
- * streams may belong to a session that is over.
+ * due = a host should be evaluated; work = its agent has a job; notice = its agent has to be told something; changed = people may want to
+ * look again; progress = a job of it has a new line for people; session = its live streams may belong to a session that is over.
  */
-export const WAKE_KINDS = ['due', 'work', 'notice', 'changed', 'session'] as const;
+export const WAKE_KINDS = ['due', 'work', 'notice', 'changed', 'progress', 'session'] as const;
 
 /** A wake-up between parts of the controllers. It may arrive twice, late or never; the sweep finds what was missed. */
 export interface Wake {

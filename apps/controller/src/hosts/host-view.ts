@@ -38,7 +38,8 @@ const job = z.object({
   id: z.uuid(),
   state: z.string(),
   attempts: z.number().int(),
-  progress: z.string().nullable(),
+  progress: z.string().nullable().describe('The last line of the step for people.'),
+  progressAt: isoDate.nullable(),
   errorCode: z.string().nullable(),
   errorDetail: z.string().nullable(),
   createdAt: isoDate,
@@ -153,6 +154,7 @@ interface JobRecord {
   readonly state: string;
   readonly attempts: number;
   readonly progress: string | null;
+  readonly progressAt: Date | null;
   readonly errorCode: string | null;
   readonly errorDetail: string | null;
   readonly createdAt: Date;
@@ -166,6 +168,7 @@ function showJob(record: JobRecord): z.input<typeof job> {
     state,
     attempts,
     progress,
+    progressAt: record.progressAt?.toISOString() ?? null,
     errorCode,
     errorDetail,
     createdAt: record.createdAt.toISOString(),

@@ -50,7 +50,7 @@ export const LEASE = {
         ORDER BY j.lane = 'plan' DESC, j.id LIMIT 1 FOR UPDATE OF j SKIP LOCKED) f),
   leased AS (
     UPDATE job SET state = 'leased', lease_number = lease_number + 1, lease_session = free.session,
-      lease_expires_at = $4::timestamptz, started_at = coalesce(started_at, $3::timestamptz), progress = NULL
+      lease_expires_at = $4::timestamptz, started_at = coalesce(started_at, $3::timestamptz), progress = NULL, progress_at = NULL
     FROM free WHERE job.id = free.id
     RETURNING job.id AS job_id, job.site_id, job.kind, job.step_index, job.lease_number, job.attempts,
       free.host_id, free.session, free.event_id, free.audit_id, free.generation, free.bytes, free.signature),
@@ -68,11 +68,17 @@ export const LEASE = {
     generation::text AS generation, bytes, signature FROM leased`,
 } as const;
 
-/** $1 host, $2 session, $3 lease end, $4 job, $5 lease number, $6 progress. */
+/** $1 host, $2 session, $3 lease end, $4 job, $5 lease number, $6 progress, $7 now. Says whether the progress is news. */
 export const RENEW = `
-  UPDATE job SET state = 'leased', lease_expires_at = $3, progress = coalesce(nullif($6, ''), progress)
-  WHERE id = $4 AND host_id = $1 AND state IN (${RENEWABLE}) AND lease_number = $5 AND lease_session = $2::bigint
-    AND EXISTS (SELECT 1 FROM host_report r WHERE r.host_id = $1 AND r.session_number = $2::bigint)`;
+  WITH held AS (
+    SELECT id, progress, $6 <> '' AND $6 IS DISTINCT FROM progress AS news FROM job
+    WHERE id = $4 AND host_id = $1 AND state IN (${RENEWABLE}) AND lease_number = $5 AND lease_session = $2::bigint
+      AND EXISTS (SELECT 1 FROM host_report r WHERE r.host_id = $1 AND r.session_number = $2::bigint)
+    FOR UPDATE)
+  UPDATE job SET state = 'leased', lease_expires_at = $3,
+    progress = CASE WHEN held.news THEN $6 ELSE job.progress END,
+    progress_at = CASE WHEN held.news THEN $7::timestamptz ELSE job.progress_at END
+  FROM held WHERE job.id = held.id RETURNING held.news`;
 
 /** A host that renews is heard of. $1 host, $2 session, $3 now. */
 export const HEARD = `UPDATE host_report SET last_seen_at = $3 WHERE host_id = $1 AND session_number = $2::bigint`;

@@ -137,9 +137,10 @@ export class JobStore {
     const now = this.clock.now();
     const { pool } = this.database;
     await pool.query(HEARD, [hostId, sessionNumber, now]);
-    const values = [hostId, sessionNumber, this.leaseEnd(now), jobId, leaseNumber, progress];
-    const { rowCount } = await pool.query(RENEW, values);
-    return rowCount === 1;
+    const values = [hostId, sessionNumber, this.leaseEnd(now), jobId, leaseNumber, progress, now];
+    const { rows } = await pool.query<{ news: boolean }>(RENEW, values);
+    if (rows[0]?.news === true) this.bus.publish({ kind: 'progress', hostId });
+    return rows.length === 1;
   }
 
   /** Would `lease` hand something out now? */

@@ -56,8 +56,10 @@ export class WebhookSender {
   ) {}
 
   start(): void {
-    // Whatever changed may have been written for a webhook too.
-    this.unsubscribe = this.bus.subscribe(() => this.soon());
+    // Whatever changed may have been written for a webhook too; lines of progress are not.
+    this.unsubscribe = this.bus.subscribe(({ kind }) => {
+      if (kind !== 'progress') this.soon();
+    });
   }
 
   /** Looks shortly; call it after commit. */

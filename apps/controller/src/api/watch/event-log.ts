@@ -11,6 +11,15 @@ export interface LoggedEvent {
   readonly hostState: string;
 }
 
+/** The last line that a running job has for people. */
+export interface ProgressLine {
+  readonly jobId: string;
+  readonly hostId: string;
+  readonly at: Date;
+  readonly kind: string;
+  readonly progress: string;
+}
+
 /**
  * Ids are made before their transaction commits, so a lower one may appear after a higher one. No transaction lasts longer than
  * 15 s (database.ts): whoever looks this far back sees all.
@@ -44,6 +53,16 @@ export class EventLog {
     const { rows } = await this.database.pool.query<LoggedEvent>(
       `${SELECT} WHERE e.at >= $1 AND e.id > $2 ORDER BY e.id LIMIT ${PAGE}`,
       [new Date(timeOf(id)), id],
+    );
+    return rows;
+  }
+
+  /** What running jobs of these hosts say now. */
+  async progressOf(hostIds: readonly string[]): Promise<readonly ProgressLine[]> {
+    const { rows } = await this.database.pool.query<ProgressLine>(
+      `SELECT id AS "jobId", host_id AS "hostId", progress_at AS at, kind, progress FROM job
+       WHERE host_id = ANY($1::uuid[]) AND state = 'leased' AND progress_at IS NOT NULL ORDER BY host_id, id`,
+      [hostIds],
     );
     return rows;
   }

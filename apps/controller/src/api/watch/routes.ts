@@ -3,8 +3,9 @@ import { HOST_STATES } from '@headroom/core';
 import { z } from 'zod';
 import { isoDate } from '../paging.ts';
 import { events, type Route } from '../route.ts';
-import type { LoggedEvent } from './event-log.ts';
+import type { LoggedEvent, ProgressLine } from './event-log.ts';
 import type { WatchHub } from './watch-hub.ts';
+import type { Show, Shown } from './watcher.ts';
 
 const HOSTS_WATCHED_MAX = 100;
 const query = z.object({
@@ -40,26 +41,29 @@ export function watchRoutes(hub: WatchHub): readonly Route[] {
       summary: 'What happens to Macs, as it happens: states, sessions, visits. `resync` = read the lists again.',
       query,
       event: hostEvent,
-      open: ({ actor, query: { host } }, stream) => hub.open(actor, stream, only(host, showHostEvent)),
+      open: ({ actor, query: { host } }, stream) => hub.open(actor, stream, only(host, SHOW_HOSTS)),
     }),
     events({
       id: 'watchJobs',
       path: '/api/v1/jobs/watch',
       permission: 'host.read',
-      summary: 'What happens to jobs, as it happens. `resync` = read the lists again.',
+      summary:
+        'What happens to jobs, as it happens. `progress` = the last line of a running job, about once a second at most; it has no id and is not repeated. `resync` = read the lists again.',
       query,
       event: jobEvent,
-      open: ({ actor, query: { host } }, stream) => hub.open(actor, stream, only(host, showJobEvent)),
+      open: ({ actor, query: { host } }, stream) => hub.open(actor, stream, only(host, SHOW_JOBS)),
     }),
   ];
 }
 
-type Shown = { readonly name: string; readonly data: object } | null;
-
-function only(host: string | readonly string[] | undefined, show: (event: LoggedEvent) => Shown) {
+/** Only of these hosts; all when none is named. */
+function only(host: string | readonly string[] | undefined, show: Show): Show {
   if (host === undefined) return show;
   const wanted = new Set([host].flat());
-  return (event: LoggedEvent) => (wanted.has(event.hostId) ? show(event) : null);
+  return {
+    event: (event) => (wanted.has(event.hostId) ? show.event(event) : null),
+    progress: (line) => (wanted.has(line.hostId) ? show.progress(line) : null),
+  };
 }
 
 function showHostEvent({ hostId, at, kind, detail, hostState: state }: LoggedEvent): Shown {
@@ -82,3 +86,13 @@ function showJobEvent({ hostId, at, kind, detail }: LoggedEvent): Shown {
   const { jobId, kind: step, ...rest } = detail;
   return { name: 'job', data: { jobId, hostId, at: at.toISOString(), kind: step, state, detail: rest } };
 }
+
+function showProgress({ jobId, hostId, at, kind, progress }: ProgressLine): Shown {
+  return {
+    name: 'progress',
+    data: { jobId, hostId, at: at.toISOString(), kind, state: 'leased', detail: { progress } },
+  };
+}
+
+const SHOW_HOSTS: Show = { event: showHostEvent, progress: () => null };
+const SHOW_JOBS: Show = { event: showJobEvent, progress: showProgress };

@@ -10,7 +10,7 @@ import { Problem } from '../../common/problem.ts';
 import type { Actor } from '../api-tokens.ts';
 import type { EventStream } from '../route.ts';
 import { type EventLog, firstIdAt, OVERLAP_MS, PAGE, timeOf } from './event-log.ts';
-import { type ShowEvent, Watcher } from './watcher.ts';
+import { type Show, Watcher } from './watcher.ts';
 
 const log = logger('watch');
 
@@ -31,7 +31,10 @@ const TIMES: WatchTimes = { pollMs: 1_000, restMs: 100, heartbeatMs: 15_000 };
 export class WatchHub {
   private readonly watchers = new Set<Watcher>();
   private seen: ReadonlySet<string> = new Set();
+  /** Hosts with a new line of progress; each is told once for every look, however many lines came. */
+  private progressed = new Set<string>();
   private timer: NodeJS.Timeout | null = null;
+  private lookAt = 0;
   private looking: Promise<void> = Promise.resolve();
   private lastBeat = 0;
   private stopListening: (() => void) | null = null;
@@ -44,7 +47,7 @@ export class WatchHub {
     private readonly times: WatchTimes = TIMES,
   ) {}
 
-  async open(actor: Actor, { response, lastEventId }: EventStream, show: ShowEvent): Promise<void> {
+  async open(actor: Actor, { response, lastEventId }: EventStream, show: Show): Promise<void> {
     const { tokenId } = actor;
     if (tokenId === null || this.isStopped) throw new Problem('NOT_READY', 'the controller is stopping');
     const own = [...this.watchers].filter((one) => one.tokenId === tokenId).length;
@@ -73,7 +76,11 @@ export class WatchHub {
   private async begin(): Promise<void> {
     if (this.watchers.size > 0 || this.timer !== null) return;
     this.seen = new Set(await this.events.idsSince(this.since()));
-    this.stopListening ??= this.bus.subscribe(() => this.soon());
+    this.stopListening ??= this.bus.subscribe(({ kind, hostId }) => {
+      // Progress waits for the next look: nothing is decided by it.
+      if (kind === 'progress') this.progressed.add(hostId);
+      else this.soon();
+    });
     this.plan(this.times.pollMs);
   }
 
@@ -82,6 +89,7 @@ export class WatchHub {
     if (this.watchers.size > 0) return;
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
+    this.progressed.clear();
     this.stopListening?.();
     this.stopListening = null;
   }
@@ -107,9 +115,14 @@ export class WatchHub {
     }
   }
 
+  /** The sooner look stays: wake-ups that never end must not put it off for ever. */
   private plan(ms: number): void {
+    const at = performance.now() + ms;
+    if (this.timer !== null && this.lookAt <= at) return;
     if (this.timer !== null) clearTimeout(this.timer);
+    this.lookAt = at;
     this.timer = setTimeout(() => {
+      this.timer = null;
       this.looking = this.looking.then(() => this.look());
     }, ms).unref();
   }
@@ -117,6 +130,7 @@ export class WatchHub {
   private async look(): Promise<void> {
     try {
       await this.tellNew();
+      await this.tellProgress();
       await this.cutRevoked();
       this.beat();
     } catch (error) {
@@ -133,6 +147,15 @@ export class WatchHub {
     for (let at = 0; at < fresh.length; at += PAGE) {
       const events = await this.events.byIds(fresh.slice(at, at + PAGE), since);
       for (const watcher of this.watchers) watcher.tell(events);
+    }
+  }
+
+  private async tellProgress(): Promise<void> {
+    const hosts = [...this.progressed];
+    this.progressed = new Set();
+    for (let at = 0; at < hosts.length; at += PAGE) {
+      const lines = await this.events.progressOf(hosts.slice(at, at + PAGE));
+      for (const watcher of this.watchers) watcher.tellProgress(lines);
     }
   }
 

@@ -4,13 +4,19 @@
  */
 import type { ServerResponse } from 'node:http';
 import { EVENT_STREAM } from '../route.ts';
-import type { LoggedEvent } from './event-log.ts';
+import type { LoggedEvent, ProgressLine } from './event-log.ts';
 
 export const WAITING_BYTES_MAX = 1024 * 1024;
 const RETRY_MS = 2_000;
 
-/** What is shown of an event; null = nothing, this watcher does not ask for it. */
-export type ShowEvent = (event: LoggedEvent) => { readonly name: string; readonly data: object } | null;
+/** null = nothing, this watcher does not ask for it. */
+export type Shown = { readonly name: string; readonly data: object } | null;
+
+/** What is shown of an event, and of a job's progress. */
+export interface Show {
+  readonly event: (event: LoggedEvent) => Shown;
+  readonly progress: (line: ProgressLine) => Shown;
+}
 
 export class Watcher {
   /** Events that became known while it still catches up; null = it is live. */
@@ -19,7 +25,7 @@ export class Watcher {
   constructor(
     readonly tokenId: string,
     private readonly response: ServerResponse,
-    private readonly show: ShowEvent,
+    private readonly show: Show,
   ) {}
 
   get isOpen(): boolean {
@@ -55,6 +61,12 @@ export class Watcher {
     else this.held.push(...events);
   }
 
+  /** Without an id: a line of progress is no event to come back to. */
+  tellProgress(lines: readonly ProgressLine[]): void {
+    if (this.held !== null) return;
+    this.write(lines.map((line) => textOf(this.show.progress(line))).join(''));
+  }
+
   /** Sends a page of the past, and waits until it is on its way. */
   async sendPast(events: readonly LoggedEvent[]): Promise<void> {
     this.send(events);
@@ -77,8 +89,8 @@ export class Watcher {
 
   private send(events: readonly LoggedEvent[]): void {
     const lines = events.map((event) => {
-      const shown = this.show(event);
-      return shown === null ? '' : `id: ${event.id}\nevent: ${shown.name}\ndata: ${JSON.stringify(shown.data)}\n\n`;
+      const text = textOf(this.show.event(event));
+      return text === '' ? '' : `id: ${event.id}\n${text}`;
     });
     this.write(lines.join(''));
   }
@@ -89,4 +101,8 @@ export class Watcher {
     if (this.response.writableLength > WAITING_BYTES_MAX) this.response.destroy();
     else this.response.write(text);
   }
+}
+
+function textOf(shown: Shown): string {
+  return shown === null ? '' : `event: ${shown.name}\ndata: ${JSON.stringify(shown.data)}\n\n`;
 }
