@@ -111,6 +111,7 @@ export class SimController {
       visits: new VisitWriter(database),
       // Intents are given by the simulation itself.
       rollouts: { note: async () => {} } as unknown as ConstructorParameters<typeof Evaluator>[0]['rollouts'],
+      labels: { applyTo: async () => {} },
       key: signer,
       checkInMs: CHECK_IN_MS,
     });

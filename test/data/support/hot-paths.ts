@@ -20,6 +20,7 @@ import { listHosts } from '../../../apps/controller/src/hosts/host-list.ts';
 import { viewHost } from '../../../apps/controller/src/hosts/host-view.ts';
 import { FinishJob } from '../../../apps/controller/src/jobs/finish-job.ts';
 import { JobStore } from '../../../apps/controller/src/jobs/job-store.ts';
+import { LabelRules } from '../../../apps/controller/src/labels/label-rules.ts';
 import { PlanWriter } from '../../../apps/controller/src/plans/plan-writer.ts';
 import { readiness } from '../../../apps/controller/src/readiness/readiness.ts';
 import { RolloutEngine } from '../../../apps/controller/src/rollouts/rollout-engine.ts';
@@ -66,6 +67,7 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
     plans,
     visits: new VisitWriter(database),
     rollouts,
+    labels: new LabelRules(database, bus),
     key,
     checkInMs: 60_000,
   });

@@ -25,6 +25,8 @@ import { KdkInbox } from '../kdks/kdk-inbox.ts';
 import { Kdks } from '../kdks/kdks.ts';
 import { kdkRoutes } from '../kdks/routes.ts';
 import type { WebhookKey } from '../keys/webhook-key.ts';
+import { LabelRules } from '../labels/label-rules.ts';
+import { labelRuleRoutes } from '../labels/routes.ts';
 import { PlanWriter } from '../plans/plan-writer.ts';
 import { explainRoutes } from '../policies/explain.ts';
 import { Policies } from '../policies/policies.ts';
@@ -109,9 +111,10 @@ export function createApi(deps: ApiDeps): Api {
     queue.add('proposal', id).catch(() => {});
   });
   const plans = new PlanWriter(database, jobs);
-  const visitWriter = new VisitWriter(database);
   const { checkInMs } = config;
-  const evaluator = new Evaluator({ database, bus, plans, visits: visitWriter, rollouts, key: grantKey, checkInMs });
+  const labels = new LabelRules(database, bus);
+  const visits = new VisitWriter(database);
+  const evaluator = new Evaluator({ database, bus, plans, visits, rollouts, labels, key: grantKey, checkInMs });
   const evaluatorLoop = new EvaluatorLoop(evaluator, rollouts, clock, queue, bus);
   const kdkFiles = new KdkFolder(config.kdkDir ?? join(config.stateDir, 'kdks'), (config.kdkDir ?? null) !== null);
   const kdks = new Kdks(database, bus, clock, kdkFiles);
@@ -127,6 +130,7 @@ export function createApi(deps: ApiDeps): Api {
     ...watchRoutes(hub),
     ...tokenRoutes(database, () => hub.soon()),
     ...hostRoutes(database, enrolTokens, hostEnds),
+    ...labelRuleRoutes(database, labels),
     ...placeRoutes(new HostPlaces(database, bus)),
     ...witnessRoutes(database, new Witnesses(database, bus)),
     ...readinessRoutes(database),
@@ -164,6 +168,7 @@ export function createApi(deps: ApiDeps): Api {
       await idempotency.purge(now);
       await upkeep.sweepOnce(now);
       await jobEnds.sweep(now);
+      await labels.sweepOnce(now);
       await proposals.sweepOnce(now);
       await evaluatorLoop.sweepOnce(now);
       await sender.purge(now);

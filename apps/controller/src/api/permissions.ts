@@ -4,6 +4,7 @@ export const PERMISSIONS = [
   'host.read',
   'host.label',
   'host.place',
+  'label_rule.write',
   'host.retire',
   'host.witness',
   'certificate.revoke',

@@ -4,6 +4,7 @@ import { logger } from '../common/log.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { verifierOf } from '../exceptions/grant-check.ts';
 import type { GrantSigner } from '../exceptions/grant-signer.ts';
+import type { LabelRules } from '../labels/label-rules.ts';
 import type { PlanWriter } from '../plans/plan-writer.ts';
 import type { RolloutEngine } from '../rollouts/rollout-engine.ts';
 import type { VisitWriter } from '../visits/visit-writer.ts';
@@ -26,6 +27,7 @@ export interface EvaluatorDeps {
   readonly plans: PlanWriter;
   readonly visits: VisitWriter;
   readonly rollouts: RolloutEngine;
+  readonly labels: Pick<LabelRules, 'applyTo'>;
   readonly key: GrantSigner;
   readonly checkInMs: number;
 }
@@ -55,6 +57,7 @@ export class Evaluator {
 
   private async evaluateHosts(tx: Tx, ids: readonly string[], now: Date): Promise<readonly Wake[]> {
     const { database, key, checkInMs } = this.deps;
+    await this.deps.labels.applyTo(tx, ids, now);
     const inputs = await loadBatch(tx, ids, now);
     const kdks = await loadKdks(tx);
     const context = { fleetId: database.fleetId, checkInMs, verifies: verifierOf(key), kdks, now };

@@ -30,14 +30,27 @@ export async function setLabel(database: Database, change: LabelChange): Promise
     const [host] = await tx.$queryRaw<{ name: string }[]>`
       SELECT name FROM host WHERE id = ${hostId}::uuid AND retired_at IS NULL FOR UPDATE`;
     if (host === undefined) throw new Problem('NOT_FOUND', `There is no host ${hostId}.`);
-    const before = await labelsOf();
+    const rows = await tx.hostLabel.findMany({ where: { hostId }, orderBy: { label: 'asc' } });
+    const before = rows.map((row) => row.label);
     requireMatch(change.ifMatch, hostEtag({ name: host.name, labels: before }));
-    if (before.includes(label) === present) return { id: hostId, name: host.name, labels: before };
+    const row = rows.find((one) => one.label === label);
+    const isDone = present ? row?.byAdmin === true : row === undefined;
+    if (isDone) return { id: hostId, name: host.name, labels: before };
     if (present && before.length >= LABELS_PER_HOST_MAX)
       throw new Problem('CONFLICT', `The Mac has ${before.length} labels already; at most ${LABELS_PER_HOST_MAX}.`);
-    if (present) await tx.hostLabel.create({ data: { hostId, siteId, label } });
-    else await tx.hostLabel.delete({ where: { hostId_label: { hostId, label } } });
-    const after = await labelsOf();
+    if (!present && row?.ruleId != null && !row.byAdmin)
+      throw new Problem(
+        'CONFLICT',
+        `A rule gives ${host.name} the label ${label}: change the rule (/api/v1/label-rules).`,
+      );
+    const where = { hostId_label: { hostId, label } };
+    if (present) await tx.hostLabel.upsert({ where, create: { hostId, siteId, label }, update: { byAdmin: true } });
+    // What a rule gives as well stays by the rule alone.
+    else if (row?.ruleId != null) await tx.hostLabel.update({ where, data: { byAdmin: false } });
+    else await tx.hostLabel.delete({ where });
+    const after = (await tx.hostLabel.findMany({ where: { hostId }, orderBy: { label: 'asc' } })).map(
+      (one) => one.label,
+    );
     await writeAudit(tx, {
       actor,
       action: present ? 'host.label' : 'host.unlabel',
@@ -49,10 +62,5 @@ export async function setLabel(database: Database, change: LabelChange): Promise
       siteId,
     });
     return { id: hostId, name: host.name, labels: after };
-
-    async function labelsOf(): Promise<string[]> {
-      const rows = await tx.hostLabel.findMany({ where: { hostId }, orderBy: { label: 'asc' } });
-      return rows.map((row) => row.label);
-    }
   });
 }

@@ -44,12 +44,14 @@ export const FILTER_FIELDS = {
 } as const satisfies Record<string, FilterField>;
 export type FilterFieldName = keyof typeof FILTER_FIELDS;
 
-/** Which fields a filter may use: a policy's selector takes `identity` ones only. */
-export type FilterScope = 'identity' | 'all';
+/** Which fields a filter may use: a policy's selector takes `identity` ones only, a rule that gives labels those but labels. */
+export type FilterScope = 'identity' | 'rule' | 'all';
 
 export function fieldNames(scope: FilterScope): readonly FilterFieldName[] {
   const names = Object.keys(FILTER_FIELDS) as FilterFieldName[];
-  return names.filter((name) => scope === 'all' || FILTER_FIELDS[name].identity);
+  return names.filter(
+    (name) => scope === 'all' || (FILTER_FIELDS[name].identity && !(scope === 'rule' && name === 'label')),
+  );
 }
 
 export function isFieldName(name: string): name is FilterFieldName {
