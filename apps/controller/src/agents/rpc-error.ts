@@ -2,12 +2,13 @@
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { describeError } from '@headroom/core';
 import { Problem } from '../common/problem.ts';
+import { problemOf } from '../db/problem-of.ts';
 
 export const CODE_KEY = 'headroom-code';
 
-/** An error that is not a Problem is ours; the caller learns no more than that. */
+/** An error that is neither a Problem nor will pass is ours; the caller learns no more than that. */
 export function toServiceError(error: unknown): ServiceError {
-  const problem = error instanceof Problem ? error : new Problem('INTERNAL', 'see the log of the controller');
+  const problem = problemOf(error) ?? new Problem('INTERNAL', 'see the log of the controller');
   const metadata = new Metadata();
   metadata.set(CODE_KEY, problem.code);
   const code = status[describeError(problem.code).grpcStatus];

@@ -1,7 +1,7 @@
 /** What every procedure has in common: the caller is admitted first, and an error becomes a status that agents understand. */
 import type { handleServerStreamingCall, handleUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import { logger } from '../common/log.ts';
-import { Problem } from '../common/problem.ts';
+import { problemOf } from '../db/problem-of.ts';
 import { Admission, type Caller } from './caller.ts';
 import { toServiceError } from './rpc-error.ts';
 import { RPC_PERMISSIONS } from './rpc-permissions.ts';
@@ -54,7 +54,7 @@ export class RpcWrap {
 }
 
 function failure(rpc: Rpc, error: unknown): ReturnType<typeof toServiceError> {
-  if (!(error instanceof Problem))
+  if (problemOf(error) === null)
     log(`${rpc}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   return toServiceError(error);
 }

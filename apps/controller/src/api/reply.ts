@@ -3,6 +3,7 @@ import { describeError } from '@headroom/core';
 import { uuidv7 } from '../common/ids.ts';
 import { logger } from '../common/log.ts';
 import { Problem } from '../common/problem.ts';
+import { problemOf } from '../db/problem-of.ts';
 
 const log = logger('api');
 const RETRY_AFTER_S = 5;
@@ -29,13 +30,13 @@ export function sendText(response: ServerResponse, status: number, type: string,
   send(response, status, type, text);
 }
 
-/** Answers with problem+json from the error catalogue. What is not a `Problem` is logged under an id and told as INTERNAL. */
+/** Answers with problem+json from the error catalogue. What is neither a `Problem` nor will pass is logged under an id and told as INTERNAL. */
 export function sendProblem(request: IncomingMessage, response: ServerResponse, error: unknown): void {
   if (response.headersSent) {
     response.destroy();
     return;
   }
-  const problem = error instanceof Problem ? error : internal(request, error);
+  const problem = problemOf(error) ?? internal(request, error);
   const { title, remedy, retry, httpStatus } = describeError(problem.code, templateArgs(problem.extra));
   if (retry === 'transient') response.setHeader('Retry-After', String(RETRY_AFTER_S));
   if (httpStatus === 401) response.setHeader('WWW-Authenticate', 'Bearer');

@@ -4,6 +4,8 @@
  * is done alone; and a batch never waits for a row that somebody else holds, as a call that would have to comes back as `HELD` and
  * is done alone too.
  */
+import pg from 'pg';
+
 export const HELD = Symbol('a row of this call is held by somebody else');
 
 /** What became of one call. `refused` is its own affair: the others of its batch go on. */
@@ -112,6 +114,5 @@ function settle<Reply>({ resolve, reject }: Waiting<unknown, Reply>, result: Cal
 
 /** Postgres itself refused, so nothing was committed. After a broken connection nobody knows: then nothing may be done again. */
 function isUndone(error: unknown): boolean {
-  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^(08|57P|58|XX)/.test(code);
+  return error instanceof pg.DatabaseError && !/^(08|57P|58|XX)/.test(error.code ?? '08000');
 }

@@ -12,6 +12,7 @@ import { logger } from '../common/log.ts';
 import { Problem } from '../common/problem.ts';
 import type { ControllerConfig } from '../config/config.ts';
 import { Database } from '../db/database.ts';
+import { problemOf } from '../db/problem-of.ts';
 import { KeyStore } from '../keys/key-store.ts';
 import { readEnrolRequest } from './enrol-request.ts';
 import { Enrolment } from './enrolment.ts';
@@ -110,10 +111,11 @@ export class EnrolmentServer {
 
   /** Our own failures are not held against the source. */
   private note(source: string, now: number, error: unknown): void {
-    if (!(error instanceof Problem)) log(`${source}: ${error instanceof Error ? error.stack : String(error)}`);
-    else if (!OURS.includes(error.code)) {
+    const problem = problemOf(error);
+    if (problem === null) log(`${source}: ${error instanceof Error ? error.stack : String(error)}`);
+    else if (!OURS.includes(problem.code)) {
       this.failures.failed(source, now);
-      log(`${source}: ${error.message}`);
+      log(`${source}: ${problem.message}`);
     }
   }
 

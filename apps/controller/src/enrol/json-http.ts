@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describeError } from '@headroom/core';
 import { Problem } from '../common/problem.ts';
+import { problemOf } from '../db/problem-of.ts';
 
 export const BODY_BYTES_MAX = 16 * 1024;
 
@@ -27,9 +28,9 @@ export function sendJson(response: ServerResponse, status: number, body: object)
   send(response, status, 'application/json', body);
 }
 
-/** An error that is not a Problem is ours: the caller learns no more than that. */
+/** An error that is neither a Problem nor will pass is ours: the caller learns no more than that. */
 export function sendProblem(response: ServerResponse, error: unknown): void {
-  const problem = error instanceof Problem ? error : new Problem('INTERNAL', 'see the log of the controller');
+  const problem = problemOf(error) ?? new Problem('INTERNAL', 'see the log of the controller');
   const { code, title, remedy, retry, httpStatus } = describeError(problem.code);
   if (retry === 'transient') response.setHeader('retry-after', '60');
   const detail = problem.detail;

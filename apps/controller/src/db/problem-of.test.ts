@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { Problem } from '../common/problem.ts';
+import { problemOf } from './problem-of.ts';
+
+/** As they were seen when an embedded Postgres was killed and stopped under both clients. */
+const told = (message: string, more: object = {}) => Object.assign(new Error(message), more);
+const wrapped = (originalCode: string) => ({
+  code: 'P2010',
+  meta: { driverAdapterError: { cause: { originalCode } } },
+});
+
+describe('what a failed statement means to the caller', () => {
+  it.each([
+    told('the database system is starting up', { code: '57P03' }),
+    told('connect ECONNREFUSED /run/.s.PGSQL.5432', { code: 'ECONNREFUSED', syscall: 'connect' }),
+    told('connect ENOENT /run/.s.PGSQL.5432', { code: 'ENOENT', syscall: 'connect' }),
+    told('Connection terminated unexpectedly'),
+    told('Client has encountered a connection error and is not queryable'),
+    told('\nInvalid `prisma.site.findFirst()` invocation:\n\n\nServer has closed the connection.', { code: 'P1017' }),
+    told('Raw query failed. Code: `57P01`.', wrapped('57P01')),
+    told('Raw query failed. Code: `40P01`.', wrapped('40P01')),
+    told('Transaction API error: expired', { code: 'P2028' }),
+    told('could not extend file', { code: '53100' }),
+    told('canceling statement due to lock timeout', { code: '55P03' }),
+  ])('come again: %s', (error) => {
+    expect(problemOf(error)?.code).toBe('NOT_READY');
+  });
+
+  it.each([
+    told('duplicate key value violates unique constraint', { code: '23505' }),
+    told('Raw query failed. Code: `22003`.', wrapped('22003')),
+    told('no such file', { code: 'ENOENT', syscall: 'open' }),
+    new TypeError('x is not a function'),
+    'a text',
+  ])('an error of ours: %s', (error) => {
+    expect(problemOf(error)).toBeNull();
+  });
+
+  it('a refusal stays what it is', () => {
+    const problem = new Problem('NOT_FOUND', 'there is none');
+    expect(problemOf(problem)).toBe(problem);
+  });
+});

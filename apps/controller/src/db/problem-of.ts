@@ -1,0 +1,50 @@
+/**
+ * What a failed statement means to whoever called. While Postgres is away, starting, out of room or out of connections, and when two
+ * changes met and one had to give way, nothing is wrong with the call: NOT_READY, come again. Every other error is ours, and null here.
+ */
+import { Problem } from '../common/problem.ts';
+
+export function problemOf(error: unknown): Problem | null {
+  if (error instanceof Problem) return error;
+  const passing = error instanceof Error ? passingReason(error) : null;
+  return passing === null ? null : new Problem('NOT_READY', passing);
+}
+
+/** As pg, Node and Prisma tell it; Prisma wraps what the other two said. */
+interface Told extends Error {
+  readonly code?: unknown;
+  readonly meta?: { readonly driverAdapterError?: { readonly cause?: { readonly originalCode?: unknown } } };
+}
+
+const AWAY = 'the database does not answer';
+const FULL = 'the database has no room or no connection left';
+const MET = 'another change was in the way';
+
+/** First of them that fits; by the start of SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html), Node's or Prisma's code. */
+const BY_CODE: readonly (readonly [RegExp, string])[] = [
+  [/^(08...|57P..|E(CONNREFUSED|CONNRESET|PIPE|TIMEDOUT|AI_AGAIN|HOSTUNREACH))$/, AWAY],
+  [/^53...$/, FULL],
+  [/^(40001|40P01|55P03)$/, MET],
+  // Not reached, timed out, closed; the pool gave none in time.
+  [/^P(1001|1002|1008|1017|2024)$/, AWAY],
+  // A transaction that was not begun or not ended in time; a deadlock.
+  [/^P(2028|2034)$/, MET],
+];
+
+/** What pg and its pool say without a code. */
+const BY_TEXT =
+  /^(Connection terminated|Client (has encountered a connection error|was closed)|timeout exceeded when trying to connect|connect ENOENT )/;
+
+function passingReason(error: Told): string | null {
+  const codes = [error.meta?.driverAdapterError?.cause?.originalCode, error.code];
+  for (const code of codes) {
+    const known = typeof code === 'string' ? BY_CODE.find(([pattern]) => pattern.test(code)) : undefined;
+    if (known !== undefined) return known[1];
+  }
+  return BY_TEXT.test(lastLine(error.message)) ? AWAY : null;
+}
+
+/** Prisma puts its own call before what was said. */
+function lastLine(text: string): string {
+  return text.trimEnd().split('\n').at(-1)?.trim() ?? '';
+}
