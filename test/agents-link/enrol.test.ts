@@ -1,6 +1,9 @@
 /** A Mac joins with a token, over real TLS, and every way it may fail. */
 import { randomUUID, X509Certificate } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../support/wait-for.ts';
 import { startController, type TestController } from './support/controller.ts';
 import { Mac, MacKey, newToken, postEnrol, refusal } from './support/mac.ts';
 
@@ -9,6 +12,14 @@ beforeAll(async () => {
   controller = await startController();
 });
 afterAll(() => controller?.stop());
+
+/** Asked on a connection that is held already: there may be no other. */
+async function waitingForLocks(client: pg.ClientBase): Promise<number> {
+  const { rows } = await client.query<{ waiting: number }>(
+    `SELECT count(*)::int AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock'`,
+  );
+  return rows[0]?.waiting ?? 0;
+}
 
 const newUuid = () => randomUUID().toUpperCase();
 
@@ -85,6 +96,32 @@ describe('enrolment', () => {
     const bodies = Array.from({ length: 6 }, () => new MacKey().enrolBody(token, newUuid()));
     const answers = await Promise.all(bodies.map((body) => postEnrol(controller, body)));
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 409, 409, 409]);
+  });
+
+  it('lets a whole rack wait for one token without a connection each: others are served, and every Mac is enrolled', async () => {
+    const RACK = 24;
+    const token = await newToken(controller, RACK + 1);
+    const bodies = Array.from({ length: RACK }, () => new MacKey().enrolBody(token, newUuid()));
+    const { pool } = controller.database;
+    const client = await pool.connect();
+    try {
+      await client.query('BEGIN');
+      await client.query('SELECT 1 FROM enrol_token WHERE id = $1 FOR UPDATE', [token.split('.')[0]]);
+      const answers = Promise.all(bodies.map((body) => postEnrol(controller, body)));
+      await waitFor(async () => (await waitingForLocks(client)) > 0);
+      // Time for those that would wait too, were they let.
+      await sleep(500);
+      expect(await waitingForLocks(client)).toBe(1);
+      await pool.query('SELECT 1');
+      await client.query('COMMIT');
+      const hosts = (await answers).map(({ status, body }) => [status, body['hostId']]);
+      expect(hosts.map(([status]) => status)).toEqual(Array(RACK).fill(200));
+      expect(new Set(hosts.map(([, hostId]) => hostId)).size).toBe(RACK);
+    } finally {
+      client.release();
+    }
+    const row = { where: { id: token.split('.')[0] ?? '' } };
+    expect((await controller.database.prisma.enrolToken.findUniqueOrThrow(row)).usesLeft).toBe(1);
   });
 
   it('refuses an expired token', async () => {

@@ -5,6 +5,7 @@
 import { HostCertificates } from '../agents/host-certificates.ts';
 import { ControllerBus } from '../bus/bus.ts';
 import { Clock } from '../common/clock.ts';
+import { InTurn } from '../common/in-turn.ts';
 import { Problem } from '../common/problem.ts';
 import { Database, type Tx, writeAudit } from '../db/database.ts';
 import { writeHostEvent } from '../db/host-events.ts';
@@ -31,6 +32,8 @@ interface Outcome extends Enrolled {
 }
 
 export class Enrolment {
+  private readonly byToken = new InTurn();
+
   constructor(
     private readonly database: Database,
     private readonly keys: KeyStore,
@@ -41,10 +44,14 @@ export class Enrolment {
 
   async enrol(request: EnrolRequest): Promise<Enrolled> {
     const now = this.clock.now();
-    const { hostId, certificatePem, revoked } = await this.database.transaction(async (tx) => {
-      const token = await lockToken(tx, request);
-      return (await this.earlierAnswer(tx, token, request, now)) ?? (await this.take(tx, token, request, now));
-    });
+    const enrolOne = () =>
+      this.database.transaction(async (tx) => {
+        const token = await lockToken(tx, request);
+        return (await this.earlierAnswer(tx, token, request, now)) ?? (await this.take(tx, token, request, now));
+      });
+    // A rack that is switched on enrols with one token: were all to wait for its row, they would hold every connection there is, and
+    // on a slow machine the last ones' transactions would end of old age.
+    const { hostId, certificatePem, revoked } = await this.byToken.run(request.token.id, enrolOne);
     this.certificates.announce(revoked);
     this.bus.publish({ kind: 'due', hostId });
     return { hostId, certificatePem };
