@@ -224,6 +224,58 @@ describe('one broken tool', () => {
   );
 });
 
+describe('an update ahead', () => {
+  const PROPOSED = `/System/Volumes/Preboot/${GROUP}/cryptex1/proposed/SystemVersion.plist`;
+  const DECLARED = '/private/var/db/softwareupdate/SoftwareUpdateDDMStatePersistence.plist';
+  const plist = (xml: string) => `<?xml version="1.0"?><plist version="1.0">${xml}</plist>`;
+  const entries = (values: Readonly<Record<string, string>>) =>
+    `<dict>${Object.entries(values)
+      .map(([key, value]) => `<key>${key}</key>${value.startsWith('<') ? value : `<string>${value}</string>`}`)
+      .join('')}</dict>`;
+  const system = (build: string) => plist(entries({ ProductVersion: '13.4', ProductBuildVersion: build }));
+  const declared = (declarations: string) =>
+    plist(entries({ SUCorePersistedStatePolicyFields: entries({ Declarations: declarations }) }));
+  const updateOf = async (files: Readonly<Record<string, string>>) => {
+    const stub = mac();
+    for (const [path, text] of Object.entries(files)) stub.file(path, text);
+    const { update, unknown, os } = await factsOf(stub);
+    return { ...update, reasons: unknown, running: os.build };
+  };
+
+  it('is prepared when Preboot proposes another system, and never known not to be', async () => {
+    expect(await updateOf({ [PROPOSED]: system('22F66') })).toMatchObject({
+      prepared: true,
+      preparedTarget: { version: '13.4', build: '22F66' },
+    });
+    const { running } = await updateOf({});
+    for (const files of [{}, { [PROPOSED]: system(String(running)) }, { [PROPOSED]: system('no build') }]) {
+      const { prepared, preparedTarget, reasons } = await updateOf(files);
+      expect([prepared, preparedTarget]).toEqual([null, null]);
+      expect(reasons['update.prepared']).toMatch(/not known to show|is the one that runs/);
+    }
+  });
+
+  it('is enforced as its declaration says; one that is not understood makes all unknown', async () => {
+    const one = entries({ TargetOSVersion: '13.4', TargetLocalDateTime: '2026-12-01T03:00:00' });
+    const build = entries({
+      TargetOSVersion: '14.1',
+      TargetBuildVersion: '23B74',
+      TargetLocalDateTime: '2026-11-01T03:00:00',
+    });
+    expect((await updateOf({ [DECLARED]: declared(entries({ a: one, b: build })) })).enforced).toEqual([
+      { version: '14.1', build: '23B74', at: '2026-11-01T03:00:00' },
+      { version: '13.4', build: null, at: '2026-12-01T03:00:00' },
+    ]);
+    const settings = entries({ SUCorePersistedStatePolicyFields: entries({ Other: '<dict/>' }) });
+    expect((await updateOf({ [DECLARED]: plist(settings) })).enforced).toEqual([]);
+    for (const text of [declared(entries({ a: one, b: entries({ TargetOSVersion: '15' }) })), plist('<dict/>'), 'x']) {
+      const { enforced, reasons } = await updateOf({ [DECLARED]: text });
+      expect(enforced).toBeNull();
+      expect(reasons['update.enforced']).toBeTruthy();
+    }
+  });
+});
+
 describe('facts without root', () => {
   it('take what system_profiler shows, and no custom kernel', async () => {
     const stub = mac();

@@ -31,6 +31,29 @@ it('a Mac from creation to the power cut', () => {
   expect(JSON.parse(macSim('state', dir, '--json').stdout)).toMatchObject({ power: 'off', guests: [], bootCount: 1 });
 });
 
+it('an update is offered, prepared and enforced until it is installed', () => {
+  const dir = join(newFolder(), 'mac');
+  macSim('create', dir, '--variant', 'T6020', '--os', '14.5', '--build', '23F79');
+  macSim('boot', dir);
+  const files = () =>
+    spawnSync('find', [join(dir, '.mac-sim/preboot'), join(dir, 'private/var/db'), '-name', 'S*.plist']);
+  const found = () =>
+    (
+      files()
+        .stdout.toString()
+        .match(/[^/]+\/[^/]+\.plist/g) ?? []
+    ).sort();
+  const next = ['--os', '14.6', '--build', '23G80'];
+  expect(macSim('offer', dir, ...next, '--prepared', '--enforced-at', '2026-12-01T03:00:00').status).toBe(0);
+  expect(found()).toEqual(['proposed/SystemVersion.plist', 'softwareupdate/SoftwareUpdateDDMStatePersistence.plist']);
+  expect(spawnSync(join(dir, 'usr/sbin/softwareupdate'), ['--list']).stdout.toString()).toContain('-23G80');
+  expect(macSim('offer', dir, '--none').status).toBe(0);
+  expect(found()).toEqual([]);
+  macSim('offer', dir, ...next, '--prepared');
+  expect(macSim('update', dir, ...next).stdout).toContain('macOS 14.6 23G80');
+  expect(found()).toEqual([]);
+});
+
 it.each([[[]], [['nonsense']], [['create']], [['boot', '--what']], [['guests', '/tmp', '--start', '-1']]])(
   '%j is a wrong command',
   (args) => {

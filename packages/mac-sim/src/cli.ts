@@ -5,6 +5,7 @@ import { createMac } from './create.ts';
 import { KDK_USAGE, kdkCommand } from './doing/cli.ts';
 import { startGuests, stopGuests } from './guests.ts';
 import { guestQuota } from './kernel-args.ts';
+import { offerUpdate } from './offer.ts';
 import { bootMac, cutPower, restartMac, shutDownMac } from './power.ts';
 import { countProvenance, provenanceRows } from './provenance.ts';
 import { recoveryCommand } from './recovery/index.ts';
@@ -15,6 +16,7 @@ const USAGE = `mac-sim COMMAND ...
 
   create DIR --variant T6020 --os 14.5 --build 23F79 [--id ID] [--model Mac14,9] [--name "Macintosh HD"] [--filevault]
   boot DIR | restart DIR | shutdown DIR | power-cut DIR
+  offer DIR --os 14.6.1 --build 23G93 [--prepared] [--enforced-at 2026-12-01T03:00:00] | offer DIR --none
   update DIR --os 14.6.1 --build 23G93 [--keeps-custom-kernel]
   break DIR NAME | break --list
   guests DIR --start N [--linux] | --stop N [--leak]
@@ -34,6 +36,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   restart: power(restartMac),
   shutdown: power(shutDownMac),
   'power-cut': power(cutPower),
+  offer,
   update,
   break: breakCommand,
   guests,
@@ -103,6 +106,28 @@ function update(args: readonly string[]): number {
     keepsCustomKernel: values['keeps-custom-kernel'] === true,
   });
   return say(summary(state));
+}
+
+function offer(args: readonly string[]): number {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      os: { type: 'string' },
+      build: { type: 'string' },
+      prepared: { type: 'boolean' },
+      'enforced-at': { type: 'string' },
+      none: { type: 'boolean' },
+    },
+  });
+  const dir = oneDir(positionals);
+  const { 'enforced-at': enforcedAt, prepared = false, none } = values;
+  if (none === true) return say(summary(offerUpdate(dir, null)));
+  const version = required(values.os, '--os');
+  const build = required(values.build, '--build');
+  return say(
+    summary(offerUpdate(dir, { version, build, prepared, ...(enforcedAt === undefined ? {} : { enforcedAt }) })),
+  );
 }
 
 function breakCommand(args: readonly string[]): number {

@@ -9,6 +9,7 @@ export { type KdkOptions, writeKdkImage } from './doing/kdk-image.ts';
 export { startGuests, stopGuests } from './guests.ts';
 export { guestQuota } from './kernel-args.ts';
 export { SimulatedMac, type SimulatedMacEvents, type SimulatedMacOptions } from './launchd.ts';
+export { offerUpdate } from './offer.ts';
 export { type SimPaths, simPaths } from './paths.ts';
 export { bootMac, cutPower, restartMac, shutDownMac, startRecovery } from './power.ts';
 export { countProvenance, type ProvenanceRow, provenanceRows } from './provenance.ts';

@@ -7,12 +7,13 @@ import type { ProvenanceKind } from './catalogue/provenance-kind.ts';
 import { kernelVersionText, systemFor } from './catalogue/systems.ts';
 import { composeState } from './create.ts';
 import { DOING_PROVENANCE } from './doing/provenance.ts';
+import { UPDATE_FILES_PROVENANCE } from './offer.ts';
 import { RECOVERY_PROVENANCE } from './recovery/provenance.ts';
 import { allOutputs } from './render/table.ts';
 import type { Boot, SimState } from './state.ts';
 
 export interface ProvenanceRow {
-  /** `/usr/bin/csrutil`, `changing kmutil` for a text of a tool that changes things, or `recoveryOS csrutil`. */
+  /** `/usr/bin/csrutil`, `changing kmutil` for a text of a tool that changes things, `recoveryOS csrutil`, or `file /…`. */
   readonly tool: string;
   readonly form: string;
   readonly provenance: ProvenanceKind;
@@ -32,7 +33,7 @@ export function provenanceRows(state: SimState = referenceState()): readonly Pro
   }));
   const recovery = RECOVERY_PROVENANCE.map((row) => ({ ...row, tool: `recoveryOS ${row.tool}` }));
   const doing = DOING_PROVENANCE.map((row) => ({ ...row, tool: `changing ${row.tool}` }));
-  return [...macos, ...doing, ...recovery];
+  return [...macos, ...doing, ...recovery, ...UPDATE_FILES_PROVENANCE];
 }
 
 export function countProvenance(rows: readonly ProvenanceRow[]): ProvenanceCounts {

@@ -213,7 +213,16 @@ export interface SimState {
   leakedSlots: number;
   mdmEnrolled: boolean;
   /** `softwareupdate --list` offers this; null = nothing. */
-  pendingUpdate: { version: string; build: string } | null;
+  pendingUpdate: PendingUpdate | null;
+}
+
+export interface PendingUpdate {
+  version: string;
+  build: string;
+  /** It lies ready in Preboot. Absent = it does not. */
+  prepared?: boolean;
+  /** MDM enforces it at this local time. Absent = it does not. */
+  enforcedAt?: string;
 }
 
 export const BOOT_NAMESPACE_GUID = '40A0DDD2-77F8-4392-B4A3-1E7304206516';

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { startMacos, stop } from './boot.ts';
 import { systemFor } from './catalogue/systems.ts';
 import { osState, stockPolicy, writeSystemVersion } from './create.ts';
+import { writeUpdateFiles } from './offer.ts';
 import { type SimState, updateState } from './state.ts';
 
 export interface UpdateOptions {
@@ -29,6 +30,7 @@ export function updateMac(dir: string, options: UpdateOptions, now: Date = new D
     draft.os = osState(system);
     draft.pendingUpdate = null;
     writeSystemVersion(dir, draft.os);
+    writeUpdateFiles(dir, draft);
     huskKdks(dir);
     if (wasRunning) startMacos(dir, draft, now);
   });

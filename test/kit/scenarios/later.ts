@@ -1,7 +1,7 @@
 /** Weeks later: updates, other people's changes, leaks. */
-import { breakMac, loadState, restartMac, startGuests, stopGuests, updateMac } from '@headroom/mac-sim';
+import { breakMac, loadState, offerUpdate, restartMac, startGuests, stopGuests, updateMac } from '@headroom/mac-sim';
 import { expect } from 'vitest';
-import { change, headroomStoresBootArgs, nextVisit } from './acts.ts';
+import { faults, headroomStoresBootArgs, nextVisit } from './acts.ts';
 import type { Scenario, ScenarioGroup, Visitor } from './scenario.ts';
 
 const NEXT = { version: '14.6.1', build: '23G93' } as const;
@@ -16,10 +16,10 @@ const scenarios: readonly Scenario[] = [
     name: 'update at the shutdown of the visit',
     happens:
       'A prepared update installs itself at the shutdown before the visit; the kernel of the kit is of the old build.',
-    prepare: change((draft) => {
-      draft.pendingUpdate = { ...NEXT };
-      draft.behaviour.faults = { updatesAtShutdown: true };
-    }),
+    prepare: (visitor) => {
+      offerUpdate(visitor.mac.dir, { ...NEXT, prepared: true });
+      faults({ updatesAtShutdown: true })(visitor);
+    },
     visit: ({ raise }) => raise(),
     ends: {
       says: /Stopped at: build[\s\S]*23G93 now, the kernel is for 23F79[\s\S]*Nothing was changed/,

@@ -3,11 +3,13 @@
  * gives a value or a reason, so one broken tool costs only its own facts.
  */
 import type {
+  EnforcedUpdate,
   FileVaultStatus,
   KdkFact,
   KernelCollectionFact,
   ReceiptFact,
   RecoveryAdmin,
+  UpdateTarget,
   VisitKitFact,
 } from '@headroom/core';
 import { type BootPolicy, readBootPolicy } from '../macos/bputil.ts';
@@ -19,6 +21,7 @@ import { type LoadedKext, readAuxiliaryKexts } from '../macos/kmutil.ts';
 import { type NvramVariable, readNvram } from '../macos/nvram.ts';
 import type { PlistDict } from '../macos/plist.ts';
 import { readPreferences } from '../macos/plutil.ts';
+import { readProposedSystem } from '../macos/prepared-update.ts';
 import { type Enrollment, readEnrollment } from '../macos/profiles.ts';
 import { readGuestProcesses } from '../macos/ps.ts';
 import { type Reading, unknown } from '../macos/reading.ts';
@@ -29,6 +32,7 @@ import { readSysctl, type SysctlValues } from '../macos/sysctl.ts';
 import * as profiler from '../macos/system-profiler.ts';
 import type { ToolContext } from '../macos/tool.ts';
 import { type KernelVersion, readUname } from '../macos/uname.ts';
+import { readEnforcedUpdates } from '../macos/update-declarations.ts';
 import type { Witness } from '../state/witness.ts';
 import { readKdks } from './kdks.ts';
 import { readKernelCollections } from './kernel-collections.ts';
@@ -64,6 +68,8 @@ export interface MacReadings {
   readonly fileVault: Reading<FileVaultStatus>;
   readonly enrollment: Reading<Enrollment>;
   readonly updates: Reading<readonly OfferedUpdate[]>;
+  readonly proposedSystem: Reading<UpdateTarget>;
+  readonly enforcedUpdates: Reading<readonly EnforcedUpdate[]>;
   readonly updatePreferences: Reading<PlistDict>;
   readonly managedUpdatePreferences: Reading<PlistDict>;
   readonly managedRestrictions: Reading<PlistDict>;
@@ -92,7 +98,8 @@ export async function readMac(context: ToolContext): Promise<MacReadings> {
     sip: read(() => readCsrutil(context)),
     rootVolume,
     ...policyReadings(context, rootVolume, read),
-    recoveryAdmins: recoveryAdmins(context, rootVolume, read),
+    recoveryAdmins: inPreboot(rootVolume, read, (group) => readRecoveryAdmins(context, group)),
+    proposedSystem: inPreboot(rootVolume, read, (group) => readProposedSystem(context, group)),
     hardware: read(() => profiler.readHardwareOverview(context)),
     platform: read(() => readPlatform(context)),
     dataVolume: read(() => disk.readVolume(context, DATA_VOLUME)),
@@ -101,6 +108,7 @@ export async function readMac(context: ToolContext): Promise<MacReadings> {
     fileVault: read(() => readFileVault(context)),
     enrollment: read(() => readEnrollment(context)),
     updates: read(() => readUpdates(context)),
+    enforcedUpdates: read(() => readEnforcedUpdates(context)),
     updatePreferences: read(() => readPreferences(context, SOFTWARE_UPDATE_PREFERENCES)),
     managedUpdatePreferences: read(() => readPreferences(context, MANAGED_SOFTWARE_UPDATE)),
     managedRestrictions: read(() => readPreferences(context, MANAGED_RESTRICTIONS)),
@@ -117,12 +125,15 @@ export async function readMac(context: ToolContext): Promise<MacReadings> {
 
 type Read = <T>(source: () => Promise<Reading<T>>) => Promise<Reading<T>>;
 
-/** The list lies in a folder of Preboot that bears the volume group's name. */
-function recoveryAdmins(context: ToolContext, rootVolume: Promise<Reading<disk.VolumeInfo>>, read: Read) {
+/** What lies in the folder of Preboot that bears the volume group's name. */
+function inPreboot<T>(
+  rootVolume: Promise<Reading<disk.VolumeInfo>>,
+  read: Read,
+  source: (group: string) => Promise<Reading<T>>,
+): Promise<Reading<T>> {
   return rootVolume.then((volume) => {
     const group = volume.ok ? volume.value.group : null;
-    if (group === null) return unknown('the volume group is not known');
-    return read(() => readRecoveryAdmins(context, group));
+    return group === null ? unknown('the volume group is not known') : read(() => source(group));
   });
 }
 

@@ -1,5 +1,5 @@
 /** Facts about updates of macOS: an update replaces the kernel that a raise rests on. */
-import type { Facts } from '@headroom/core';
+import type { Facts, UpdateTarget } from '@headroom/core';
 import { booleanAt, countAt, type PlistDict } from '../macos/plist.ts';
 import { known, part, type Reading, unknown } from '../macos/reading.ts';
 import type { MacReadings } from './read-mac.ts';
@@ -16,12 +16,29 @@ export function updateFacts(readings: MacReadings, log: UnknownLog): Facts['upda
     (updates) => updates.map(({ version, build }) => ({ version, build })),
     'softwareupdate did not say',
   );
+  const preparedTarget = prepared(readings);
   return {
     pending: log.take('update.pending', pending),
     autoInstall: log.take('update.autoInstall', autoInstall(readings)),
     deferralDays: log.take('update.deferralDays', deferralDays(readings.managedRestrictions)),
-    prepared: log.note('update.prepared', 'macOS shows no sign of a prepared update that is known to be reliable'),
+    prepared: log.take(
+      'update.prepared',
+      part(preparedTarget, () => true, 'macOS did not say'),
+    ),
+    preparedTarget: log.take('update.preparedTarget', preparedTarget),
+    enforced: log.take('update.enforced', readings.enforcedUpdates),
   };
+}
+
+/** A proposed system that runs already is a leftover, and tells nothing of the next update. */
+function prepared({ proposedSystem, swVers }: MacReadings): Reading<UpdateTarget> {
+  if (!proposedSystem.ok) return proposedSystem;
+  const running = swVers.ok ? swVers.value.build : null;
+  if (running === null)
+    return unknown(`a system ${proposedSystem.value.build} is proposed; which one runs is not known`);
+  return proposedSystem.value.build === running
+    ? unknown('the system that Preboot proposes is the one that runs')
+    : proposedSystem;
 }
 
 /** A managed setting overrules the local one. Without either macOS decides by version, so nothing is known. */

@@ -43,10 +43,10 @@ function signsOf({ update }: Facts): readonly Sign[] {
   return [...offered, ...prepared, ...enforced];
 }
 
-/** A list of the last scan, or a declaration that was met, still names the system that runs. */
+/** A list of the last scan still names the system that runs; a declaration that was met, or what was prepared and never used, an older one. */
 function isInstalled({ version, build, way }: Sign, os: Facts['os']): boolean {
   if (build !== null && build === os.build) return true;
-  if (way !== 'enforced') return false;
+  if (way === 'offered') return false;
   const order = compareVersions(version, os.version);
   return order !== null && (order < 0 || (order === 0 && build === null));
 }

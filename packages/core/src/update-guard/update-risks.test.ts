@@ -100,6 +100,11 @@ describe('updates that a Mac faces', () => {
       },
       [['23G80', 'offered prepared enforced', '2026-03-02T03:00:00']],
     ],
+    [
+      'prepared, and older than what runs',
+      { prepared: true, preparedTarget: { version: '14.4', build: '23E214' } },
+      [],
+    ],
     ['prepared, of what is not told', { prepared: true, preparedTarget: null }, [['unnamed', 'prepared', null]]],
     [
       'an older agent',
