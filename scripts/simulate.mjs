@@ -1,11 +1,8 @@
 // npm run simulate -- [--seeds N] [--seconds S] [--seed N]: the fault simulation of test/simulation, for many seeds and a bounded
 // time. --seed replays one run exactly and shows what happened in it. Exit status 1 when anything that must hold did not.
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
 import { checkNode, ensureBuilt, ensureInstalled, root } from '../bin/bootstrap.mjs';
+import { importSource } from './import-source.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -22,21 +19,7 @@ checkNode();
 ensureInstalled();
 if (!values['no-build']) ensureBuilt();
 
-// The bundle lies in the project, so that its imports are found.
-const outfile = join(root, '.cache/simulate/world.mjs');
-mkdirSync(join(outfile, '..'), { recursive: true });
-await build({
-  entryPoints: [join(root, 'test/simulation/world.ts')],
-  outfile,
-  bundle: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'esm',
-  packages: 'external',
-  absWorkingDir: root,
-  logLevel: 'warning',
-});
-const { simulate } = await import(pathToFileURL(outfile).href);
+const { simulate } = await importSource(root, 'test/simulation/world.ts');
 
 const startedAt = Date.now();
 const first = values.seed === undefined ? startedAt % 2 ** 31 : Number(values.seed);

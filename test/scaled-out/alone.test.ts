@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EmbeddedPostgres } from '../../apps/controller/src/db/postgres/embedded.ts';
 import { ControllerProcess } from '../support/controller-process.ts';
+import { applyQuota, provideKdk, readyFor } from '../support/fleet-of-agents.ts';
 import { query } from '../support/query.ts';
 import { SyntheticAgent } from '../support/synthetic-agent.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { urlOf } from './database-url.ts';
-import { applyQuota, provideKdk, readyFor } from './fleet-of-agents.ts';
 
 const AGENTS = 6;
 const SLOW_MS = 60_000;

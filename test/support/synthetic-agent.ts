@@ -19,8 +19,10 @@ import {
 import { enrol, type SyntheticIdentity } from './synthetic-enrol.ts';
 import { SyntheticMac, sha256Hex } from './synthetic-mac.ts';
 
-const DEADLINE_MS = 10_000;
+/** As agents have it. */
+const DEADLINE_MS = 20_000;
 const RETRY_MS = 200;
+const WENT_DOWN = new Error('the Mac went down');
 
 export interface Finished {
   readonly jobId: string;
@@ -37,7 +39,14 @@ export class SyntheticAgent {
   nudges = 0;
   /** The controller that the present session is open on. */
   connectedTo: string | null = null;
+  /** A job leased under this session and not finished yet. */
+  holding: string | null = null;
+  /** Sessions that ended though nobody ended them. */
+  broken = 0;
+  /** Jobs are finished only when this has resolved: a step that takes its time. */
+  mayFinish: Promise<unknown> = Promise.resolve();
   private stopped = new AbortController();
+  private goDown: () => void = () => {};
   private running: Promise<void> = Promise.resolve();
   private wakeUp: () => void = () => {};
 
@@ -71,6 +80,12 @@ export class SyntheticAgent {
     this.wakeUp();
   }
 
+  /** A person's visit: the Mac goes down, and comes back raised, with a new session. */
+  visit(): void {
+    this.mac.raise();
+    this.goDown();
+  }
+
   private async run(agentUrls: readonly string[], signal: AbortSignal): Promise<void> {
     for (let turn = 0; !signal.aborted; turn += 1) {
       const url = agentUrls[turn % agentUrls.length] ?? this.identity.agentUrl;
@@ -79,8 +94,10 @@ export class SyntheticAgent {
         await this.session(url, client, signal);
       } catch (error) {
         this.lastEnd = codeOf(error);
+        if (error !== WENT_DOWN) this.broken += 1;
       } finally {
         this.connectedTo = null;
+        this.holding = null;
         client.close();
       }
       await sleep(RETRY_MS * (0.5 + Math.random()), undefined, { signal }).catch(() => {});
@@ -93,10 +110,14 @@ export class SyntheticAgent {
     const { checkInMs } = await link.open();
     this.connectedTo = url;
     let broken: Error | null = null;
-    const stream = link.nudges((error) => {
-      if (error === null) this.nudges += 1;
+    const breakOff = (error: Error | null) => {
       broken ??= error;
       this.wakeUp();
+    };
+    this.goDown = () => breakOff(WENT_DOWN);
+    const stream = link.nudges((error) => {
+      if (error === null) this.nudges += 1;
+      breakOff(error);
     });
     try {
       while (!signal.aborted && broken === null) {
@@ -114,7 +135,10 @@ export class SyntheticAgent {
 
   private async workThrough(link: Link): Promise<void> {
     for (let job = await link.lease(); job !== undefined; job = await link.lease()) {
+      this.holding = job.jobId;
+      await this.mayFinish;
       const { accepted, code } = await link.finish(job);
+      this.holding = null;
       this.finished.push({ jobId: job.jobId, leaseNumber: job.leaseNumber, accepted, code });
     }
   }
@@ -139,13 +163,13 @@ class Link {
   ) {}
 
   async open(): Promise<OpenSessionReply> {
-    const { hostUuid, bootSessionId, highestGeneration, highestSession } = this.mac;
+    const { hostUuid, bootSessionId, bootOrdinal, highestGeneration, highestSession } = this.mac;
     const request = {
       agentVersion: '0.1.0',
       capabilities: [...JOB_KINDS],
       hostUuid,
       bootSessionId,
-      bootOrdinal: 1,
+      bootOrdinal,
       highestGeneration,
       highestSession,
     };
@@ -182,13 +206,15 @@ class Link {
 
   finish(job: Job): Promise<FinishReply> {
     const { jobId, leaseNumber, generation, stepIndex, plan } = job;
-    const { result } = this.mac.apply(JSON.parse(plan.toString('utf8')) as Plan, stepIndex);
+    const { result, errorCode } = this.mac.apply(JSON.parse(plan.toString('utf8')) as Plan, stepIndex);
     const request = FinishRequest.fromPartial({
       position: this.position(),
       jobId,
       leaseNumber,
       generation,
-      outcome: Outcome.SUCCEEDED,
+      outcome: errorCode === '' ? Outcome.SUCCEEDED : Outcome.FAILED,
+      errorCode,
+      errorDetail: errorCode,
       resultJson: Buffer.from(JSON.stringify(result)),
       factsJson: this.mac.factsJson(),
     });
@@ -197,7 +223,7 @@ class Link {
 
   private position() {
     this.sequence += 1n;
-    return { sessionNumber: this.session, bootOrdinal: 1, sequence: this.sequence };
+    return { sessionNumber: this.session, bootOrdinal: this.mac.bootOrdinal, sequence: this.sequence };
   }
 }
 

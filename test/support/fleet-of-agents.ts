@@ -1,25 +1,34 @@
 /** What an admin does with a fleet of synthetic agents, and where that fleet is. */
 import { createHash } from 'node:crypto';
-import type { ControllerProcess } from '../support/controller-process.ts';
+
+/** The controller's REST API, whoever speaks it. */
+export interface FleetApi {
+  call<Body>(method: string, path: string, body?: object | Uint8Array, headers?: object): Promise<Body>;
+}
+
+export interface Applied {
+  readonly rolloutId: string;
+}
 
 const KDK_NAME = 'Kernel_Debug_Kit_14.5_build_23F79.dmg';
 
 /** Synthetic agents never open it. */
-export async function provideKdk(controller: ControllerProcess): Promise<void> {
+export async function provideKdk(api: FleetApi): Promise<void> {
   const bytes = Buffer.from('a kernel debug kit, for all the controller knows');
   const sum = createHash('sha256').update(bytes).digest('hex');
-  await controller.call('PUT', `/api/v1/kdks?fileName=${KDK_NAME}`, bytes, { 'x-checksum-sha256': sum });
+  await api.call('PUT', `/api/v1/kdks?fileName=${KDK_NAME}`, bytes, { 'x-checksum-sha256': sum });
 }
 
-/** A policy for a label, or its next revision. */
-export async function applyQuota(controller: ControllerProcess, label: string, quota: number): Promise<void> {
-  const { version } = await controller.call<{ version: string }>('GET', '/api/v1/licence-clause');
+/** A policy for a label, or its next revision. Without a strategy it is for all at once. */
+export async function applyQuota(api: FleetApi, label: string, quota: number, strategy?: object): Promise<Applied> {
+  const { version } = await api.call<{ version: string }>('GET', '/api/v1/licence-clause');
   const exception = { purpose: 'Tests', reason: 'Synthetic agents', acceptClause: version, confirmHighQuota: true };
-  const wanted = { quota, selector: { labels: [label] }, exception, apply: true };
-  const { items } = await controller.call<{ items: { id: string; name: string }[] }>('GET', '/api/v1/policies');
+  const wanted = { quota, selector: { labels: [label] }, exception, apply: true, ...(strategy && { strategy }) };
+  const { items } = await api.call<{ items: { id: string; name: string }[] }>('GET', '/api/v1/policies');
   const known = items.find(({ name }) => name === label);
-  if (known === undefined) await controller.call('POST', '/api/v1/policies', { name: label, ...wanted });
-  else await controller.call('POST', `/api/v1/policies/${known.id}/revisions`, wanted);
+  return known === undefined
+    ? api.call('POST', '/api/v1/policies', { name: label, ...wanted })
+    : api.call('POST', `/api/v1/policies/${known.id}/revisions`, wanted);
 }
 
 type Sql = <Row extends object>(text: string) => Promise<Row[]>;
