@@ -101,6 +101,30 @@ describe('the schema', () => {
     });
   });
 
+  it('says in every row which site it is of, bounds what is a state, and makes no id itself', async () => {
+    await withDatabase(async ({ database }) => {
+      const names = async (sql: string) =>
+        (await database.pool.query<{ name: string }>(sql)).rows.map(({ name }) => name);
+      const columns = `FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+          AND c.relname <> '_prisma_migrations'`;
+      const tables = await names(`SELECT DISTINCT c.relname AS name ${columns} ORDER BY name`);
+      expect(tables).toContain('job');
+      const withSite = `SELECT c.relname AS name ${columns} AND a.attname = 'site_id' AND a.attnotnull ORDER BY name`;
+      expect(await names(withSite)).toEqual(tables.filter((name) => name !== 'site'));
+      // Kinds of events and of jobs grow with versions: an older controller must be able to live beside a newer one.
+      expect(
+        await names(`SELECT c.relname || '.' || a.attname AS name ${columns} AND a.atttypid = 'text'::regtype
+          AND a.attname IN ('state', 'kind', 'lane', 'presence', 'role', 'approvals')
+          AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c' AND a.attnum = ANY(k.conkey))
+          ORDER BY name`),
+      ).toEqual(['host_event.kind', 'job.kind']);
+      expect(
+        await names(`SELECT c.relname AS name ${columns} AND a.atttypid = 'uuid'::regtype AND a.atthasdef`),
+      ).toEqual([]);
+    });
+  });
+
   it('writes a change and its audit row together or not at all', async () => {
     await withDatabase(async ({ database }) => {
       const { siteId } = database;
