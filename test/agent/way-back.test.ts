@@ -50,6 +50,21 @@ describe('the way back', { timeout: 120_000 }, () => {
     expect([mac.list('/Library/Headroom'), mac.list(`${HOME}/kc`), mac.list(KDKS)]).toEqual(before);
   });
 
+  it('takes raise off a Mac that is not stock, leaves all that leads back, and places it anew under a grant', async () => {
+    await prepared();
+    policy(LOWERED);
+    const whole = mac.list('/Library/Headroom');
+    expect(await run([{ kind: 'disarm_kit' }])).toMatch(/disarm_kit: succeeded/);
+    const left = ['BREAK-GLASS.txt', 'check', 'manifest', 'revert'];
+    expect(mac.list('/Library/Headroom')).toEqual(left);
+    expect(whole).toEqual([...left, 'KernelCollection.kc', 'raise'].sort());
+    const again = await run([{ kind: 'disarm_kit' }]);
+    expect(again).toMatch(/disarm_kit: succeeded/);
+    expect(again).not.toMatch(/acting/);
+    expect((await mac.apply(mac.plan(mac.raiseSteps().slice(2)))).stdout).toMatch(/place_kit: succeeded/);
+    expect(mac.list('/Library/Headroom')).toEqual(whole);
+  });
+
   it('removes kit, kernel collection and KDK with its receipt once it is stock, and can do so again', async () => {
     await prepared();
     policy(STOCK);

@@ -205,7 +205,7 @@ describe('a Mac is raised', () => {
     expect((await host())['state']).toBe(raised);
   });
 
-  it('gives its grant back: no plan, no visit, and the finding says why', async () => {
+  it('gives its grant back: no raise visit any more, stock is wanted, and the timeline says why', async () => {
     test.clock.advance(60_000);
     await report(test, mac, { ...kcStagedFacts(), visitKit: kit });
     await test.sweep();
@@ -218,8 +218,8 @@ describe('a Mac is raised', () => {
     await test.call('POST', `/api/v1/exceptions/${String(exception?.['id'])}/revoke`);
     await test.sweep();
     const view = await host();
-    expect(view).toMatchObject({ visit: { kind: 'raise', state: 'withdrawn' } });
-    expect(JSON.stringify(view['findings'])).toContain('revoked');
+    expect(view).toMatchObject({ visit: { kind: 'raise', state: 'withdrawn' }, intent: { quota: 2 } });
+    expect(JSON.stringify(view['timeline'])).toMatch(/exception\.ended.*exception\.revoked/);
     const refused = await test.call('POST', `/api/v1/visits/${await visitId()}/open`);
     expect([refused.status, refused.body['code']]).toEqual([409, 'VISIT_NOT_OPEN']);
   });

@@ -123,7 +123,7 @@ describe('facts of a raised Mac', () => {
       { path: '/var/db/headroom/kc/24B82-T6020.kc', ...collection },
       { path: '/Library/Headroom/KernelCollection.kc', ...collection },
     ]);
-    expect(facts.visitKit).toEqual({ visitId: 'V1', quota: 255, kcSha256: SHA256, complete: true });
+    expect(facts.visitKit).toEqual({ visitId: 'V1', quota: 255, kcSha256: SHA256, complete: true, armed: true });
     expect(facts.receipt).toEqual({
       visitId: 'V1',
       nonce: 'abc',

@@ -63,8 +63,12 @@ describe('the way back of one Mac', () => {
     );
     expect(loadState(mac().dir).nvram.stored).not.toHaveProperty('boot-args');
     expect(due.findings.map(({ code }) => code)).toContain('STILL_RAISED');
-    expect(due).toMatchObject({ state: 'raised', plan: { state: 'done', steps: [{ kind: 'clear_boot_args' }] } });
-    expect(lies('Library/Headroom/revert'), 'the kit stays until stock is proven').toBe(true);
+    expect(due).toMatchObject({
+      state: 'raised',
+      plan: { state: 'done', steps: [{ kind: 'disarm_kit' }, { kind: 'clear_boot_args' }] },
+    });
+    const kit = ['revert', 'raise', 'KernelCollection.kc'].map((name) => lies(`Library/Headroom/${name}`));
+    expect(kit, 'what leads back stays until stock is proven, and nothing that raises').toEqual([true, false, false]);
   }, 70_000);
 
   it('is drained before: guests are counted, the Mac says so itself, and it is clear once none runs', async () => {

@@ -52,6 +52,8 @@ export interface EvaluateIntent {
     /** Exact words the exception names beyond the quota's own; foreign stored words among them may stay. Absent = none. */
     readonly extraArgs?: readonly string[];
   };
+  /** Stock is wanted because this consent ended; isExpired = by its time, else it was taken back. Absent or null = for another reason. */
+  readonly ended?: { readonly isExpired: boolean; readonly at: string } | null;
 }
 
 /** What the controller remembers of a host between reports. */

@@ -124,7 +124,9 @@ describe('evaluate, for every host', () => {
     let [cleared, visited, removed] = [0, 0, 0];
     always(nearRaised.map(wantStock), (input) => {
       const { state, steps, visit } = evaluate(input);
-      const kinds = (steps ?? []).map(({ kind }) => kind);
+      const all = (steps ?? []).map(({ kind }) => kind);
+      const kinds = all.filter((kind) => kind !== 'disarm_kit');
+      if (kinds.length < all.length) expect([all[0], input.facts?.visitKit?.armed]).toEqual(['disarm_kit', true]);
       for (const kind of kinds) expect(['clear_boot_args', 'remove_kit', 'remove_kc', 'remove_kdk']).toContain(kind);
       if (kinds.includes('clear_boot_args')) {
         cleared += 1;
@@ -143,6 +145,28 @@ describe('evaluate, for every host', () => {
       if (state === 'reverted') expect(input.facts === null ? null : stockGaps(input.facts)).toEqual([]);
     });
     expect(Math.min(cleared, visited, removed)).toBeGreaterThan(0);
+  });
+
+  it('leaves raise on no Mac without consent, nor where stock is wanted', () => {
+    let disarmed = 0;
+    always(arbitraryInput, (input) => {
+      const { state, steps } = evaluate(input);
+      const { intent, facts, now, work } = input;
+      const { covers, expiresAt } = intent.grant;
+      const isInTime = expiresAt === null || now.getTime() < Date.parse(expiresAt);
+      if (intent.quota !== 2 && covers && isInTime)
+        expect(steps?.map(({ kind }) => kind) ?? []).not.toContain('disarm_kit');
+      else if (
+        facts?.visitKit?.armed === true &&
+        state !== 'unsupported' &&
+        work.plan === null &&
+        work.failure === null
+      ) {
+        disarmed += 1;
+        expect(['disarm_kit', 'remove_kit']).toContain(steps?.[0]?.kind);
+      }
+    });
+    expect(disarmed).toBeGreaterThan(0);
   });
 
   it('plans nothing while a plan is open', () => {

@@ -56,6 +56,7 @@ const HALF_DONE = change(kitPlacedFacts(), {
 });
 const INSTALLED = change(HALF_DONE, { bootPolicy: { customKernel: COIH } });
 const CLEARED = change(raisedFacts(), { bootArgs: { storedPresent: false, stored: null } });
+const ARMED_FACTS: Facts = { ...raisedFacts(), visitKit: { ...KIT, complete: true, armed: true } };
 const REVERTED = change(kitPlacedFacts(), {
   kdks: [{ version: '14.5', build: BUILD, complete: true, variants: ['T6020'], reason: null, ours: true }],
 });
@@ -483,6 +484,40 @@ const ROWS: readonly Row[] = [
     state: 'half_done',
     findings: ['HOST_SILENT', 'HALF_DONE'],
     visit: 'raise',
+  },
+  {
+    name: 'raised, consent gone: raise goes, what leads back stays',
+    input: raisedInput({
+      facts: ARMED_FACTS,
+      intent: { ...RAISE_INTENT, grant: { covers: false, expiresAt: null, reason: 'revoked' } },
+    }),
+    state: 'raised',
+    findings: ['GRANT_MISSING', 'CONSENT_ENDED_STILL_RAISED'],
+    steps: ['disarm_kit'],
+  },
+  {
+    name: 'stock wanted since the consent expired, still raised: shown as just that',
+    input: raisedInput({
+      facts: ARMED_FACTS,
+      intent: { ...STOCK_INTENT, ended: { isExpired: true, at: '2026-02-28T00:00:00.000Z' } },
+    }),
+    state: 'raised',
+    findings: ['CONSENT_ENDED_STILL_RAISED'],
+    steps: ['disarm_kit', 'clear_boot_args'],
+  },
+  {
+    name: 'stock wanted, raise could not be removed: the way back goes on all the same',
+    input: raisedInput({
+      facts: { ...CLEARED, visitKit: ARMED_FACTS.visitKit },
+      intent: STOCK_INTENT,
+      work: {
+        ...NO_WORK,
+        failure: { kind: 'disarm_kit', code: 'KIT_FOLDER_NOT_OURS', detail: 'x', at: NOW.toISOString(), retryAt: null },
+      },
+    }),
+    state: 'raised',
+    findings: ['STILL_RAISED', 'STEP_FAILED_FOR_GOOD'],
+    visit: 'revert',
   },
   {
     name: 'stock wanted, never raised',

@@ -6,6 +6,7 @@
  */
 import { describeError, isErrorCode } from './errors.ts';
 import { type Consent, grantTimes, readConsent } from './evaluate/consent.ts';
+import { withDisarm } from './evaluate/disarm.ts';
 import { makeFinding, orderFindings } from './evaluate/make-finding.ts';
 import { NOTHING_REMEMBERED, remember } from './evaluate/memory.ts';
 import { decideNext, type Next, policyFindings } from './evaluate/next.ts';
@@ -39,9 +40,11 @@ function evaluateWithoutFacts(input: EvaluateInput): Evaluation {
 
 /** Stock is wanted: the way back, which needs no consent. */
 function evaluateStock(situation: Situation): Evaluation {
-  const { input, evidence, updates } = situation;
+  const { input, evidence, observed, updates } = situation;
   const state = decideState(situation, { rung: 'not_started', kcStaged: false });
-  const next = withRecovery(situation, decideStock(situation, state));
+  const way = withRecovery(situation, decideStock(situation, state));
+  const isAssigned = input.intent.number > 0 && observed.kind !== 'unsupported';
+  const next = isAssigned ? withDisarm(situation, way) : way;
   const findings = [...readUnfit(situation), ...readSilence(input, state), ...readStock(situation, state)];
   const ahead = updates.length > 0 ? readUpdates(situation, () => false) : [];
   const memory = remember(situation, state);
@@ -57,7 +60,8 @@ function evaluateRaise(situation: Situation): Evaluation {
   const findings = [...readUnfit(situation), ...readSilence(input, state)];
   if (observed.kind === 'unsupported')
     return answer(input, { state, findings, evidence, memory, next: NOTHING, updates });
-  const next = withRecovery(situation, decideNext(situation, state, prepared, consent));
+  const way = withRecovery(situation, decideNext(situation, state, prepared, consent));
+  const next = consent.covers ? way : withDisarm(situation, way);
   const own = [...findings, ...stateFindings(situation, { state, prepared, consent })];
   return answer(input, { state, findings: [...own, ...next.findings], evidence, memory, next, updates });
 }

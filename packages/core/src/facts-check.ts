@@ -111,7 +111,13 @@ const kernelCollection: Shape<KernelCollectionFact> = {
   uuid: maybeText,
   bundles: maybeCount,
 };
-const visitKit: Shape<VisitKitFact> = { visitId: text, quota: integer, kcSha256: text, complete: bool };
+const visitKit: Shape<VisitKitFact> = {
+  visitId: text,
+  quota: integer,
+  kcSha256: text,
+  complete: bool,
+  armed: optional(bool),
+};
 const receipt: Shape<ReceiptFact> = {
   visitId: text,
   nonce: text,

@@ -164,6 +164,8 @@ export interface VisitKitFact {
   readonly quota: number;
   readonly kcSha256: string;
   readonly complete: boolean;
+  /** Does `raise`, or its kernel collection, lie there? Older agents do not say. */
+  readonly armed?: boolean;
 }
 
 /** A system that an update would install. */

@@ -12,6 +12,7 @@ export const JOB_KINDS = [
   'place_kit',
   'set_boot_args',
   'clear_boot_args',
+  'disarm_kit',
   'remove_kit',
   'remove_kc',
   'remove_kdk',
@@ -53,6 +54,8 @@ export type PlanStep =
   | { readonly kind: 'set_boot_args'; readonly quota: number; readonly bootArgs: string }
   // The way back names nothing: the Mac itself knows how it stood before, and what Headroom put there.
   | { readonly kind: 'clear_boot_args' }
+  // Consent is gone, and what takes back has to stay.
+  | { readonly kind: 'disarm_kit' }
   | { readonly kind: 'remove_kit' }
   | { readonly kind: 'remove_kc' }
   | { readonly kind: 'remove_kdk' };

@@ -91,9 +91,10 @@ export const arbitraryFacts: fc.Arbitrary<Facts> = fc
     update: { ...base.update, pending: drawn.pending, prepared: drawn.prepared },
     kdks: ready.known ? (ready.kdks ? raisedFacts().kdks : []) : null,
     kernelCollections: ready.kcs ? raisedFacts().kernelCollections : [],
-    visitKit: ready.kit ? raisedFacts().visitKit : null,
+    visitKit: ready.kit ? { ...KIT_FACT, ...(ready.known && { armed: true }) } : null,
   }));
 
+const KIT_FACT = { visitId: KIT.visitId, quota: KIT.quota, kcSha256: KIT.kcSha256, complete: true };
 const TIMES = ['2026-03-01T08:00:00.000Z', '2026-03-01T10:00:00.000Z', '2026-03-01T10:20:00.000Z'];
 
 const ACCEPTED = { reason: 'a test', acceptedBy: 'token:admin' };

@@ -25,7 +25,8 @@ export async function readVisitKit({ sysroot, signal }: ToolContext): Promise<Re
   const isFile = await Promise.all([...KIT_SCRIPT_NAMES, kcFile].map((name) => isPlainFile(at(name))));
   const kc = isFile.at(-1) === true ? await identify(at(kcFile), signal) : null;
   const complete = isFile.every(Boolean) && kc?.md5 === kcMd5?.toLowerCase();
-  return known({ visitId, quota: Number(quota), kcSha256: kc?.sha256 ?? '', complete });
+  const armed = isFile.at(0) === true || kc !== null;
+  return known({ visitId, quota: Number(quota), kcSha256: kc?.sha256 ?? '', complete, armed });
 }
 
 /** null = no visit has left a receipt. */

@@ -54,6 +54,8 @@ function parseStep(step: unknown): PlanStep | UnknownStep {
       return { kind };
     case 'clear_boot_args':
       return { kind };
+    case 'disarm_kit':
+      return { kind };
     case 'remove_kit':
       return { kind };
     case 'remove_kc':

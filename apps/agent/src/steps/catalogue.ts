@@ -3,6 +3,7 @@ import type { JobKind, PlanStep } from '@headroom/core';
 import { buildKcStep } from './build-kc.ts';
 import { clearBootArgsStep } from './clear-boot-args.ts';
 import { collectFactsStep } from './collect-facts.ts';
+import { disarmKitStep } from './disarm-kit.ts';
 import { installKdkStep } from './install-kdk.ts';
 import { placeKitStep } from './place-kit.ts';
 import { removeKcStep } from './remove-kc.ts';
@@ -18,6 +19,7 @@ const STEPS = {
   place_kit: placeKitStep,
   set_boot_args: setBootArgsStep,
   clear_boot_args: clearBootArgsStep,
+  disarm_kit: disarmKitStep,
   remove_kit: removeKitStep,
   remove_kc: removeKcStep,
   remove_kdk: removeKdkStep,

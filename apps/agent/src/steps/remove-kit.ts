@@ -7,10 +7,9 @@ import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { PlanStep } from '@headroom/core';
 import { AgentError, differs } from '../agent-error.ts';
-import { type KitFolder, kitFolderOwner, readKitFolder } from '../facts/kit-folder.ts';
 import { syncFolder } from '../files.ts';
-import type { Mac } from '../mac.ts';
 import { KIT_FOLDER } from '../paths.ts';
+import { ownKitFolder } from './kit/folder.ts';
 import type { StepHandler } from './step.ts';
 import { checkIsStock } from './still-stock.ts';
 
@@ -20,28 +19,20 @@ export interface RemovedKit {
 }
 
 export const removeKitStep: StepHandler<Step, RemovedKit> = {
-  check: async (_step, { mac }) => ((await folderOf(mac)).status === 'absent' ? { path: KIT_FOLDER } : null),
+  check: async (_step, { mac }) => ((await ownKitFolder(mac)).status === 'absent' ? { path: KIT_FOLDER } : null),
 
   async act(_step, context) {
     await checkIsStock(context);
     const folder = context.mac.path(KIT_FOLDER);
-    if ((await folderOf(context.mac)).status === 'absent') return;
+    if ((await ownKitFolder(context.mac)).status === 'absent') return;
     await rm(join(folder, 'raise'), { force: true });
     await rm(folder, { recursive: true, force: true });
     await syncFolder(dirname(folder));
   },
 
   async verify(_step, { mac }) {
-    const { status } = await folderOf(mac);
+    const { status } = await ownKitFolder(mac);
     if (status !== 'absent') throw new AgentError('INTERNAL', differs(KIT_FOLDER, 'absent', status));
     return { path: KIT_FOLDER };
   },
 };
-
-async function folderOf(mac: Mac): Promise<KitFolder> {
-  const found = await readKitFolder({ sysroot: mac.sysroot }, kitFolderOwner(mac.simulated));
-  if (!found.ok) throw new AgentError('KIT_FOLDER_NOT_OURS', `${found.reason}.`);
-  if (found.value.status === 'foreign')
-    throw new AgentError('KIT_FOLDER_NOT_OURS', differs(KIT_FOLDER, found.value.expected, found.value.seen));
-  return found.value;
-}

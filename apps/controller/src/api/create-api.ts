@@ -36,6 +36,7 @@ import { proposalRoutes } from '../proposals/routes.ts';
 import type { JobQueue } from '../queue/queue.ts';
 import { readinessRoutes } from '../readiness/routes.ts';
 import { controlRoutes } from '../rollouts/control-routes.ts';
+import { ExceptionEnds } from '../rollouts/exception-ends.ts';
 import { RolloutControl } from '../rollouts/rollout-control.ts';
 import { RolloutEngine } from '../rollouts/rollout-engine.ts';
 import { rolloutRoutes } from '../rollouts/routes.ts';
@@ -106,6 +107,7 @@ export function createApi(deps: ApiDeps): Api {
   const hostsOf: HostsOfRevision = (tx, revisionId) => policies.hostsOf(tx, revisionId);
   rollouts.hostsOfPolicy = hostsOf;
   const upkeep = new ExceptionUpkeep(database, exceptions);
+  const exceptionEnds = new ExceptionEnds(database, rollouts);
   const proposals = new Proposals(database, policies, config.checkInMs, (id) => {
     // A lost wake-up costs time only: the sweep computes what waits.
     queue.add('proposal', id).catch(() => {});
@@ -167,6 +169,7 @@ export function createApi(deps: ApiDeps): Api {
     async sweepOnce(now) {
       await idempotency.purge(now);
       await upkeep.sweepOnce(now);
+      await exceptionEnds.sweepOnce(now);
       await jobEnds.sweep(now);
       await labels.sweepOnce(now);
       await proposals.sweepOnce(now);

@@ -69,7 +69,7 @@ export function answer(input: HostInput, { fleetId, checkInMs, verifies, kdks, n
   const record = recordOf(input);
   const evaluated = evaluate({
     facts: input.facts,
-    intent: { number, quota, extraArgs, grant },
+    intent: { number, quota, extraArgs, grant, ended: intent.ended ?? null },
     record,
     work: workOf(input, { planIsObsolete, visitIsObsolete }),
     presence,

@@ -25,9 +25,10 @@ export const HOSTS = `
     s.state, s.findings, s.record,
     COALESCE(i.number, 0) AS number, COALESCE(i.quota, $2::int) AS quota, COALESCE(i.extra_args, '{}') AS "extraArgs",
     i.rollout_id::text AS "rolloutId", g.id::text AS "grantId", g.payload, g.signature, g.key_id AS "keyId",
-    g.expires_at AS "expiresAt", g.revoked_at AS "revokedAt", p.place_type AS "placeType"
+    g.expires_at AS "expiresAt", g.revoked_at AS "revokedAt", e.expires_at AS "consentExpiresAt", e.revoked_at AS "consentRevokedAt", p.place_type AS "placeType"
   FROM host h JOIN host_report r ON r.host_id = h.id JOIN host_state s ON s.host_id = h.id
     LEFT JOIN intent i ON i.host_id = h.id LEFT JOIN "grant" g ON g.id = i.grant_id
+    LEFT JOIN rollout o ON o.id = i.rollout_id AND i.revision_id IS NULL LEFT JOIN risk_exception e ON e.id = o.exception_id
     LEFT JOIN host_place p ON p.host_id = h.id
   WHERE h.id = ANY($1::uuid[]) AND h.retired_at IS NULL ORDER BY h.id`;
 

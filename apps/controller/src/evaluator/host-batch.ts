@@ -1,5 +1,6 @@
 /** Everything that evaluation needs to know of a batch of hosts, loaded with a fixed number of queries. */
 import {
+  type EvaluateIntent,
   type HostState,
   type KcResult,
   type KdkSource,
@@ -89,6 +90,9 @@ interface HostRow extends Pick<HostInput, SameInBoth> {
   readonly keyId: string;
   readonly expiresAt: Date;
   readonly revokedAt: Date | null;
+  /** Of the exception whose end set this intent of stock. */
+  readonly consentExpiresAt?: Date | null;
+  readonly consentRevokedAt?: Date | null;
 }
 
 type WitnessRow = Omit<WitnessReport, 'at'> & { readonly at: Date };
@@ -152,7 +156,7 @@ function inputOf(host: HostRow, beside: Beside): HostInput {
     cloneHint,
     placeType,
     before: { state, findings, remembered },
-    intent: { number, quota, extraArgs, rolloutId, grant: grantOf(host) },
+    intent: { number, quota, extraArgs, rolloutId, grant: grantOf(host), ended: endedOf(host) },
     kcs: (beside.built.get(hostId) ?? []).map(({ result }) => result),
     kit: kit === undefined ? null : kitOfJob(kit),
     plan: plan?.state === 'open' ? openPlan(plan, jobs) : null,
@@ -175,6 +179,11 @@ function witnessOf(row: WitnessRow | undefined): WitnessReport | null {
   if (row === undefined) return null;
   const { macosGuests, bootSessionId, source, by, at } = row;
   return { macosGuests, bootSessionId, source, by, at: at.toISOString() };
+}
+
+function endedOf({ consentExpiresAt = null, consentRevokedAt = null }: HostRow): EvaluateIntent['ended'] {
+  const at = consentRevokedAt ?? consentExpiresAt;
+  return at === null ? null : { isExpired: consentRevokedAt === null, at: at.toISOString() };
 }
 
 function grantOf({ grantId, payload, signature, keyId, expiresAt, revokedAt }: HostRow): GrantRow | null {

@@ -1,5 +1,6 @@
 /** What evaluation needs to know of one host: the shape of the truth in Postgres, without its tables. */
 import type {
+  EvaluateIntent,
   Facts,
   Finding,
   HostState,
@@ -93,6 +94,8 @@ export interface HostInput {
     readonly extraArgs: readonly string[];
     readonly rolloutId: string | null;
     readonly grant: GrantRow | null;
+    /** The end of a consent that this intent of stock carries out. */
+    readonly ended: EvaluateIntent['ended'];
   };
   readonly kcs: readonly KcResult[];
   readonly kit: PlacedKit | null;

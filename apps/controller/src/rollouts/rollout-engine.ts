@@ -2,6 +2,7 @@ import {
   AT_ONCE,
   decideRollout,
   QUOTA_STOCK,
+  type Ring,
   type RolloutDecision,
   type RolloutStrategy,
   type RolloutTarget,
@@ -39,6 +40,12 @@ export interface NewRollout {
   readonly hostIds: readonly string[];
   readonly actor: string;
   readonly now: Date;
+  /** What it is for, when no policy says it. */
+  readonly title?: string;
+  /** The exception whose end it carries out: it waits for nobody, and takes many Macs in two parts, so that somebody can halt it. */
+  readonly exceptionId?: string;
+  /** Instead of the revision's own. */
+  readonly strategy?: RolloutStrategy;
 }
 
 export interface MadeRollout {
@@ -68,6 +75,18 @@ const REVIEW_MS = 60_000;
 /** A change that takes the raise from more Macs than this, and than this share of the fleet, waits for a person. */
 const TAKEN_FREELY = 10;
 const TAKEN_FREELY_SHARE = 0.02;
+/** A tenth first, and an hour in which a person can halt what should not have ended; then, without anybody, the rest. */
+const IN_TWO_PARTS: RolloutStrategy = {
+  ...AT_ONCE,
+  rings: [
+    { ...ringOfAll('first'), take: { kind: 'percent', percent: 10 }, soakMinutes: 60 },
+    { ...ringOfAll('rest'), take: { kind: 'rest' } },
+  ],
+};
+
+function ringOfAll(name: string): Omit<Ring, 'take'> {
+  return { name, successAt: { count: null, percent: null }, errorAt: null, soakMinutes: 0, gate: 'automatic' };
+}
 
 /** The one writer of intents: it decides with the rollout locked and its targets counted, so that two controllers never both do. */
 export class RolloutEngine {
@@ -80,14 +99,18 @@ export class RolloutEngine {
   ) {}
 
   /** Writes the rollout and its targets in the caller's transaction. Intents flip in `openPending`, after commit. */
-  async create(tx: Tx, { revisionId, hostIds, actor, now }: NewRollout): Promise<MadeRollout> {
+  async create(tx: Tx, order: NewRollout): Promise<MadeRollout> {
+    const { revisionId, hostIds, actor, now, title = null, exceptionId = null } = order;
     const { siteId } = this.database;
     const revision =
       revisionId === null ? null : await tx.policyRevision.findUniqueOrThrow({ where: { id: revisionId } });
-    const wanted = (revision?.strategy ?? null) as RolloutStrategy | null;
-    const strategy = wanted === null ? null : await this.startSmall(tx, wanted, hostIds);
     const isMuch = (revision?.quota ?? QUOTA_STOCK) === QUOTA_STOCK && (await takesMuch(tx, hostIds));
-    const made: MadeRollout = { id: uuidv7(now.getTime()), state: isMuch ? 'waiting_for_confirmation' : 'running' };
+    const isUnattended = exceptionId !== null;
+    const own = isMuch && isUnattended ? IN_TWO_PARTS : (revision?.strategy ?? null);
+    const wanted = (order.strategy ?? own) as RolloutStrategy | null;
+    const strategy = wanted === null ? null : await this.startSmall(tx, wanted, hostIds);
+    const state = isMuch && !isUnattended ? 'waiting_for_confirmation' : 'running';
+    const made: MadeRollout = { id: uuidv7(now.getTime()), state };
     await tx.rollout.create({
       data: {
         ...made,
@@ -95,6 +118,8 @@ export class RolloutEngine {
         revisionId,
         createdBy: actor,
         createdAt: now,
+        title,
+        exceptionId,
         ...(strategy !== null && { strategy: toJson(strategy) }),
       },
     });
@@ -106,7 +131,7 @@ export class RolloutEngine {
       action: 'rollout.create',
       entity: 'rollout',
       entityId: made.id,
-      after: { revisionId, targets: hostIds.length, state: made.state },
+      after: { revisionId, title, exceptionId, targets: hostIds.length, state: made.state },
       at: now,
       siteId,
     });

@@ -18,7 +18,7 @@ export const LOCK_ROLLOUT = `
 
 /** $1 rollout, $2 are KDK builds asked for? Targets as they are counted: what each waits for, and since when. */
 export const COUNTED_TARGETS = `
-  SELECT t.host_id::text AS "hostId", t.ring, t.state, t.site_id::text AS site, t.ended_at AS "endedAt",
+  SELECT t.host_id::text AS "hostId", t.ring, t.state, t.site_id::text AS site, t.ended_at AS "endedAt", t.opened_at AS "openedAt",
     CASE WHEN $2::boolean AND t.state IN ('pending', 'opened') AND s.state IN ('no_facts', 'unknown', 'not_started', 'kdk_missing')
       THEN r.facts #>> '{os,baseBuild}' END AS "kdkBuild",
     CASE WHEN v.id IS NULL THEN 'work' ELSE 'visit' END AS phase,

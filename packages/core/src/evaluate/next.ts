@@ -130,15 +130,19 @@ function endedConsent({ input: { intent, now } }: Situation, { covers }: Consent
   if (covers) return [];
   const { expiresAt, reason } = intent.grant;
   const isExpired = expiresAt !== null && !(now.getTime() < Date.parse(expiresAt));
-  return [
-    makeFinding('CONSENT_ENDED_STILL_RAISED', {
-      detail: isExpired ? `The consent ended ${expiresAt}.` : `No consent: ${reason ?? 'no grant names this Mac'}.`,
-      expected: 'a consent for a raised quota',
-      seen: 'every piece of evidence of a raise, and no consent',
-      path: 'kernel.filesetUuid',
-      args: { how: isExpired ? 'Expired' : 'Consent gone' },
-    }),
-  ];
+  const detail = isExpired ? `The consent ended ${expiresAt}.` : `No consent: ${reason ?? 'no grant names this Mac'}.`;
+  return [stillRaised(isExpired, detail)];
+}
+
+/** Shown until evidence says otherwise, whether its intent has been set to stock already or not. */
+export function stillRaised(isExpired: boolean, detail: string): Finding {
+  return makeFinding('CONSENT_ENDED_STILL_RAISED', {
+    detail,
+    expected: 'a consent for a raised quota',
+    seen: 'every piece of evidence of a raise, and no consent',
+    path: 'kernel.filesetUuid',
+    args: { how: isExpired ? 'Expired' : 'Consent gone' },
+  });
 }
 
 function argumentSteps({ wantedQuota }: Situation, { covers, bootArgs }: Consent): readonly PlanStep[] {

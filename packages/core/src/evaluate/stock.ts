@@ -3,10 +3,13 @@ import { quotaInBootArgs } from '../boot-args.ts';
 import type { Finding, HostState } from '../evaluate-types.ts';
 import { stockGaps } from '../stock-proof.ts';
 import { factUnknown, makeFinding } from './make-finding.ts';
+import { stillRaised } from './next.ts';
 import { isTouched, type Situation } from './situation.ts';
 
 export function readStock(situation: Situation, state: HostState): readonly Finding[] {
   const { facts, observed } = situation;
+  const { ended = null } = situation.input.intent;
+  if (state === 'raised' && ended !== null) return [stillRaised(ended.isExpired, `The consent ended ${ended.at}.`)];
   if (state === 'raised')
     return [
       makeFinding('STILL_RAISED', {

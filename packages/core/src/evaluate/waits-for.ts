@@ -10,6 +10,7 @@ const STEP_WORDS: Readonly<Record<JobKind, string>> = {
   place_kit: 'place the visit kit',
   set_boot_args: 'store the boot arguments',
   clear_boot_args: 'clear the boot arguments',
+  disarm_kit: 'take raise off the Mac',
   remove_kit: 'remove the visit kit',
   remove_kc: 'remove the kernel collection',
   remove_kdk: 'remove the KDK',
@@ -23,13 +24,20 @@ interface Outcome {
   readonly findings: readonly Finding[];
 }
 
-export function waitsFor({ work, intent }: EvaluateInput, { state, steps, visit, findings }: Outcome): string | null {
+export function waitsFor(input: EvaluateInput, outcome: Outcome): string | null {
+  const ended = outcome.findings.find(({ code }) => code === 'CONSENT_ENDED_STILL_RAISED');
+  const waits = whatIsDue(input, outcome);
+  if (ended === undefined) return waits;
+  return waits === null || waits === `${ended.title}.` ? `${ended.title}.` : `${ended.title}. ${waits}`;
+}
+
+function whatIsDue({ work, intent }: EvaluateInput, { state, steps, visit, findings }: Outcome): string | null {
   if (state === 'no_facts') return 'The first report of the agent.';
-  const ended = findings.find(({ code }) => code === 'CONSENT_ENDED_STILL_RAISED');
-  if (ended !== undefined) return `${ended.title}.`;
+  if (state === 'unsupported') return null;
   const isAtGoal = state === 'raised' && intent.quota !== QUOTA_STOCK;
-  if (state === 'unsupported' || (isAtGoal && visit === null)) return null;
   const open = steps ?? work.plan?.steps.slice(work.plan.nextStep) ?? [];
+  const isTakenBack = open.some(({ kind }) => kind === 'disarm_kit');
+  if (isAtGoal && visit === null && !isTakenBack) return null;
   if (open.length > 0) return `The agent: ${open.map(({ kind }) => STEP_WORDS[kind]).join(', ')}.`;
   if (visit !== null) return `A person: ${visit.kind} visit. ${visit.reason}`;
   const cause =

@@ -98,7 +98,7 @@ export const PROOF_FINDINGS = {
     severity: 'warning',
     title: '{how}, still raised',
     nextStep:
-      'Renew the exception and apply the policy, or archive the policy: then stock is wanted and this Mac is taken back.',
+      'Make the revert visit when it is planned: the Mac is taken back by a rollout of its own. To keep it raised, apply the policy with a new exception.',
   },
   STILL_RAISED: {
     severity: 'warning',

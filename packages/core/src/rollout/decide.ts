@@ -30,6 +30,8 @@ export interface RolloutTarget {
   /** Build whose KDK this Mac still has to fetch; null when it has it, or is not known. */
   readonly kdkBuild: string | null;
   readonly endedAt: Date | null;
+  /** When its intent was flipped; absent or null = not yet. */
+  readonly openedAt?: Date | null;
   /** What an opened Mac waits for, and since when. */
   readonly phase: 'work' | 'visit';
   readonly phaseSince: Date;

@@ -48,9 +48,10 @@ export function readRing(ring: Ring, index: number, targets: readonly RolloutTar
   };
 }
 
-/** Without a threshold a ring has succeeded as soon as all of it was opened. */
+/** Without a threshold a ring has succeeded as soon as all of it was opened; its soak counts from the last one. */
 function succeededAt(mine: readonly RolloutTarget[], needed: number, pending: number): Date | null {
-  if (needed === 0) return pending === 0 ? new Date(0) : null;
+  if (needed === 0)
+    return pending > 0 ? null : new Date(Math.max(0, ...mine.map(({ openedAt }) => openedAt?.getTime() ?? 0)));
   const times = mine
     .flatMap(({ state, endedAt }) => (state === 'succeeded' && endedAt !== null ? [endedAt.getTime()] : []))
     .sort((left, right) => left - right);

@@ -1,7 +1,7 @@
 /** The kit's folder: made when it is not there, refused when it is not ours (facts/kit-folder.ts says what that means). */
 import { mkdir } from 'node:fs/promises';
 import { AgentError, differs } from '../../agent-error.ts';
-import { kitFolderOwner, readKitFolder } from '../../facts/kit-folder.ts';
+import { type KitFolder, kitFolderOwner, readKitFolder } from '../../facts/kit-folder.ts';
 import type { Mac } from '../../mac.ts';
 import { KIT_FOLDER } from '../../paths.ts';
 
@@ -16,11 +16,16 @@ export async function openKitFolder(mac: Mac): Promise<string> {
   return folder;
 }
 
-/** What cannot be read is not ours: a person will run as root what is put there. */
 export async function checkKitFolder(mac: Mac): Promise<void> {
+  if ((await ownKitFolder(mac)).status === 'absent')
+    throw new AgentError('KIT_PLACE_FAILED', `${KIT_FOLDER} is not there.`);
+}
+
+/** What cannot be read is not ours: a person will run as root what is put there. */
+export async function ownKitFolder(mac: Mac): Promise<KitFolder> {
   const found = await readKitFolder({ sysroot: mac.sysroot }, kitFolderOwner(mac.simulated));
   if (!found.ok) throw new AgentError('KIT_FOLDER_NOT_OURS', `${found.reason}.`);
   if (found.value.status === 'foreign')
     throw new AgentError('KIT_FOLDER_NOT_OURS', differs(KIT_FOLDER, found.value.expected, found.value.seen));
-  if (found.value.status === 'absent') throw new AgentError('KIT_PLACE_FAILED', `${KIT_FOLDER} is not there.`);
+  return found.value;
 }
