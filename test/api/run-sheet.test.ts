@@ -54,6 +54,58 @@ describe('the run sheet', () => {
     await visit.update({ where: { id: visitId }, data: { state: 'open' } });
   });
 
+  it('shows what admins keep of the place', async () => {
+    const set = {
+      location: 'Basel',
+      assetTag: '4711',
+      ownerAccount: 'ada',
+      passwordLink: 'https://v.example/{assetTag}',
+    };
+    await test.call('PATCH', `/api/v1/hosts/${hostId}/place`, { body: set });
+    const text = String((await get(`/api/v1/visits/${visitId}/run-sheet`, 'text/plain')).body).replace(/\s+/g, ' ');
+    for (const part of ['Basel', 'asset tag 4711', 'https://v.example/4711', 'an owner by what the Mac says'])
+      expect(text).toContain(part);
+  });
+
+  it('of an overdue visit can be that of a Mac which does not come back', async () => {
+    const { body } = await get(`/api/v1/visits/${visitId}/run-sheet?as=recover`, 'text/plain');
+    expect(String(body)).toMatch(/LOOK AT A MAC THAT IS LOST[\s\S]*csrutil enable/);
+    expect((await get(`/api/v1/visits/${visitId}/run-sheet?as=raise`, 'text/plain')).status).toBe(400);
+  });
+
+  it('is printed for many visits at once: those named, or those of a route', async () => {
+    const { siteId, prisma } = test.database;
+    const now = test.clock.now();
+    const other = await addMac(test);
+    const id = uuidv7(now.getTime());
+    const visit = {
+      id,
+      siteId,
+      hostId: other,
+      kind: 'restart',
+      state: 'due',
+      reason: 'x',
+      owner: 'kim',
+      createdAt: now,
+    };
+    await prisma.visit.create({ data: visit });
+    const pages = async (query: string) =>
+      String((await get(`/api/v1/run-sheets?${query}`, 'text/plain')).body).split('\f');
+    const named = await pages(`visit=${visitId}&visit=${id}`);
+    expect(named.map((text) => text.split('\n')[0])).toEqual([
+      'VISIT: RAISE THE MACOS GUEST QUOTA',
+      'VISIT: RESTART THIS MAC',
+    ]);
+    expect(named[0]).toContain(CODE);
+    expect((await pages('owner=kim')).map((text) => text.includes(id))).toEqual([true]);
+    const html = String((await get('/api/v1/run-sheets', 'text/html')).body);
+    expect(html.match(/<article>/g)).toHaveLength(2);
+    const reader = await get(`/api/v1/run-sheets?visit=${visitId}`, 'text/plain', 'reader');
+    expect(String(reader.body)).not.toContain(CODE);
+    const unknown = await get(`/api/v1/run-sheets?visit=${visitId}&visit=${hostId}`, 'text/plain');
+    expect(unknown.body['code']).toBe('NOT_FOUND');
+  });
+
   it('is none for a visit that does not exist', async () => {
     const { status, body } = await get(`/api/v1/visits/${hostId}/run-sheet`, 'text/html');
     expect([status, body['code']]).toEqual([404, 'NOT_FOUND']);

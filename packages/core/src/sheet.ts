@@ -10,6 +10,8 @@ export interface Sheet {
   readonly about: readonly (readonly [label: string, value: string])[];
   readonly sections: readonly SheetSection[];
   readonly footer: string;
+  /** Address of the page about this Mac; where it can be drawn, it is a QR code. Absent = there is none to show. */
+  readonly link?: string | null;
 }
 
 export interface SheetSection {

@@ -64,7 +64,7 @@ import { watchRoutes } from './watch/routes.ts';
 import { WatchHub, type WatchTimes } from './watch/watch-hub.ts';
 
 export interface ApiDeps {
-  readonly config: Pick<ControllerConfig, 'stateDir' | 'kdkDir' | 'checkInMs' | 'simulation'>;
+  readonly config: Pick<ControllerConfig, 'stateDir' | 'kdkDir' | 'checkInMs' | 'simulation' | 'publicUrl'>;
   readonly database: Database;
   readonly clock: Clock;
   readonly bus: ControllerBus;
@@ -147,7 +147,7 @@ export function createApi(deps: ApiDeps): Api {
     ...jobRoutes(database, jobEnds),
     ...visitRoutes(database, new Visits(database, bus)),
     ...planningRoutes(database, new VisitPlanning(database, bus)),
-    ...sheetRoutes(database),
+    ...sheetRoutes(database, config.publicUrl ?? null),
     ...kdkRoutes(database, kdks),
     ...webhookRoutes(database, new Webhooks(database), webhookKey, () => sender.soon()),
     ...auditRoutes(database),

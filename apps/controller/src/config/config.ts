@@ -15,6 +15,8 @@ export interface ControllerConfig {
   readonly kdkDir?: string | null;
   /** What Macs are told to dial. Absent = `publicHost` and the agents' port. */
   readonly agentUrl?: string | null;
+  /** Where people find this controller, for QR codes; `{id}` in it is the host, else its path in the API follows. Absent = none. */
+  readonly publicUrl?: string | null;
   /** Name that agents and people dial; must resolve to `listenHost`. */
   readonly publicHost: string;
   readonly listenHost: string;

@@ -58,6 +58,15 @@ describe('parseServeOptions', () => {
       );
   });
 
+  it('takes the address for QR codes from the command line, else from the environment, and none that holds a password', () => {
+    const env = { HEADROOM_PUBLIC_URL: 'https://headroom.example' };
+    const of = (args: readonly string[], from: NodeJS.ProcessEnv) => parseServeOptions(args, from).config.publicUrl;
+    expect([of([], {}), of([], env)]).toEqual([null, 'https://headroom.example']);
+    expect(of(['--public-url', 'https://h.example/hosts/{id}'], env)).toBe('https://h.example/hosts/{id}');
+    for (const url of ['headroom.example', 'ftp://h', 'https://kim:pw@h.example/', `https://${'h'.repeat(120)}`])
+      expect(() => of(['--public-url', url], {})).toThrow(/--public-url takes http/);
+  });
+
   it('takes DATABASE_URL from the environment, never from the command line', () => {
     expect(parseServeOptions([], { DATABASE_URL: 'postgres://x' }).config.databaseUrl).toBe('postgres://x');
     expect(() => parseServeOptions(['--database-url', 'postgres://x'], {})).toThrow();

@@ -10,6 +10,8 @@ export const USAGE = `headroom-controller serve [options]
   --kdk-dir DIR         KDK images, shared likewise (default DIR of --state-dir/kdks)
   --fleet-name NAME     name of a new fleet (default "fleet")
   --public-host NAME    name that agents and people dial (default localhost)
+  --public-url URL      where people find it, for QR codes on run sheets: https://name/hosts/{id}, or a base that the
+                        API's path is added to (default HEADROOM_PUBLIC_URL; without either there are no QR codes)
   --listen-host ADDR    address to listen on (default 127.0.0.1)
   --api-port N          REST API (default 0 = any free port)
   --enrol-port N        enrolment (default 0)
@@ -32,6 +34,8 @@ export interface ServeOptions {
   readonly exitWithParent: boolean;
 }
 
+const PUBLIC_URL_CHARS_MAX = 120;
+
 const OPTIONS = {
   'state-dir': { type: 'string', default: '.headroom-controller' },
   'keys-dir': { type: 'string' },
@@ -44,6 +48,7 @@ const OPTIONS = {
   'enrol-port': { type: 'string', default: '0' },
   'agent-port': { type: 'string', default: '0' },
   'agent-url': { type: 'string' },
+  'public-url': { type: 'string' },
   'check-in-ms': { type: 'string', default: '60000' },
   'lease-ttl-ms': { type: 'string', default: '60000' },
   'sweep-ms': { type: 'string', default: '2000' },
@@ -65,6 +70,7 @@ export function parseServeOptions(args: readonly string[], env: NodeJS.ProcessEn
     acceptNewKeys: values['accept-new-keys'],
     kdkDir: values['kdk-dir'] === undefined ? null : resolve(values['kdk-dir']),
     agentUrl: values['agent-url'] === undefined ? null : readAgentUrl(values['agent-url'], values['public-host']),
+    publicUrl: readPublicUrl(values['public-url'] ?? env['HEADROOM_PUBLIC_URL']),
     publicHost: values['public-host'],
     listenHost: values['listen-host'],
     apiPort: whole('--api-port', values['api-port'], 0, 65535),
@@ -110,6 +116,19 @@ function readAgentUrl(text: string, publicHost: string): string {
   throw new Problem(
     'VALIDATION_FAILED',
     `--agent-url takes https://NAME:PORT with the NAME of --public-host (${publicHost}), not ${JSON.stringify(text)}`,
+  );
+}
+
+/** What a phone opens: no user or password in it, and short enough for a QR code that prints small. */
+function readPublicUrl(text: string | undefined): string | null {
+  if (text === undefined || text === '') return null;
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const isWeb =
+    url !== null && ['https:', 'http:'].includes(url.protocol) && url.username === '' && url.password === '';
+  if (isWeb && text.length <= PUBLIC_URL_CHARS_MAX) return text;
+  throw new Problem(
+    'VALIDATION_FAILED',
+    `--public-url takes http(s)://NAME/… without a user, of at most ${PUBLIC_URL_CHARS_MAX} characters, not ${JSON.stringify(text)}`,
   );
 }
 

@@ -19,8 +19,8 @@ const line = (max: number) =>
 const layouts = Object.keys(KEYBOARD_LAYOUTS) as [KeyboardLayout, ...KeyboardLayout[]];
 
 const fields = {
-  location: line(100).nullable().describe('Where one drives to: a building.'),
-  place: line(100).nullable().describe('Where one walks to: room, rack, shelf.'),
+  location: line(60).nullable().describe('Where one drives to: a building.'),
+  place: line(60).nullable().describe('Where one walks to: room, rack, shelf.'),
   placeType: z
     .enum(PLACE_TYPES)
     .nullable()
@@ -28,12 +28,12 @@ const fields = {
   assetTag: line(60).nullable(),
   ownerAccount: z
     .string()
-    .regex(/^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,59}$/u, 'takes the short name of an account')
+    .regex(/^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,39}$/u, 'takes the short name of an account')
     .nullable()
     .describe('Volume owner that signs in in recoveryOS. Its name only, never its password.'),
   passwordLink: z
     .string()
-    .max(300)
+    .max(160)
     .superRefine((text, context) => {
       const message = passwordLinkProblem(text);
       if (message !== null) context.addIssue({ code: 'custom', message });

@@ -11,7 +11,7 @@ export const visitFilter = {
   kind: z.enum(VISIT_KINDS).optional(),
   owner: z.string().min(1).max(100).optional(),
   unassigned: z.literal('true').optional().describe('Only visits without an owner.'),
-  location: z.string().min(1).max(100).optional().describe('As kept with the place of the Mac.'),
+  location: z.string().min(1).max(60).optional().describe('As kept with the place of the Mac.'),
   dueBefore: isoDate.optional(),
   overdue: z.literal('true').optional().describe('Only visits whose Mac is silent for too long.'),
 };

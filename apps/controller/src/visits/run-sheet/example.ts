@@ -1,5 +1,6 @@
 /** Inputs for tests: a plain visit, and one in which everything that comes from outside is as long and as hostile as can be. */
 import { emptyFacts, type Facts } from '@headroom/core';
+import { UNKNOWN_PLACE } from '../../hosts/place.ts';
 import type { RunSheetInput } from './sheet-input.ts';
 
 const bare = emptyFacts('not read');
@@ -42,7 +43,10 @@ export const plain: RunSheetInput = {
     labels: ['lab', 'asset:4711'],
     site: 'Zürich',
     url: 'https://headroom.example:7440/api/v1/hosts/01a20846-fe0a-71a6-9de6-0420ee586700',
+    pageUrl: 'https://headroom.example:7440/api/v1/hosts/01a20846-fe0a-71a6-9de6-0420ee586700',
   },
+  place: UNKNOWN_PLACE,
+  passwordUrl: null,
   facts: plainFacts,
   factsAt: new Date('2026-11-23T11:59:00Z'),
   scriptMd5: 'cd'.repeat(16),
@@ -78,10 +82,24 @@ export const hostile: RunSheetInput = {
     model: HOSTILE,
     labels: Array.from({ length: 50 }, () => HOSTILE),
     site: HOSTILE,
-    url: `https://${'w'.repeat(120)}/api/v1/hosts/01a20846-fe0a-71a6-9de6-0420ee586700`,
+    url: `https://${'w'.repeat(105)}/api/v1/hosts/01a20846-fe0a-71a6-9de6-0420ee586700`,
+    pageUrl: `https://${'w'.repeat(105)}/api/v1/hosts/01a20846-fe0a-71a6-9de6-0420ee586700`,
   },
+  place: {
+    ...UNKNOWN_PLACE,
+    location: HOSTILE,
+    place: HOSTILE,
+    assetTag: HOSTILE,
+    ownerAccount: 'W'.repeat(40),
+    placeType: 'rack',
+    hasDisplay: true,
+    hasKeyboard: false,
+    needsEthernet: true,
+  },
+  passwordUrl: `https://vault.example/${'w'.repeat(500)}`,
   facts: hostileFacts,
-  scriptMd5: HOSTILE,
+  // The text with a sum is the longer one.
+  scriptMd5: 'cd'.repeat(16),
 };
 
 export function ofKind(input: RunSheetInput, kind: RunSheetInput['visit']['kind']): RunSheetInput {

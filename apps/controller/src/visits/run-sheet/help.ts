@@ -1,5 +1,5 @@
 /** What the screen will ask, and what to do when it does not go as it should: the remedies of docs/scenarios.md in short. */
-import type { SheetItem, SheetSection } from '@headroom/core';
+import { KEYBOARD_LAYOUTS, type KeyboardLayout, type SheetItem, type SheetSection } from '@headroom/core';
 import type { SheetKind } from './sheet-input.ts';
 
 const NAME: SheetItem = {
@@ -84,12 +84,35 @@ export function remedies(kind: SheetKind): SheetSection {
   };
 }
 
-/** Layouts of Apple's own keyboards. */
-export const keyboard: SheetSection = {
-  title: 'Where / and * are: the layout of recoveryOS may differ from that of macOS and of the keys',
-  numbered: false,
-  items: [
-    'US, UK: / left of the right Shift, * Shift-8. German, Spanish: / Shift-7, * Shift and +. French: / Shift and :, * Shift and $.',
-    'A numeric keypad has both. The input menu at the top right of the screen changes the layout.',
-  ],
+const OTHER_LETTERS: Partial<Record<KeyboardLayout, string>> = {
+  german: 'y and z change places',
+  swiss_german: 'y and z change places',
+  french: 'a and q, z and w change places, and digits need Shift',
 };
+
+/** Where the characters of the line are; of the layout that is known to be there, or of all. */
+export function keyboard(layout: KeyboardLayout | null): SheetSection {
+  const title = 'Where / and * are: the layout of recoveryOS may differ from that of macOS and of the keys';
+  return { title, numbered: false, items: [`${layout === null ? allLayouts() : oneLayout(layout)} ${KEYPAD}`] };
+}
+
+const KEYPAD = 'A numeric keypad has both. The input menu at the top right changes the layout.';
+
+function oneLayout(layout: KeyboardLayout): string {
+  const { name, slash, star } = KEYBOARD_LAYOUTS[layout];
+  const { us } = KEYBOARD_LAYOUTS;
+  const there = `${name} keyboard there: ${slash}, ${star}.`;
+  if (layout === 'us' || layout === 'uk') return there;
+  const letters = OTHER_LETTERS[layout];
+  const also = letters === undefined ? '' : `; ${letters}`;
+  return `${there} Should recoveryOS take the keys as US: ${us.slash}, ${us.star}${also}.`;
+}
+
+function allLayouts(): string {
+  const groups = new Map<string, string[]>();
+  for (const { name, slash, star } of Object.values(KEYBOARD_LAYOUTS)) {
+    const keys = `${slash}, ${star}`;
+    groups.set(keys, [...(groups.get(keys) ?? []), name]);
+  }
+  return [...groups].map(([keys, names]) => `${names.join(', ')}: ${keys}.`).join(' ');
+}

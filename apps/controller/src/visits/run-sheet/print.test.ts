@@ -8,7 +8,7 @@ import { breakGlass, type Sheet } from '@headroom/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostile, ofKind, plain } from './example.ts';
 import { runSheet } from './run-sheet.ts';
-import { sheetHtml } from './sheet-html.ts';
+import { sheetHtml, sheetsHtml } from './sheet-html.ts';
 import { SHEET_KINDS } from './sheet-input.ts';
 
 const CHROMIUM = '/usr/bin/chromium';
@@ -27,13 +27,20 @@ const SHEETS: readonly (readonly [string, Sheet])[] = [
   ['break-glass, plain', breakGlass({ name: plain.host.name, facts: plain.facts, source: 'Printed by a test.' })],
   [
     'break-glass, long names',
-    breakGlass({ name: hostile.host.name, facts: hostile.facts, source: 'Printed by a test.' }),
+    {
+      ...breakGlass({ name: hostile.host.name, facts: hostile.facts, source: 'Printed by a test.' }),
+      link: hostile.host.pageUrl,
+    },
   ],
 ];
 
 describe.skipIf(missing !== '')(`printed${missing}`, () => {
   it.each(SHEETS)('%s: one page', async (_name, sheet) => {
     expect(await pagesOf(sheetHtml(sheet))).toBe(1);
+  });
+
+  it('many sheets at once: one page each', async () => {
+    expect(await pagesOf(sheetsHtml(SHEETS.slice(0, 5).map(([, sheet]) => sheet)))).toBe(5);
   });
 
   it('and two pages would be seen', async () => {

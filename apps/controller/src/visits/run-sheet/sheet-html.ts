@@ -1,35 +1,52 @@
 /**
- * A sheet as one page of HTML for A4, black on white.
+ * Sheets as pages of HTML for A4, black on white: one page each.
  * Guarantee: every value is escaped; no script, no address that a browser would fetch, and a policy that forbids both.
  */
 import type { Sheet, SheetItem, SheetSection } from '@headroom/core';
+import { qrSvg } from './qr.ts';
 
-const STYLE = `@page{size:A4;margin:9mm 11mm}*{box-sizing:border-box}
-body{margin:0 auto;max-width:190mm;font:8.2pt/1.24 Helvetica,Arial,sans-serif;color:#000;background:#fff;overflow-wrap:anywhere}
-h1{font-size:14pt;line-height:1.1;margin:0 0 1.5mm}h2{font-size:9pt;margin:1.8mm 0 .5mm;border-bottom:.3pt solid #000}
-table{border-collapse:collapse;width:100%}th{text-align:left;font-weight:400;color:#444;padding:0 3mm 0 0;white-space:nowrap;vertical-align:top}
-td{padding:0;width:100%}ol,ul{margin:0;padding-left:5mm}li{margin:0}
+const STYLE = `@page{size:A4;margin:8mm 11mm}*{box-sizing:border-box}
+body{margin:0 auto;max-width:190mm;font:8.2pt/1.19 Helvetica,Arial,sans-serif;color:#000;background:#fff;overflow-wrap:anywhere}
+h1{font-size:14pt;line-height:1.1;margin:0 0 1.5mm}h2{font-size:9pt;margin:1.5mm 0 .4mm;border-bottom:.3pt solid #000}
+table{border-collapse:collapse}th{text-align:left;font-weight:400;color:#444;padding:0 3mm 0 0;white-space:nowrap;vertical-align:top}
+td{padding:0}ol,ul{margin:0;padding-left:5mm}li{margin:0}
 code{display:block;margin:.3mm 0 .5mm;padding:.4mm 1.5mm;border:.6pt solid #000;font:bold 9.5pt/1.25 Menlo,Consolas,"DejaVu Sans Mono",monospace;break-inside:avoid}
+article+article{break-before:page}svg{float:right;width:24mm;height:24mm;margin:-1mm -1mm 1mm 3mm}
 footer{margin-top:2mm;font-size:7.4pt;color:#444}`;
 
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 
-export function sheetHtml({ title, about, sections, footer }: Sheet): string {
-  const rows = about.map(
-    ([label, value]) => `<tr><th scope="row">${escapeHtml(label)}</th><td>${escapeHtml(value)}</td></tr>`,
-  );
+export function sheetHtml(sheet: Sheet): string {
+  return sheetsHtml([sheet]);
+}
+
+/** Many sheets as one document, to be printed at once; each begins a page. */
+export function sheetsHtml(sheets: readonly Sheet[]): string {
+  const title = sheets.length === 1 ? (sheets[0]?.title ?? '') : `${sheets.length} run sheets`;
   return [
     '<!doctype html>',
     '<html lang="en"><head><meta charset="utf-8">',
     `<meta http-equiv="Content-Security-Policy" content="${POLICY}">`,
     '<meta name="referrer" content="no-referrer">',
     `<title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body>`,
+    ...sheets.map(articleHtml),
+    '</body></html>',
+    '',
+  ].join('\n');
+}
+
+function articleHtml({ title, about, sections, footer, link }: Sheet): string {
+  const rows = about.map(
+    ([label, value]) => `<tr><th scope="row">${escapeHtml(label)}</th><td>${escapeHtml(value)}</td></tr>`,
+  );
+  return [
+    '<article>',
+    ...(link == null ? [] : [qrSvg(link)]),
     `<h1>${escapeHtml(title)}</h1>`,
     `<table>${rows.join('')}</table>`,
     ...sections.map(sectionHtml),
     `<footer>${escapeHtml(footer)}</footer>`,
-    '</body></html>',
-    '',
+    '</article>',
   ].join('\n');
 }
 

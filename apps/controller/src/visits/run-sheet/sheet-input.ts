@@ -1,4 +1,5 @@
 import type { Facts } from '@headroom/core';
+import type { PlaceFields } from '../../hosts/place.ts';
 
 export const SHEET_KINDS = ['raise', 'revert', 'restart', 'recover'] as const;
 export type SheetKind = (typeof SHEET_KINDS)[number];
@@ -24,9 +25,15 @@ export interface RunSheetInput {
     readonly model: string | null;
     readonly labels: readonly string[];
     readonly site: string;
-    /** Address of the host in the API that was asked. */
+    /** Address of the host: its page where one is configured, else in the API that was asked. */
     readonly url: string;
+    /** For a QR code; null = no address is configured that a phone could open. */
+    readonly pageUrl: string | null;
   };
+  /** As admins keep it. */
+  readonly place: PlaceFields;
+  /** Where the owner's password is kept; null = nobody said it, or a part of the address is not known. */
+  readonly passwordUrl: string | null;
   /** Empty facts where nothing was ever reported. */
   readonly facts: Facts;
   readonly factsAt: Date | null;
