@@ -132,9 +132,28 @@ describe('apply-plan with a KDK that must not be used', { timeout: 60_000 }, () 
       const { stdout } = await mac.apply(mac.plan(mac.raiseSteps()));
       expect(stdout).toMatch(new RegExp(`install_kdk: failed ${code}`));
       expect(mac.list('/var/db/headroom/mnt')).toEqual([]);
-      const distrusted = ['KDK_NOT_APPLE_SIGNED', 'KDK_WRONG_PACKAGE'].includes(code);
-      for (const folder of distrusted ? ['/Library/Developer/KDKs', '/var/db/headroom/kdk'] : [])
+      expect(stdout.includes('installing KernelDebugKit.pkg')).toBe(code === 'KDK_WITHOUT_QUOTA_SUPPORT');
+      for (const folder of ['/Library/Developer/KDKs', '/var/db/headroom/kdk', '/var/db/receipts'])
         expect(mac.list(folder), 'nothing of it stays').toEqual([]);
+      expect(mac.list('/var/db/headroom')).not.toContain('installed-kdks.json');
+    } finally {
+      mac.remove();
+    }
+  });
+
+  it('leaves the one of somebody else where it is, and fetches nothing', async () => {
+    const mac = await new SimulatedMac().start(['--no-quota-support']);
+    try {
+      await mac.apply(mac.plan(mac.raiseSteps()));
+      mac.installByHand();
+      const before = mac.list('/Library/Developer/KDKs');
+      const { stdout } = await mac.apply(mac.plan(mac.raiseSteps()));
+      expect(stdout).toMatch(
+        /install_kdk: failed KDK_WITHOUT_QUOTA_SUPPORT[\s\S]*Looked for the text hv_apple_isa_vm_quota in/,
+      );
+      expect(stdout).not.toContain('checking the signature');
+      expect(mac.list('/Library/Developer/KDKs')).toEqual(before);
+      expect(before).toHaveLength(1);
     } finally {
       mac.remove();
     }

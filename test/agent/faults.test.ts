@@ -180,6 +180,13 @@ function makeFull(folder: string): (() => void) | null {
 
 const KINDS = Object.keys(ROWS) as Kind[];
 
+it('installs a KDK whose files cannot be listed, and judges it then', { timeout: 90_000 }, async () => {
+  ROWS.install_kdk.undo();
+  const hang = { tool: '/usr/sbin/pkgutil', args: /^--payload-files/ };
+  expect(await work([steps.install_kdk], hang)).toEqual(['succeeded']);
+  expectNothingHalfMade();
+});
+
 describe.each(KINDS)('%s', { timeout: 90_000 }, (kind) => {
   const row = ROWS[kind];
 

@@ -61,6 +61,24 @@ describe('prepare --local', { timeout: 60_000 }, () => {
   });
 });
 
+describe('prepare --local with a KDK that does not serve', { timeout: 60_000 }, () => {
+  it('says why nothing was built, and what to do', async () => {
+    const other = await new SimulatedMac().start(['--no-quota-support']);
+    try {
+      const args = ['prepare', '--local', '--kdk', other.kdkFile, '--sysroot', other.sysroot];
+      const { code, stdout } = await command('headroom-agent', args);
+      expect([code, stdout]).toEqual([
+        1,
+        expect.stringMatching(
+          /^KDK_WITHOUT_QUOTA_SUPPORT: .* Looked for the text hv_apple_isa_vm_quota in .*\n {2}Next: /m,
+        ),
+      ]);
+    } finally {
+      other.remove();
+    }
+  });
+});
+
 describe('doctor and status', { timeout: 60_000 }, () => {
   it('say in plain words what is wrong and what to do', async () => {
     const { code, stdout } = await agent('doctor');

@@ -1,7 +1,7 @@
 /** A simulated Mac with its KDK image, a grant key, and the agent's command line on it. Each test makes its own and removes it. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -143,6 +143,22 @@ export class SimulatedMac {
     );
     killAt(child, text, afterMs);
     return ended;
+  }
+
+  /** The KDK of the image, by a person with Apple's tools. */
+  installByHand(): void {
+    copyFileSync(this.kdkFile, join(this.sysroot, 'Users/Shared/kdk.dmg'));
+    const volume = '/Volumes/Kernel Debug Kit';
+    const lines = [
+      ['hdiutil', 'attach', '-nobrowse', '-readonly', '/Users/Shared/kdk.dmg'],
+      ['installer', '-pkg', `${volume}/KernelDebugKit.pkg`, '-target', '/'],
+      ['hdiutil', 'detach', volume],
+    ];
+    for (const [tool = '', ...args] of lines) {
+      const folder = tool === 'hdiutil' ? 'usr/bin' : 'usr/sbin';
+      const { status, stderr } = spawnSync(join(this.sysroot, folder, tool), args, { encoding: 'utf8' });
+      if (status !== 0) throw new Error(`${tool} ${args.join(' ')}: ${stderr}`);
+    }
   }
 
   /** Names in a folder of the Mac; none when it is not there. */

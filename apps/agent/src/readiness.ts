@@ -8,6 +8,7 @@ import {
   type Facts,
   type Finding,
   type HostRecord,
+  type HostState,
   type KcResult,
   type UpdateRisk,
 } from '@headroom/core';
@@ -18,7 +19,7 @@ const OF_THE_CONTROLLER: readonly string[] = ['KDK_NOT_IN_CATALOGUE', 'NO_FACTS'
 const CODE_OF_THE_CONTROLLER = /^(GRANT|UPDATE)_/;
 
 export interface Readiness {
-  readonly state: string;
+  readonly state: HostState;
   readonly problems: readonly Problem[];
 }
 
@@ -74,10 +75,20 @@ function builtHere({ kernel, os, kernelCollections }: Facts): KcResult | null {
   };
 }
 
-function problemOf({ severity, title, detail, expected, seen, nextStep }: Finding): Problem {
-  const compared =
-    expected === null && seen === null ? '' : ` Expected ${expected ?? 'it known'}, seen ${seen ?? 'nothing'}.`;
-  return { severity, what: title, detail: `${detail}${compared}`, next: nextStep };
+function problemOf(finding: Finding): Problem {
+  const { severity, title, detail, nextStep } = finding;
+  const next = finding.code === 'FACT_UNKNOWN' ? 'Cure what the reason names, then look again.' : nextStep;
+  return { severity, what: title, detail: `${whichFact(finding)}${detail}${compared(finding)}`, next };
+}
+
+function whichFact({ code, path }: Finding): string {
+  return code === 'FACT_UNKNOWN' || code === 'READINESS_UNKNOWN' ? `${path}: ` : '';
+}
+
+/** What the detail says already is not said again. */
+function compared({ detail, expected, seen }: Finding): string {
+  if (expected !== null) return ` Expected ${expected}, seen ${seen ?? 'nothing'}.`;
+  return seen === null || seen === 'unknown' || detail.includes(seen) ? '' : ` Seen: ${seen}.`;
 }
 
 /** An update ends a raise, and makes a kit stale; what else it would do depends on the KDK for it. */

@@ -1,5 +1,5 @@
 /** headroom-agent doctor: what is wrong and what to do, in plain words: the agent itself first, then the Mac. */
-import type { Facts } from '@headroom/core';
+import { type Facts, HOST_STATE_TABLE } from '@headroom/core';
 import { type Mac, openMac } from '../mac.ts';
 import { readFactsLooking } from '../read-facts.ts';
 import { type Problem, readReadiness } from '../readiness.ts';
@@ -9,6 +9,9 @@ import { readLockHolder } from '../state/lock.ts';
 import { readStatus } from '../state/status-file.ts';
 import type { Options } from './arguments.ts';
 import { QUOTA_TO_JUDGE } from './quota-option.ts';
+
+/** An idle agent is answered every minute, or as its controller says: at most an hour. */
+const SILENCE_MS = 90 * 60_000;
 
 export interface Look {
   readonly name: string;
@@ -29,6 +32,8 @@ export async function doctor(options: Options): Promise<number> {
   else process.stdout.write(`${looks.map(lineOf).join('\n')}\n${verdict(looks)}\n`);
   return looks.every(({ ok }) => ok) ? 0 : 1;
 }
+
+const LATER = ' The checks for a visit follow once it can be judged.';
 
 function verdict(looks: readonly Look[]): string {
   const bad = looks.filter(({ ok }) => !ok).length;
@@ -53,8 +58,11 @@ async function identity(mac: Mac): Promise<Look> {
   return { name, ok: true, seen: `Host ${hostId} of fleet ${fleetId}, controller ${agentUrl}.`, next: null };
 }
 
+/** Before it has joined a fleet it ends at once and is started again, so that this alone says nothing. */
 async function running(mac: Mac): Promise<Look> {
   const name = 'agent';
+  if ((await readCredentials(mac)) === null)
+    return { name, ok: true, seen: 'It goes on by itself once this Mac has joined a fleet.', next: null };
   const pid = await readLockHolder(mac);
   if (pid !== null) return { name, ok: true, seen: `It runs (process ${pid}).`, next: null };
   const next = 'Start it (`sudo launchctl kickstart system/com.headroom.agent`), and see that it is on in Login Items.';
@@ -63,12 +71,20 @@ async function running(mac: Mac): Promise<Look> {
 
 async function contact(mac: Mac): Promise<Look> {
   const name = 'contact';
+  if ((await readCredentials(mac)) === null) return { name, ok: true, seen: 'None yet.', next: null };
   const status = await readStatus(mac);
   const at = status?.['lastContactAt'];
   const error = status?.['lastError'] as { code: string; detail: string; at: string } | null | undefined;
   const trouble = error ? ` Last error, at ${error.at}: ${error.code}: ${error.detail}` : '';
-  if (typeof at === 'string')
-    return { name, ok: true, seen: `The controller answered last at ${at}.${trouble}`, next: null };
+  const seen = `The controller answered last at ${at}.${trouble}`;
+  if (typeof at === 'string' && Date.now() - Date.parse(at) > SILENCE_MS)
+    return {
+      name,
+      ok: false,
+      seen,
+      next: `See that this Mac reaches ${status?.['controller']}; the agent tries by itself.`,
+    };
+  if (typeof at === 'string') return { name, ok: true, seen, next: null };
   const next =
     'See that the agent runs and that its log (/Library/Logs/Headroom/agent.log) shows a session being opened.';
   return { name, ok: false, seen: `The controller has not answered yet.${trouble}`, next };
@@ -91,7 +107,12 @@ async function theMac(facts: Promise<Facts>): Promise<readonly Look[]> {
   const catalogue = { kdks: [], dropBundles: {} };
   try {
     const { state, problems } = readReadiness({ facts: await facts, quota: QUOTA_TO_JUDGE, catalogue });
-    const judged: Look = { name: 'mac', ok: true, seen: `State by facts alone: ${state}.`, next: null };
+    const judged: Look = {
+      name: 'mac',
+      ok: true,
+      seen: `By its facts alone: ${HOST_STATE_TABLE[state].means} (${state}).${state === 'unknown' ? LATER : ''}`,
+      next: null,
+    };
     return [judged, ...problems.map(lookOf)];
   } catch (error) {
     return [failed(error)];

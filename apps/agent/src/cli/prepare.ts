@@ -5,21 +5,18 @@
  */
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { Facts, KcResult, KdkSource, Plan } from '@headroom/core';
+import { type Facts, HOST_STATE_TABLE, type KdkSource } from '@headroom/core';
 import { AgentError, differs } from '../agent-error.ts';
 import { digestFile, isMissing } from '../files.ts';
-import { type Mac, openMac } from '../mac.ts';
-import { parsePlan } from '../plan/parse-plan.ts';
+import { openMac } from '../mac.ts';
 import { readFactsCounting } from '../read-facts.ts';
 import { type Readiness, readReadiness } from '../readiness.ts';
 import { recordTools } from '../runner/tool-record.ts';
-import { readBootState } from '../state/boot-state.ts';
-import { readIdentity } from '../state/identity.ts';
 import { takeLock } from '../state/lock.ts';
 import { detachStaleMounts } from '../steps/kdk/mounts.ts';
 import type { Options } from './arguments.ts';
+import { type BuildFailure, buildLocally, NOTHING_BUILT } from './build-locally.ts';
 import { lifetime } from './lifetime.ts';
-import { isSuccess, localPorts, runLocalPlan } from './local-plan.ts';
 import { quotaOption } from './quota-option.ts';
 import { runSheet } from './run-sheet.ts';
 import { UsageError } from './usage.ts';
@@ -38,12 +35,12 @@ export async function prepare(options: Options): Promise<number> {
     const facts = await readFactsCounting(mac);
     const kdk = await kdkOf(options.kdk, options.sha256, facts);
     const readiness = readReadiness({ facts, quota, catalogue: { kdks: [kdk], dropBundles: {} } });
-    const kc = canBeBuilt(readiness, facts)
-      ? await build({ mac, facts, kdk, quota, kdkFile: options.kdk, signal })
-      : null;
+    const { kc, failure } = canBeBuilt(readiness, facts)
+      ? await buildLocally({ mac, facts, kdk, quota, kdkFile: options.kdk, signal, say })
+      : NOTHING_BUILT;
     const sheet = kc === null ? null : runSheet({ facts, kc, quota, readiness });
-    if (options.json) process.stdout.write(`${JSON.stringify({ readiness, kc, runSheet: sheet })}\n`);
-    else process.stdout.write(`${readinessText(readiness)}\n${sheet ?? 'No kernel collection was built.'}\n`);
+    if (options.json) process.stdout.write(`${JSON.stringify({ readiness, kc, failure, runSheet: sheet })}\n`);
+    else process.stdout.write(`${readinessText(readiness)}\n${sheet ?? failureText(failure)}\n`);
     return kc === null ? 1 : 0;
   } finally {
     await release();
@@ -70,46 +67,17 @@ function canBeBuilt({ state }: Readiness, { os, kernel }: Facts): boolean {
   return state !== 'unsupported' && os.baseBuild !== null && os.version !== null && kernel.variant !== null;
 }
 
-interface BuildInput {
-  readonly mac: Mac;
-  readonly facts: Facts;
-  readonly kdk: KdkSource;
-  readonly quota: number;
-  readonly kdkFile: string;
-  readonly signal: AbortSignal;
-}
-
-/** The two steps that lower nothing, as a plan like any other; null when one of them did not succeed. */
-async function build({ mac, facts, kdk, quota, kdkFile, signal }: BuildInput): Promise<KcResult | null> {
-  const identity = await readIdentity(mac);
-  const variant = facts.kernel.variant ?? '';
-  const plan: Plan = {
-    schemaVersion: 1,
-    planId: `local-${kdk.build}`,
-    fleetId: identity?.fleetId ?? 'local',
-    hostId: identity?.hostId ?? 'local',
-    hostUuid: facts.hardware.uuid ?? '',
-    generation: (await readBootState(mac)).highestGeneration,
-    intentNumber: 0,
-    quota,
-    steps: [
-      { kind: 'install_kdk', kdk, variant },
-      { kind: 'build_kc', build: kdk.build, variant, dropBundles: [] },
-    ],
-    grant: null,
-  };
-  const planText = JSON.stringify(plan);
-  const ports = await localPorts({ mac, identity, verify: () => false, kdkFile });
-  const reports = await runLocalPlan({ plan: parsePlan(planText), planText, idPrefix: 'prepare', ports, signal, say });
-  const last = reports.at(-1);
-  if (last === undefined || reports.length < plan.steps.length || !isSuccess(last)) return null;
-  return last.result as KcResult;
+function failureText(failure: BuildFailure | null): string {
+  const none = 'No kernel collection was built.';
+  return failure === null
+    ? none
+    : `${none}\n${failure.code}: ${failure.title}. ${failure.detail}\n  Next: ${failure.next}`;
 }
 
 function readinessText({ state, problems }: Readiness): string {
   const lines = problems.map(({ severity, what, detail, next }) => `${severity}: ${what}. ${detail}\n  Next: ${next}`);
   return [
-    `State by facts alone: ${state}. ${problems.length === 0 ? 'Nothing is in the way.' : ''}`.trim(),
+    `By its facts alone: ${HOST_STATE_TABLE[state].means} (${state}). ${problems.length === 0 ? 'Nothing is in the way.' : ''}`.trim(),
     ...lines,
   ].join('\n');
 }

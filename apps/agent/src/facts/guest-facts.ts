@@ -3,6 +3,7 @@ import {
   type Facts,
   hypervisorInBootArgs,
   type KernelConfig,
+  QUOTA_MAX,
   QUOTA_STOCK,
   quotaInBootArgs,
   type WitnessFact,
@@ -48,7 +49,7 @@ export function derivedQuota(config: KernelConfig | null, bootArgs: string | nul
   if (config !== 'development')
     return unknown(`whether a kernel of config ${config} honours the quota argument is not known`);
   if (!hypervisorInBootArgs(bootArgs)) return known(QUOTA_STOCK);
-  return Number.isInteger(quota)
+  return Number.isInteger(quota) && quota <= QUOTA_MAX
     ? known(quota)
-    : unknown('the quota in force is written in a form that is read differently by kernel and people');
+    : unknown('the quota in force is written in a form, or is a number, that kernel and people may read differently');
 }

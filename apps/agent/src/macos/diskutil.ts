@@ -143,6 +143,7 @@ export function parseListUsers({ stdout, stderr }: Pick<Output, 'stdout' | 'stde
     if (field[1] === 'Type') user.type = field[2] ?? null;
     else user.volumeOwner = field[2] === 'Yes' ? true : field[2] === 'No' ? false : null;
   }
+  if (users.some(({ type }) => type === null)) return unknown('diskutil does not say of each user what it is');
   return known(users);
 }
 

@@ -52,17 +52,18 @@ const FAILURES: readonly (readonly [RegExp, KmutilCreateFailure])[] = [
   [/No space left on device|Not enough (disk )?space|ENOSPC/i, 'KC_DISK_FULL'],
   [/Read-only file system|EROFS/i, 'KC_READ_ONLY'],
   [/Missing (Developer )?(KDK|Kit|Developer Kit)|install a KDK matching/i, 'KC_MISSING_KDK'],
+  [/names a dependency on '[^']*', which was not found|Unable to resolve dependencies/i, 'KC_DEPENDENCY'],
+  [/could not find a kext which exports this symbol|error which prevented linking|Failed to bind/i, 'KC_LINKING'],
   [
     /Invalid argument: kernel path|kernel mach-o not found|(kernel|mach-o).*(not found|no such file)/i,
     'KC_WRONG_VARIANT',
   ],
-  [/names a dependency on '[^']*', which was not found|Unable to resolve dependencies/i, 'KC_DEPENDENCY'],
-  [/could not find a kext which exports this symbol|error which prevented linking|Failed to bind/i, 'KC_LINKING'],
 ];
 
 /** The catalogue code of a failed create; null when kmutil exited 0 and printed no error. */
 export function kmutilCreateFailure(result: RunResult): KmutilCreateFailure | null {
   if (result.timedOut) return 'KC_TIMED_OUT';
+  if (result.signal !== null && !result.outputCut) return 'KC_KILLED';
   const text = linesOf(`${result.stderr}\n${result.stdout}`).join('\n');
   if (commandError(result) === null && !/Error Domain=/.test(text)) return null;
   return FAILURES.find(([pattern]) => pattern.test(text))?.[1] ?? 'KC_CREATE_FAILED';

@@ -42,12 +42,18 @@ export function readAuxiliaryKexts(context: ToolContext): Promise<Reading<readon
   });
 }
 
-/** Rows `id TAB version TAB path`. A row of another form is left out; none at all is unknown. */
+/**
+ * Rows `id TAB version TAB path`; the version may lack. Other lines are left out, but one of Apple's bundles that cannot be read makes
+ * the list unknown: a collection without it would be built, and fail at the boot.
+ */
 export function parseInspect({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<readonly Bundle[]> {
-  const bundles = linesOf(stdout).flatMap((line) => {
-    const match = /^\s*([A-Za-z0-9_.-]+\.[A-Za-z0-9_.-]+)[\t ]+([0-9][^\t ]*)[\t ]+(\/.*?)\s*$/.exec(line);
-    return match === null ? [] : [{ id: match[1] ?? '', version: match[2] ?? '', path: match[3] ?? '' }];
+  const rows = linesOf(stdout).map((line) => {
+    const match = /^\s*([A-Za-z0-9_.-]+\.[A-Za-z0-9_.-]+)[\t ]+(?:([^\t /]+)[\t ]+)?(\/.*?)\s*$/.exec(line);
+    return match === null ? line : { id: match[1] ?? '', version: match[2] ?? '', path: match[3] ?? '' };
   });
+  const broken = rows.find((row) => typeof row === 'string' && /^\s*com\.apple\./.test(row));
+  if (broken !== undefined) return unknown(`kmutil inspect printed a row of another form: ${quote(String(broken))}`);
+  const bundles = rows.filter((row) => typeof row !== 'string');
   return bundles.length > 0 ? known(bundles) : unknown(`kmutil inspect listed no bundle: ${quote(stderr, stdout)}`);
 }
 

@@ -24,8 +24,11 @@ export function readNvram(context: ToolContext, name: string): Promise<Reading<N
 export function parseNvram({ stdout, stderr }: Output, name: string): Reading<NvramVariable> {
   for (const line of linesOf(stdout)) {
     const rest = line.startsWith(name) ? line.slice(name.length) : null;
-    if (rest !== null && (rest === '' || /^[\t ]/.test(rest)))
-      return known({ present: true, value: decode(rest.trim()) });
+    if (rest === null || !(rest === '' || /^[\t ]/.test(rest))) continue;
+    const value = decode(rest.trim());
+    // Merged and written back, a guess at such bytes would change them.
+    if (value.includes('\uFFFD')) return unknown(`nvram ${name} holds bytes that are no text`);
+    return known({ present: true, value });
   }
   if (stderr.includes('data was not found') && stderr.includes(name)) return known({ present: false });
   return unknown(`nvram did not say ${name}: ${quote(stderr, stdout)}`);
@@ -44,7 +47,10 @@ export function bootVolumeGroup(value: string): string | null {
   return parts.length === 3 ? uuidOf(parts[2]) : null;
 }
 
-/** nvram prints a byte that is not printable, and `%` itself, as `%25`. */
+/** nvram prints a byte that is not printable, and `%` itself, as `%25`. Some tools store a text with the NUL that ends it. */
 function decode(value: string): string {
-  return value.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  const runs = value.replace(/(?:%[0-9a-fA-F]{2})+/g, (run) =>
+    Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'),
+  );
+  return runs.replace(/\0+$/, '');
 }

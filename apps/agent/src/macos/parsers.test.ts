@@ -5,18 +5,40 @@ import { parseCsrutil } from './csrutil.ts';
 import { parseDf } from './df.ts';
 import { parseListUsers } from './diskutil.ts';
 import { parseFdesetup } from './fdesetup.ts';
-import { parseShowLoaded } from './kmutil.ts';
+import { parseInspect, parseShowLoaded } from './kmutil.ts';
 import { kmutilCreateArgs, kmutilCreateFailure } from './kmutil-create.ts';
 import { parseAcl } from './ls.ts';
 import { parseNvram } from './nvram.ts';
-import { appleSigned, type PackageSignature, parsePackageInfo } from './pkgutil.ts';
+import { appleSigned, type PackageSignature, parsePackageInfo, parsePayloadKernels } from './pkgutil.ts';
 import { parseGuestProcesses } from './ps.ts';
 import { recoveryAdminsIn } from './recovery-admins.ts';
+import { parseSoftwareUpdate } from './softwareupdate.ts';
 import { parseSysctl, sysctlValue } from './sysctl.ts';
 import { parseShownPolicy } from './system-profiler.ts';
 import { parseKernelVersion, parseUname } from './uname.ts';
 
 const out = (stdout: string, stderr = '', exitCode = 0) => ({ exitCode, stdout, stderr });
+
+describe('pkgutil --payload-files', () => {
+  it('names the kernels of Apple silicon, and no symbols or folders beside them', () => {
+    const kernels = './Library/Developer/KDKs/KDK_14.5_23F79.kdk/System/Library/Kernels';
+    const names = [
+      'kernel.development',
+      'kernel.development.t6020',
+      'kernel.release.t8112',
+      'kernel.development.vmapple',
+    ];
+    const lines = ['.', ...names, 'kernel.development.t8112.dSYM/Contents', 'kernel.kasan.t8112'].map((name) =>
+      name === '.' ? name : `${kernels}/${name}`,
+    );
+    for (const end of ['\n', '\r\n'])
+      expect(parsePayloadKernels(out(lines.join(end)))).toEqual([
+        'kernel.development.t6020',
+        'kernel.development.vmapple',
+      ]);
+    expect(parsePayloadKernels(out('Could not open package: x\n'))).toEqual([]);
+  });
+});
 
 describe('uname', () => {
   const text = (word: string, train = 'xnu-10063.121.3~5') =>
@@ -68,6 +90,49 @@ describe('nvram', () => {
       ok: true,
       value: { present: true, value: 'a%b\tc' },
     });
+  });
+});
+
+describe('what another Mac or release may print', () => {
+  it('nvram: encoded text stays what it is, the NUL of a C text goes, other bytes are unknown', () => {
+    const value = (text: string) => parseNvram(out(`boot-args\t${text}\r\n`), 'boot-args');
+    expect(value('a=1 b=%25x%c3%a9%00')).toEqual({ ok: true, value: { present: true, value: 'a=1 b=%x\u00e9' } });
+    expect(value('-v')).toEqual({ ok: true, value: { present: true, value: '-v' } });
+    expect(value('a=%ff%fe')).toMatchObject({ ok: false });
+  });
+
+  it('kmutil inspect: a version may lack, a row of Apple that cannot be read makes it unknown', () => {
+    const row = 'com.apple.a\t1.0\t/System/Library/Extensions/a.kext';
+    expect(parseInspect(out(`${row}\ncom.apple.b\t\t/b b.kext`))).toMatchObject({
+      value: [{ id: 'com.apple.a' }, { id: 'com.apple.b', version: '', path: '/b b.kext' }],
+    });
+    expect(parseInspect(out(`Executing: kmutil\n${row}`))).toMatchObject({ value: [{ id: 'com.apple.a' }] });
+    expect(parseInspect(out(`${row}\ncom.apple.c`))).toMatchObject({
+      ok: false,
+      reason: expect.stringContaining('com.apple.c'),
+    });
+  });
+
+  it('softwareupdate: an update in another form is not "none"', () => {
+    const found = 'Software Update found the following new or updated software:';
+    const label = '* Label: macOS Sequoia 15.1-24B82';
+    for (const second of ['\tTitel: macOS Sequoia 15.1, Version: 15.1,', ''])
+      expect(parseSoftwareUpdate(out(`${found}\n${label}\n${second}\n`))).toMatchObject({ ok: false });
+    expect(parseSoftwareUpdate(out(`${found}\n   * macOS Mojave 10.14.6\n`))).toMatchObject({ ok: false });
+    expect(parseSoftwareUpdate(out(`${found}\n`))).toMatchObject({ ok: false });
+    expect(parseSoftwareUpdate(out('', 'No new software available.\n'))).toEqual({ ok: true, value: [] });
+  });
+
+  it('diskutil: a user without a kind is not nobody', () => {
+    const text = (field: string) =>
+      `Cryptographic users for disk3s1 (1 found)\n|\n+-- 2457711A-523C-4604-B75A-F48A571D5036\n    ${field}: Local Open Directory User\n    Volume Owner: Yes\n`;
+    expect(parseListUsers(out(text('Type')))).toMatchObject({ value: [{ volumeOwner: true }] });
+    expect(parseListUsers(out(text('Typ')))).toMatchObject({ ok: false });
+  });
+
+  it('ps: a list without launchd is not a list of all', () => {
+    expect(parseGuestProcesses(out('usage: ps [-AaCcEefhjlMmrSTvwXx]\n'))).toMatchObject({ ok: false });
+    expect(parseGuestProcesses(out('/sbin/launchd\r\n/usr/libexec/logd'))).toEqual({ ok: true, value: 0 });
   });
 });
 
@@ -264,10 +329,16 @@ describe('kmutil create', () => {
 
   it.each([
     ['Error Domain=NSPOSIXErrorDomain Code=28 "No space left on device"', 1, 'KC_DISK_FULL'],
+    ["'com.apple.driver.kernelX' names a dependency on 'com.apple.y', which was not found.", 1, 'KC_DEPENDENCY'],
     ['something new', 1, 'KC_CREATE_FAILED'],
     ['Error Domain=KMErrorDomain Code=99 "new"', 0, 'KC_CREATE_FAILED'],
   ])('maps %s', (stderr, exitCode, code) => {
     expect(kmutilCreateFailure({ ...ended, exitCode, stdout: '', stderr })).toBe(code);
+  });
+
+  it('tells a kill', () => {
+    const killed = { ...ended, exitCode: null, stdout: '', stderr: '', signal: 'SIGKILL' };
+    expect(kmutilCreateFailure(killed)).toBe('KC_KILLED');
   });
 
   it('tells the time limit', () => {

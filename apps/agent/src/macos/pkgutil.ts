@@ -14,6 +14,8 @@ export const pkgutilFilesArgs = (id: string): readonly string[] => ['--files', i
 export const pkgutilForgetArgs = (id: string): readonly string[] => ['--forget', id];
 export const pkgutilExpandArgs = (pkg: string, folder: string): readonly string[] => ['--expand', pkg, folder];
 
+export const pkgutilPayloadFilesArgs = (pkg: string): readonly string[] => ['--payload-files', pkg];
+
 export interface Certificate {
   readonly name: string;
   /** Upper-case hex without blanks: 40 digits are SHA-1, 64 are SHA-256. */
@@ -68,6 +70,14 @@ export function parsePackages({ stdout }: Pick<Output, 'stdout'>): readonly stri
   return linesOf(stdout).flatMap(
     (line) => /^\s*([A-Za-z0-9][A-Za-z0-9_.-]*\.[A-Za-z0-9_.-]+)\s*$/.exec(line)?.[1] ?? [],
   );
+}
+
+/** Names of the development kernels for Apple silicon in a package, from `pkgutil --payload-files`; symbols beside them do not count. */
+export function parsePayloadKernels({ stdout }: Pick<Output, 'stdout'>): readonly string[] {
+  const names = linesOf(stdout).map(
+    (line) => /\/System\/Library\/Kernels\/(kernel\.development\.[a-z0-9]+)\s*$/.exec(line)?.[1],
+  );
+  return [...new Set(names.filter((name) => name !== undefined))];
 }
 
 /** The id in a `PackageInfo`, as `pkgutil --expand` lays it out beside a component's payload. */

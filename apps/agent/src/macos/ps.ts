@@ -13,10 +13,11 @@ export function readGuestProcesses(context: ToolContext): Promise<Reading<number
   return readTool(context, { path: PS, args: psArgs() }, parseGuestProcesses);
 }
 
-/** ps always lists at least itself, so an empty list is a failure and not "none". */
+/** All processes are never without launchd: a list without it is cut or an error, and not "none". */
 export function parseGuestProcesses({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<number> {
   const lines = linesOf(stdout).filter((line) => line.trim() !== '');
-  if (lines.length === 0) return unknown(`ps listed no process: ${quote(stderr)}`);
+  if (!lines.some((line) => /(^|\/)launchd\s*$/.test(line)))
+    return unknown(`ps did not list all processes: ${quote(stderr, stdout)}`);
   return known(
     lines.filter((line) => line.trim() === GUEST_PROCESS || line.trim().endsWith(`/${GUEST_PROCESS}`)).length,
   );

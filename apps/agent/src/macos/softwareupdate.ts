@@ -32,8 +32,10 @@ export function parseSoftwareUpdate({
   if (has(/Scan finished with error|^\s*Can.t connect/))
     return unknown(`softwareupdate: ${quote(lines.find((line) => /error|connect/.test(line)) ?? '')}`);
   const updates = lines.flatMap((line, index) => offeredAt(line, lines[index + 1] ?? ''));
-  if (updates.length > 0 || has(/found the following new or updated software/))
-    return known(updates.filter(({ title }) => title.startsWith('macOS ')));
+  const offered = lines.filter((line) => /^\s*\*\s*\S/.test(line));
+  if (updates.length < offered.length)
+    return unknown(`softwareupdate offers something in a form that is not known: ${quote(...offered)}`);
+  if (updates.length > 0) return known(updates.filter(({ title }) => title.startsWith('macOS ')));
   return has(/No (new software|updates?) (is |are )?available/)
     ? known([])
     : unknown(`softwareupdate: ${quote(stdout, stderr)}`);

@@ -29,6 +29,12 @@ export async function noteInstalledKdk(mac: Mac, build: string): Promise<void> {
   await writeJsonAtomic(mac.path(INSTALLED_KDKS_FILE), { builds: [...builds, build] });
 }
 
+export async function forgetInstalledKdk(mac: Mac, build: string): Promise<void> {
+  const builds = (await installedKdks(mac)).filter((known) => known !== build);
+  if (builds.length === 0) await forgetInstalledKdks(mac);
+  else await writeJsonAtomic(mac.path(INSTALLED_KDKS_FILE), { builds });
+}
+
 export async function forgetInstalledKdks(mac: Mac): Promise<void> {
   await rm(mac.path(INSTALLED_KDKS_FILE), { force: true });
 }

@@ -1,20 +1,21 @@
 /**
  * install_kdk: brings Apple's Kernel Debug Kit of exactly this build onto the Mac.
  * Guarantee: nothing is installed that is not byte for byte the image named, signed by Apple Software and the KDK of this build,
- * in this order; the image is detached on every path and gone afterwards; a husk (files deleted by an update) counts as not
- * installed.
+ * in this order, and holds this chip's kernel; one whose kernel turns out not to know the quota is removed again; the image is
+ * detached on every path and gone afterwards; a husk (files deleted by an update) counts as not installed.
  */
 import { access, readdir, rm } from 'node:fs/promises';
-import type { PlanStep } from '@headroom/core';
+import type { ErrorCode, PlanStep } from '@headroom/core';
 import { AgentError, differs } from '../agent-error.ts';
 import { isMissing } from '../files.ts';
 import type { Mac } from '../mac.ts';
 import { KDK_FOLDER } from '../paths.ts';
-import { noteInstalledKdk } from '../state/installed-kdks.ts';
+import { forgetInstalledKdk, installedKdks, noteInstalledKdk } from '../state/installed-kdks.ts';
 import { fetchImage } from './kdk/fetch-image.ts';
 import { findKdk, kdkProblem } from './kdk/inspect.ts';
 import { withMounted } from './kdk/mounts.ts';
-import { checkAppleSignature, checkPackageId, installPackage, receiptProblem } from './kdk/package.ts';
+import { checkAppleSignature, checkPackageId, checkPayload, installPackage, receiptProblem } from './kdk/package.ts';
+import { removeKdk } from './kdk/remove.ts';
 import type { StepContext, StepHandler } from './step.ts';
 import { checkIsThisMac } from './this-mac.ts';
 
@@ -38,15 +39,15 @@ export const installKdkStep: StepHandler<Step, KdkResult> = {
   },
 
   async act(step, context) {
+    await refuseInstalled(step, context.mac, ['KDK_WITHOUT_QUOTA_SUPPORT']);
     await removeOtherImages(context.mac, step.kdk.sha256);
     await checkDiskSpace(step, context);
     const image = await fetchImage(step.kdk, context);
     try {
-      await withMounted(context.mac, image, context.signal, (mountPoint) =>
-        install(mountPoint, step.kdk.build, context),
-      );
+      await withMounted(context.mac, image, context.signal, (mountPoint) => install(mountPoint, step, context));
+      await refuseInstalled(step, context.mac, ['KDK_WITHOUT_QUOTA_SUPPORT', 'KDK_VARIANT_MISSING']);
     } catch (error) {
-      if (isDistrust(error)) await removeOtherImages(context.mac, null);
+      if (isForGood(error)) await removeOtherImages(context.mac, null);
       throw error;
     }
   },
@@ -59,8 +60,29 @@ export const installKdkStep: StepHandler<Step, KdkResult> = {
 };
 
 /** No later attempt makes such an image good, so it does not stay. */
-function isDistrust(error: unknown): boolean {
-  return error instanceof AgentError && (error.code === 'KDK_NOT_APPLE_SIGNED' || error.code === 'KDK_WRONG_PACKAGE');
+const FOR_GOOD: readonly string[] = [
+  'KDK_NOT_APPLE_SIGNED',
+  'KDK_WRONG_PACKAGE',
+  'KDK_VARIANT_MISSING',
+  'KDK_WITHOUT_QUOTA_SUPPORT',
+];
+
+function isForGood(error: unknown): boolean {
+  return error instanceof AgentError && FOR_GOOD.includes(error.code);
+}
+
+/**
+ * A KDK of which no kernel can be built here does not stay if it is ours: several GB for nothing. The one of somebody else stays,
+ * and fetching the same files again would not mend it.
+ */
+async function refuseInstalled({ kdk, variant }: Step, mac: Mac, codes: readonly ErrorCode[]): Promise<void> {
+  const folder = await findKdk(mac, kdk.build);
+  const problem = folder === null ? null : await kdkProblem(mac, folder, { build: kdk.build, variant });
+  if (problem === null || !codes.some((code) => code === problem.code)) return;
+  if (!(await installedKdks(mac)).includes(kdk.build)) throw problem;
+  await removeKdk(mac, kdk.build);
+  await forgetInstalledKdk(mac, kdk.build);
+  throw new AgentError(problem.code, `${problem.message} The KDK was removed again.`);
 }
 
 /** A KDK of this build may bear another version in its name; the build decides. */
@@ -77,7 +99,8 @@ async function resultOf(mac: Mac, { kdk, variant }: Step): Promise<KdkResult> {
   return { path, build: kdk.build, variant };
 }
 
-async function install(mountPoint: string, build: string, { mac, progress, signal }: StepContext): Promise<void> {
+async function install(mountPoint: string, { kdk: { build }, variant }: Step, context: StepContext): Promise<void> {
+  const { mac, progress, signal } = context;
   const packagePath = `${mountPoint}/${PACKAGE}`;
   try {
     await access(mac.path(packagePath));
@@ -88,6 +111,8 @@ async function install(mountPoint: string, build: string, { mac, progress, signa
   await checkAppleSignature(mac, packagePath, signal);
   progress(`checking that ${PACKAGE} is the KDK of build ${build}`);
   await checkPackageId(mac, packagePath, build, signal);
+  progress(`looking for the kernel of ${variant} in ${PACKAGE}`);
+  await checkPayload(mac, packagePath, variant, signal);
   progress(`installing ${PACKAGE}`);
   // Noted first: of an install that is cut, too, the pieces are ours. One that somebody else had there stays his.
   if ((await findKdk(mac, build)) === null) await noteInstalledKdk(mac, build);

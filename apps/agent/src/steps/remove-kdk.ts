@@ -2,20 +2,10 @@
  * remove_kdk: takes the KDKs that Headroom installed off the Mac, with their receipts.
  * Guarantee: only once the Mac is proven stock, and only builds that the agent noted as it installed them; the note goes last.
  */
-import { rm } from 'node:fs/promises';
 import type { PlanStep } from '@headroom/core';
 import { AgentError, differs } from '../agent-error.ts';
-import { type Mac, ranToItsEnd, toolText } from '../mac.ts';
-import {
-  kdkPackageId,
-  kdkSdkPackageId,
-  PKGUTIL,
-  parsePackages,
-  pkgutilForgetArgs,
-  pkgutilPackagesArgs,
-} from '../macos/pkgutil.ts';
 import { forgetInstalledKdks, installedKdks } from '../state/installed-kdks.ts';
-import { findKdk } from './kdk/inspect.ts';
+import { removeKdk } from './kdk/remove.ts';
 import type { StepHandler } from './step.ts';
 import { checkIsStock } from './still-stock.ts';
 
@@ -33,8 +23,7 @@ export const removeKdkStep: StepHandler<Step, RemovedKdks> = {
     const { mac } = context;
     for (const build of await installedKdks(mac)) {
       context.progress(`removing the KDK of build ${build}`);
-      await removeFolders(mac, build);
-      await forgetReceipts(mac, build);
+      await removeKdk(mac, build);
     }
     await forgetInstalledKdks(mac);
   },
@@ -46,17 +35,3 @@ export const removeKdkStep: StepHandler<Step, RemovedKdks> = {
     return { left };
   },
 };
-
-/** Several may bear the same build, as versions in names are sometimes wrong. */
-async function removeFolders(mac: Mac, build: string): Promise<void> {
-  for (let folder = await findKdk(mac, build); folder !== null; folder = await findKdk(mac, build))
-    await rm(mac.path(folder), { recursive: true });
-}
-
-async function forgetReceipts(mac: Mac, build: string): Promise<void> {
-  const known = parsePackages(ranToItsEnd(await mac.run(PKGUTIL, pkgutilPackagesArgs())));
-  for (const id of [kdkPackageId(build), kdkSdkPackageId(build)].filter((one) => known.includes(one))) {
-    const result = ranToItsEnd(await mac.run(PKGUTIL, pkgutilForgetArgs(id)));
-    if (result.exitCode !== 0) throw new AgentError('COMMAND_FAILED', toolText(result));
-  }
-}

@@ -122,6 +122,14 @@ export const STEP_ERRORS = {
     http: 504,
     grpc: 'DEADLINE_EXCEEDED',
   },
+  KC_KILLED: {
+    title: 'kmutil was killed before it had ended',
+    remedy:
+      'Nothing to do at first: it is tried again. If it lasts, see whether this Mac runs out of memory, or who ends it.',
+    retry: 'transient',
+    http: 502,
+    grpc: 'UNAVAILABLE',
+  },
   KC_READ_BACK_FAILED: {
     title: 'The kernel collection that was written is not one',
     remedy: 'Nothing to do: it is built again. If it lasts, check the disk of this Mac.',

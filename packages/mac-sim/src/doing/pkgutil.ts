@@ -39,6 +39,9 @@ export const PKGUTIL_FORMS = {
 </pkg-info>
 `,
   ),
+  payloadFiles: documented('pkgutil(1), --payload-files: the paths in the payload', (...paths: string[]) =>
+    ['.', ...paths.map((path) => `./${path}`)].map((path) => `${path}\n`).join(''),
+  ),
   folderExists: documented(
     'pkgutil(1): --expand makes a new directory; strerror text',
     (folder: string) => `Error opening ${folder} for output: File exists\n`,
@@ -53,6 +56,7 @@ export const pkgutil: Program = (call) => {
   if (name === '--pkgs') return listIds(call, pattern);
   if (option === '--check-signature') return checkSignature(call, operand);
   if (option === '--expand') return expand(call, operand);
+  if (option === '--payload-files') return payloadFiles(call, operand);
   if (option === '--pkg-info') return showInfo(call, operand);
   if (option === '--files') return showFiles(call, operand);
   if (option === '--forget') return forget(call, operand);
@@ -79,6 +83,13 @@ function expand({ root, args }: Call, path: string): number {
   writeFileSync(join(target, 'Distribution'), PKGUTIL_FORMS.distribution.text(found.meta));
   writeFileSync(join(component, 'PackageInfo'), PKGUTIL_FORMS.packageInfo.text(found.meta, found.files.length));
   writeFileSync(join(component, 'Payload'), Buffer.concat(found.files.map(({ data }) => data)));
+  return 0;
+}
+
+function payloadFiles({ root, io }: Call, path: string): number {
+  const found = openPackage(onDisk(root, path));
+  if (found === null) throw new Refusal(PKGUTIL_FORMS.notAPackage.text(path));
+  io.out(PKGUTIL_FORMS.payloadFiles.text(...found.files.map((file) => `${found.meta.location}/${file.path}`)));
   return 0;
 }
 

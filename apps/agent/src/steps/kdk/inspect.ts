@@ -34,7 +34,7 @@ export async function kdkProblem(mac: Mac, folder: string, { build, variant }: T
   const file = await readKernelFile(mac.path(kernel));
   if (!file.ok) return new AgentError('KDK_HUSK', `${kernel}: ${file.reason}.`);
   if (file.value.namesQuotaArgument) return null;
-  return new AgentError('KDK_WITHOUT_QUOTA_SUPPORT', `${kernel} does not hold the text ${QUOTA_ARG}.`);
+  return new AgentError('KDK_WITHOUT_QUOTA_SUPPORT', `Looked for the text ${QUOTA_ARG} in ${kernel}: it is not there.`);
 }
 
 /** Other development kernels without this one: the build has none for this chip. None at all: files were deleted. */

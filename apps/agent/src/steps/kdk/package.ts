@@ -4,6 +4,7 @@
  */
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { developmentKernelFileName } from '@headroom/core';
 import { AgentError, differs } from '../../agent-error.ts';
 import { readTextFile } from '../../files.ts';
 import { type Mac, ranToItsEnd, toolText } from '../../mac.ts';
@@ -16,15 +17,19 @@ import {
   parseCheckSignature,
   parsePackageInfo,
   parsePackages,
+  parsePayloadKernels,
   pkgutilCheckSignatureArgs,
   pkgutilExpandArgs,
   pkgutilPackagesArgs,
+  pkgutilPayloadFilesArgs,
 } from '../../macos/pkgutil.ts';
 import { KDK_FOLDER } from '../../paths.ts';
 
 const SIGNATURE_TIMEOUT_MS = 5 * 60_000;
 const EXPAND_TIMEOUT_MS = 10 * 60_000;
 const COMPONENTS_MAX = 50;
+/** A KDK holds some ten thousand files. */
+const LIST_BYTES_MAX = 32 * 1024 * 1024;
 const PACKAGE_INFO_BYTES_MAX = 1024 * 1024;
 
 export async function checkAppleSignature(mac: Mac, packagePath: string, signal: AbortSignal): Promise<void> {
@@ -76,6 +81,20 @@ async function idsIn(parts: string): Promise<readonly string[]> {
     ids.push(id.value);
   }
   return ids;
+}
+
+/**
+ * Before anything is installed: does the package hold this chip's kernel? What is inside that kernel shows only once it is
+ * installed. A list that names no kernel at all proves nothing, and the installed KDK is judged then.
+ */
+export async function checkPayload(mac: Mac, packagePath: string, variant: string, signal: AbortSignal): Promise<void> {
+  const options = { timeoutMs: EXPAND_TIMEOUT_MS, outputBytesMax: LIST_BYTES_MAX, signal };
+  const result = await mac.run(PKGUTIL, pkgutilPayloadFilesArgs(packagePath), options);
+  signal.throwIfAborted();
+  const kernels = result.exitCode === 0 ? parsePayloadKernels(result) : [];
+  const wanted = developmentKernelFileName(variant);
+  if (kernels.length === 0 || kernels.includes(wanted)) return;
+  throw new AgentError('KDK_VARIANT_MISSING', differs('Kernel in the package', wanted, kernels.join(' ')));
 }
 
 export async function installPackage(mac: Mac, packagePath: string, signal: AbortSignal): Promise<void> {
