@@ -1,5 +1,6 @@
 // Goal: one policy change moves Macs ring by ring, only as far as it goes well, and says why it stands where it stands.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Tx } from '../../apps/controller/src/db/database.ts';
 import { kdkReadyFacts, stockFacts } from '../../packages/core/testing/sample-host.ts';
 import { addMac, EXCEPTION, openTestApi, type ReplyBody, type TestApi } from '../api/support.ts';
 
@@ -27,9 +28,8 @@ const macsOf = (label: string, count: number) =>
     async (macs) => [...(await macs), await addMac(test, { labels: [label] })],
     Promise.resolve([]),
   );
-/** What the evaluator would note: the Mac is in this state now. */
-async function becomes(hostId: string, state: string, findings: readonly object[] = []) {
-  const now = test.clock.now();
+/** What the evaluator would note: the Mac is in this state now, or was when its batch began. */
+async function becomes(hostId: string, state: string, findings: readonly object[] = [], now = test.clock.now()) {
   const engineView = {
     hostId,
     rolloutId: (await test.database.prisma.intent.findUniqueOrThrow({ where: { hostId } })).rolloutId,
@@ -38,7 +38,8 @@ async function becomes(hostId: string, state: string, findings: readonly object[
     waitsFor: null,
     findings,
   };
-  await test.database.transaction((tx) => test.api.rollouts.note(tx, [engineView as never], now));
+  const note = (tx: Tx) => test.api.rollouts.note(tx, [engineView as never], now);
+  test.api.rollouts.hasNews(await test.database.transaction(note));
 }
 const sweep = async () => {
   test.clock.advance(1000);
@@ -123,6 +124,26 @@ describe('a gated rollout', () => {
     expect(stuck).toMatchObject({ state: 'finished', targets: { stuck: 1, succeeded: 1 } });
     await becomes(a, 'raised');
     expect(await rollout(id)).toMatchObject({ targets: { succeeded: 2 } });
+  });
+
+  it('goes on though its last decision is younger than the batch that brings the news', async () => {
+    const [a = '', b = ''] = await macsOf('late-news', 2);
+    const rings = [a, b].map((hostId, at) => ({ name: `${at}`, take: { kind: 'hosts', hostIds: [hostId] } }));
+    const body = {
+      name: 'late-news',
+      quota: 8,
+      selector: { labels: ['late-news'] },
+      strategy: { rings },
+      exception: EXCEPTION,
+      apply: true,
+    };
+    await post('/policies', body);
+    const batchBegan = test.clock.now();
+    await sweep();
+    expect(await quotaOf(b)).toBe(2);
+    await becomes(a, 'raised', [], batchBegan);
+    await sweep();
+    expect(await quotaOf(b)).toBe(8);
   });
 
   it('opens only in its window', async () => {

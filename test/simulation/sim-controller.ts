@@ -110,7 +110,9 @@ export class SimController {
       plans: new PlanWriter(database, jobs),
       visits: new VisitWriter(database),
       // Intents are given by the simulation itself.
-      rollouts: { note: async () => {} } as unknown as ConstructorParameters<typeof Evaluator>[0]['rollouts'],
+      rollouts: { note: async () => [], hasNews: () => {} } as unknown as ConstructorParameters<
+        typeof Evaluator
+      >[0]['rollouts'],
       labels: { applyTo: async () => {} },
       key: signer,
       checkInMs: CHECK_IN_MS,

@@ -21,6 +21,15 @@ const BATCH = 200;
 const HOSTS_PER_TURN = 20;
 const POSTPONE_MS = 10 * 60_000;
 
+/** What the others are told once a batch is committed. */
+interface AfterCommit {
+  readonly wakes: readonly Wake[];
+  /** Rollouts whose targets changed. */
+  readonly rolloutIds: readonly string[];
+}
+
+const NOTHING: AfterCommit = { wakes: [], rolloutIds: [] };
+
 export interface EvaluatorDeps {
   readonly database: Database;
   readonly bus: ControllerBus;
@@ -41,12 +50,13 @@ export class Evaluator {
 
   /** Evaluates one batch; returns how many hosts it took. 0 = nothing is due. */
   async runBatch(now: Date): Promise<number> {
-    const { database, bus } = this.deps;
-    const { taken, wakes } = await database.transaction(async (tx) => {
+    const { database, bus, rollouts } = this.deps;
+    const { taken, wakes, rolloutIds } = await database.transaction(async (tx) => {
       const due = await tx.$queryRawUnsafe<{ hostId: string }[]>(CLAIM_DUE, now, BATCH);
       const ids = due.map(({ hostId }) => hostId);
-      return { taken: ids.length, wakes: ids.length === 0 ? [] : await this.evaluateHosts(tx, ids, now) };
+      return { taken: ids.length, ...(ids.length === 0 ? NOTHING : await this.evaluateHosts(tx, ids, now)) };
     });
+    rollouts.hasNews(rolloutIds);
     for (const wake of wakes) bus.publish(wake);
     return taken;
   }
@@ -55,7 +65,7 @@ export class Evaluator {
     await this.deps.database.prisma.$executeRawUnsafe(MARK_RETURNED, now);
   }
 
-  private async evaluateHosts(tx: Tx, ids: readonly string[], now: Date): Promise<readonly Wake[]> {
+  private async evaluateHosts(tx: Tx, ids: readonly string[], now: Date): Promise<AfterCommit> {
     const { database, key, checkInMs } = this.deps;
     await this.deps.labels.applyTo(tx, ids, now);
     const inputs = await loadBatch(tx, ids, now);
@@ -92,8 +102,8 @@ export class Evaluator {
     await tellChanges(tx, answers, siteId, now);
   }
 
-  /** Plans, visits and rollout targets that follow from the answers; returns whom to wake after commit. */
-  private async act(tx: Tx, answers: readonly Answer[], now: Date): Promise<readonly Wake[]> {
+  /** Plans, visits and rollout targets that follow from the answers. */
+  private async act(tx: Tx, answers: readonly Answer[], now: Date): Promise<AfterCommit> {
     const { plans, visits, rollouts } = this.deps;
     const replanned = answers.filter(wantsNewPlan);
     const ended = answers.filter((one) => one.planIsObsolete || replanned.includes(one));
@@ -124,7 +134,7 @@ export class Evaluator {
       const need = { hostId, open, wanted, kit, obsolete, state, presence, evidence, fileVault };
       if ((await visits.reconcile(tx, need, now)).drainIsOver) drained.push(hostId);
     }
-    await rollouts.note(
+    const rolloutIds = await rollouts.note(
       tx,
       answers.map(({ input: { hostId, intent }, evaluation: { state, waitsFor, findings, witness } }) => ({
         hostId,
@@ -137,11 +147,12 @@ export class Evaluator {
       })),
       now,
     );
-    return [
+    const wakes = [
       ...replanned.map(({ input }): Wake => ({ kind: 'work', hostId: input.hostId })),
       ...drained.map((hostId): Wake => ({ kind: 'notice', hostId })),
       ...answers.filter(changesState).map(({ input }): Wake => ({ kind: 'changed', hostId: input.hostId })),
     ];
+    return { wakes, rolloutIds };
   }
 }
 

@@ -20,6 +20,7 @@ import { type HostsOfPolicy, joinLate } from './late-joiners.ts';
 import { type ToldRollout, tellRollouts } from './rollout-news.ts';
 import {
   ADD_TARGETS,
+  AWAIT_ROLLOUT,
   COUNTED_TARGETS,
   DUE_ROLLOUTS,
   END_EMPTIED,
@@ -92,6 +93,8 @@ function ringOfAll(name: string): Omit<Ring, 'take'> {
 export class RolloutEngine {
   /** Set once by whoever knows policies. */
   hostsOfPolicy: HostsOfPolicy = async () => [];
+  /** Rollouts with news that a decision made meanwhile may not have counted. */
+  private readonly withNews = new Set<string>();
 
   constructor(
     private readonly database: Database,
@@ -152,9 +155,20 @@ export class RolloutEngine {
   /** Moves every running rollout as far as it may go now; resumes what a stop cut off. */
   async openPending(now: Date): Promise<void> {
     const due = await this.database.prisma.$queryRawUnsafe<{ id: string }[]>(DUE_ROLLOUTS, now);
-    for (const { id } of due) {
-      while (await this.step(id, now));
+    for (const id of new Set([...this.withNews, ...due.map((rollout) => rollout.id)])) {
+      const hasNews = this.withNews.delete(id);
+      try {
+        while (await this.step(id, now, hasNews));
+      } catch (error) {
+        if (hasNews) this.withNews.add(id);
+        throw error;
+      }
     }
+  }
+
+  /** What `note` gave, after its commit: only from then on can a decision count it, however late that was. */
+  hasNews(rolloutIds: readonly string[]): void {
+    for (const id of rolloutIds) this.withNews.add(id);
   }
 
   /** After evaluation: rollouts whose targets changed go on, or end. */
@@ -162,8 +176,8 @@ export class RolloutEngine {
     return this.openPending(now);
   }
 
-  /** What evaluation found out about targets, in the evaluator's transaction. */
-  async note(tx: Tx, hosts: readonly TargetView[], now: Date): Promise<void> {
+  /** What evaluation found out about targets, in the evaluator's transaction. Gives the rollouts that have news, for `hasNews`. */
+  async note(tx: Tx, hosts: readonly TargetView[], now: Date): Promise<readonly string[]> {
     const ids = hosts.map(({ hostId }) => hostId);
     const targets = await tx.$queryRawUnsafe<NotableTarget[]>(NOTABLE_TARGETS, ids);
     const byHost = new Map(hosts.map((host) => [host.hostId, host]));
@@ -177,12 +191,13 @@ export class RolloutEngine {
       return [{ rollout_id: rolloutId, host_id: hostId, ...next }];
     });
     if (changed.length > 0) await tx.$executeRawUnsafe(NOTE_TARGETS, JSON.stringify(changed), now);
+    return [...new Set(changed.map(({ rollout_id }) => rollout_id))];
   }
 
   /** One decision and what follows from it, in one transaction. false when nothing is left to do now. */
-  private async step(id: string, now: Date): Promise<boolean> {
+  private async step(id: string, now: Date, hasNews: boolean): Promise<boolean> {
     const flipped = await this.database.transaction(async (tx) => {
-      const [rollout] = await tx.$queryRawUnsafe<LockedRollout[]>(LOCK_ROLLOUT, id);
+      const [rollout] = await tx.$queryRawUnsafe<LockedRollout[]>(hasNews ? AWAIT_ROLLOUT : LOCK_ROLLOUT, id);
       if (rollout === undefined) return null;
       const strategy = rollout.strategy ?? AT_ONCE;
       if (rollout.reviewAt !== null && rollout.reviewAt <= now)

@@ -1,8 +1,8 @@
 /** SQL of the rollout engine. `$1`… are named beside each statement; time always comes as a parameter. */
 
 /**
- * $1 now. Running rollouts that may move: never decided, time has come, or a target changed since. A change that was committed
- * late is found by the review, which is never far away.
+ * $1 now. Running rollouts that may move: never decided, time has come, or a target changed since. Whoever commits a
+ * change late tells this controller of it; should it die before, the review is never far away.
  */
 export const DUE_ROLLOUTS = `
   SELECT r.id::text AS id FROM rollout r WHERE r.state = 'running' AND (
@@ -10,11 +10,17 @@ export const DUE_ROLLOUTS = `
     OR EXISTS (SELECT 1 FROM rollout_target t WHERE t.rollout_id = r.id AND t.noted_at >= r.decided_at))
   ORDER BY r.id`;
 
-/** $1 rollout. One writer at a time decides; one that is locked is being decided by another controller. */
-export const LOCK_ROLLOUT = `
+/** $1 rollout. One writer at a time decides. */
+const RUNNING_ROLLOUT = `
   SELECT id::text AS id, revision_id::text AS "revisionId", state, strategy, gates_opened AS "gatesOpened", created_by AS "createdBy",
     review_at AS "reviewAt"
-  FROM rollout WHERE id = $1::uuid AND state = 'running' FOR UPDATE SKIP LOCKED`;
+  FROM rollout WHERE id = $1::uuid AND state = 'running' FOR UPDATE`;
+
+/** One that is locked is being decided by another controller. */
+export const LOCK_ROLLOUT = `${RUNNING_ROLLOUT} SKIP LOCKED`;
+
+/** For one with news: a decision under way may have counted its targets before. */
+export const AWAIT_ROLLOUT = RUNNING_ROLLOUT;
 
 /** $1 rollout, $2 are KDK builds asked for? Targets as they are counted: what each waits for, and since when. */
 export const COUNTED_TARGETS = `
