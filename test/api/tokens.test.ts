@@ -77,7 +77,7 @@ describe('the end of a host', () => {
     expect((await retire(id, { reason: 'sold' })).status).toBe(404);
   });
 
-  it('is refused while the Mac may be raised, unless somebody says why', async () => {
+  it('is refused while the Mac may be raised: one that is stolen is forgotten, and listed as that', async () => {
     const id = await addMac(test);
     await test.database.prisma.hostState.update({ where: { hostId: id }, data: { state: 'raised' } });
     const refused = await retire(id, { reason: 'stolen' });
@@ -86,9 +86,20 @@ describe('the end of a host', () => {
       'HOST_MAY_BE_RAISED',
       'raised',
     ]);
-    expect((await retire(id, { reason: 'stolen', force: true })).status).toBe(200);
-    const audit = await test.database.prisma.audit.findFirstOrThrow({ where: { entityId: id, action: 'host.retire' } });
-    expect(audit.after).toMatchObject({ reason: 'stolen', force: true });
+    const serial = await certify(id);
+    const forget = (body: object) => test.call('POST', `/api/v1/hosts/${id}/forget`, { body });
+    expect((await forget({})).status, 'without a reason').toBe(400);
+    expect((await forget({ reason: 'stolen' })).status).toBe(200);
+    const { prisma } = test.database;
+    const audit = await prisma.audit.findFirstOrThrow({ where: { entityId: id, action: 'host.forget' } });
+    expect(audit.after).toMatchObject({ reason: 'stolen', state: 'raised' });
+    expect((await prisma.certificate.findUniqueOrThrow({ where: { serial } })).revokedAt).not.toBeNull();
+    const listed = async (query: string) => itemsOf((await test.call('GET', `/api/v1/hosts${query}`)).body);
+    expect((await listed('')).some((one) => String(one['id']) === id)).toBe(false);
+    expect(await listed('?ended=forgotten&filter=state==raised')).toMatchObject([
+      { id, state: 'raised', end: { kind: 'forgotten', reason: 'stolen' } },
+    ]);
+    expect((await listed('?ended=retired')).some((one) => String(one['id']) === id)).toBe(false);
   });
 
   it('may be the end of its certificates alone', async () => {

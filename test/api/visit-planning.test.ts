@@ -184,7 +184,7 @@ describe('a drain', () => {
   it('ends with the Mac', async () => {
     const id = await dueVisit();
     await act(id, 'drain');
-    await test.call('POST', `/api/v1/hosts/${hostId}/retire`, { body: { reason: 'sold', force: true } });
+    await test.call('POST', `/api/v1/hosts/${hostId}/forget`, { body: { reason: 'stolen' } });
     expect((await events()).slice(2)).toEqual(['visit.withdrawn', 'visit.over']);
   });
 

@@ -35,6 +35,8 @@ import { Proposals } from '../proposals/proposals.ts';
 import { proposalRoutes } from '../proposals/routes.ts';
 import type { JobQueue } from '../queue/queue.ts';
 import { readinessRoutes } from '../readiness/routes.ts';
+import { Reverts } from '../reverts/reverts.ts';
+import { revertRoutes } from '../reverts/routes.ts';
 import { controlRoutes } from '../rollouts/control-routes.ts';
 import { ExceptionEnds } from '../rollouts/exception-ends.ts';
 import { RolloutControl } from '../rollouts/rollout-control.ts';
@@ -124,7 +126,7 @@ export function createApi(deps: ApiDeps): Api {
   const idempotency = new Idempotency(database);
   const hub = new WatchHub(new EventLog(database), clock, bus, deps.watchTimes);
   const jobEnds = new JobEnds(database, bus);
-  const hostEnds = new HostEnds(database, certificates, jobs, bus);
+  const hostEnds = new HostEnds(database, certificates, jobs, bus, rollouts);
   const sender = new WebhookSender(database, clock, bus, webhookKey);
   const routes = [
     ...operationRoutes(database),
@@ -134,6 +136,7 @@ export function createApi(deps: ApiDeps): Api {
     ...hostRoutes(database, enrolTokens, hostEnds),
     ...labelRuleRoutes(database, labels),
     ...placeRoutes(new HostPlaces(database, bus)),
+    ...revertRoutes(new Reverts(database, rollouts)),
     ...witnessRoutes(database, new Witnesses(database, bus)),
     ...readinessRoutes(database),
     ...updateRoutes(database),
@@ -170,6 +173,7 @@ export function createApi(deps: ApiDeps): Api {
       await idempotency.purge(now);
       await upkeep.sweepOnce(now);
       await exceptionEnds.sweepOnce(now);
+      await hostEnds.sweepOnce(now);
       await jobEnds.sweep(now);
       await labels.sweepOnce(now);
       await proposals.sweepOnce(now);

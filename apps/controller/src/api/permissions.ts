@@ -6,6 +6,8 @@ export const PERMISSIONS = [
   'host.place',
   'label_rule.write',
   'host.retire',
+  'host.revert',
+  'host.forget',
   'host.witness',
   'certificate.revoke',
   'readiness.read',

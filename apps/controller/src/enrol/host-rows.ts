@@ -60,6 +60,8 @@ async function updateHost(tx: Tx, hostId: string, { request, now }: HostRowsInpu
     data: {
       simulated,
       retiredAt: null,
+      forgottenAt: null,
+      endReason: null,
       ...(name !== null && { name }),
       ...(serial !== null && { serial }),
       ...(model !== null && { model }),

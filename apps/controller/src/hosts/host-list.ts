@@ -15,6 +15,18 @@ import type { Remembered, StoredFinding } from '../evaluator/host-input.ts';
 import { labelText } from '../policies/selector.ts';
 import { FILTER_TABLES, filterSql, readFilter } from './filter-sql.ts';
 
+const ENDS = ['retired', 'forgotten'] as const;
+
+/** Which Macs are listed. */
+const LISTED = {
+  present: { sql: 'h.retired_at IS NULL', where: { retiredAt: null } },
+  retired: {
+    sql: 'h.retired_at IS NOT NULL AND h.forgotten_at IS NULL',
+    where: { retiredAt: { not: null }, forgottenAt: null },
+  },
+  forgotten: { sql: 'h.forgotten_at IS NOT NULL', where: { forgottenAt: { not: null } } },
+} as const;
+
 export const hostListQuery = z.object({
   ...pageQuery,
   label: z
@@ -24,6 +36,7 @@ export const hostListQuery = z.object({
   state: z.enum(HOST_STATES).optional(),
   presence: z.enum(PRESENCES).optional(),
   site: z.uuid().optional(),
+  ended: z.enum(ENDS).optional().describe('Instead of the present Macs: those that were retired, or forgotten.'),
   filter: z
     .string()
     .min(1)
@@ -50,6 +63,10 @@ export const hostRow = z.object({
   presence: z.enum(PRESENCES),
   lastSeenAt: isoDate.nullable(),
   waitsFor: z.string().nullable(),
+  end: z
+    .object({ kind: z.enum(ENDS), at: isoDate, reason: z.string().nullable() })
+    .nullable()
+    .describe('A forgotten Mac may still be raised: its state is the last one known.'),
   quotaWanted: z.number().int().describe(`Macs allow ${QUOTA_STOCK} by themselves (stock).`),
   findings: z.object({ blocker: z.number().int(), warning: z.number().int(), note: z.number().int() }),
 });
@@ -65,13 +82,13 @@ export const HOST_ROW_INCLUDE = {
 export type HostRecord = Prisma.HostGetPayload<{ include: typeof HOST_ROW_INCLUDE }>;
 
 export async function listHosts(database: Database, query: z.output<typeof hostListQuery>) {
-  const { limit, cursor, label, state, presence, site, filter } = query;
+  const { limit, cursor, label, state, presence, site, filter, ended } = query;
   const after = decodeCursor(cursor);
   const labels = label === undefined ? [] : [label].flat();
   const chosen = filter === undefined ? null : await filteredHosts(database, filter, after, query);
   const rows = await database.prisma.host.findMany({
     where: {
-      retiredAt: null,
+      ...LISTED[ended ?? 'present'].where,
       ...(after !== null && { id: { gt: after } }),
       ...(chosen !== null && { id: { in: [...chosen] } }),
       ...(site !== undefined && { siteId: site }),
@@ -92,13 +109,13 @@ async function filteredHosts(
   database: Database,
   text: string,
   after: string | null,
-  { label, state, presence, site, limit }: z.output<typeof hostListQuery>,
+  { label, state, presence, site, limit, ended }: z.output<typeof hostListQuery>,
 ): Promise<readonly string[]> {
   const { sql, values } = filterSql(readFilter(text, 'all', 'query.filter'), 7);
   const labels = label === undefined ? [] : [label].flat();
   const rows = await database.prisma.$queryRawUnsafe<{ id: string }[]>(
     `SELECT h.id::text AS id FROM ${FILTER_TABLES}
-     WHERE h.retired_at IS NULL AND ($1::uuid IS NULL OR h.id > $1::uuid) AND ($2::text IS NULL OR s.state = $2)
+     WHERE ${LISTED[ended ?? 'present'].sql} AND ($1::uuid IS NULL OR h.id > $1::uuid) AND ($2::text IS NULL OR s.state = $2)
        AND ($3::text IS NULL OR s.presence = $3) AND ($4::uuid IS NULL OR h.site_id = $4::uuid)
        AND (SELECT count(*) FROM host_label l WHERE l.host_id = h.id AND l.label = ANY($5::text[])) = cardinality($5::text[])
        AND ${sql} ORDER BY h.id LIMIT $6::int`,
@@ -111,6 +128,11 @@ async function filteredHosts(
     ...values,
   );
   return rows.map(({ id }) => id);
+}
+
+function endOf({ retiredAt, forgottenAt, endReason: reason }: HostRecord): z.input<typeof hostRow>['end'] {
+  if (retiredAt === null) return null;
+  return { kind: forgottenAt === null ? 'retired' : 'forgotten', at: retiredAt.toISOString(), reason };
 }
 
 /** What evaluation remembers of a host. */
@@ -139,6 +161,7 @@ export function showHostRow(host: HostRecord): z.input<typeof hostRow> {
     presence: (host.state?.presence ?? 'silent') as (typeof PRESENCES)[number],
     lastSeenAt: host.report?.lastSeenAt?.toISOString() ?? null,
     waitsFor: host.state?.waitsFor ?? null,
+    end: endOf(host),
     quotaWanted: host.intent?.quota ?? QUOTA_STOCK,
     findings: { blocker: count('blocker'), warning: count('warning'), note: count('note') },
   };

@@ -72,6 +72,15 @@ export const hostView = hostRow.omit({ findings: true }).extend({
     grantId: z.uuid().nullable(),
     setAt: isoDate.nullable(),
   }),
+  retiring: z
+    .object({
+      askedAt: isoDate,
+      by: z.string().nullable(),
+      reason: z.string().nullable(),
+      rolloutId: z.uuid().nullable(),
+    })
+    .nullable()
+    .describe('It is retired once this rollout has led it back to stock.'),
   place: placeView.describe('As admins keep it: PATCH /api/v1/hosts/{id}/place.'),
   plan: plan.nullable().describe('The newest one.'),
   visit: visitView.nullable().describe('The newest one.'),
@@ -118,6 +127,15 @@ export async function viewHost(database: Database, id: string): Promise<z.input<
       grantId: intent?.grantId ?? null,
       setAt: intent?.setAt.toISOString() ?? null,
     },
+    retiring:
+      host.retireAskedAt === null
+        ? null
+        : {
+            askedAt: host.retireAskedAt.toISOString(),
+            by: host.retireAskedBy,
+            reason: host.retireReason,
+            rolloutId: host.retireRolloutId,
+          },
     place: showPlace(host.place),
     plan: newestPlan,
     visit: visit === null ? null : showVisit(visit),

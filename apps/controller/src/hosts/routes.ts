@@ -85,13 +85,40 @@ export function hostRoutes(database: Database, tokens: EnrolTokens, ends: HostEn
       path: '/api/v1/hosts/{id}/retire',
       permission: 'host.retire',
       summary:
-        'Ends a host: its certificates are revoked and its work ends. Refused while it may be raised, unless forced.',
+        'Ends a host: its certificates are revoked and its work ends. Refused while it may be raised, or led back to stock first.',
       status: 200,
       params: idParams,
-      body: z.strictObject({ reason, force: z.boolean().default(false) }),
+      body: z.strictObject({
+        reason,
+        revertFirst: z
+          .boolean()
+          .default(false)
+          .describe('Lead it back to stock, and retire it once that is proven and nothing of Headroom is left on it.'),
+      }),
+      reply: z.object({
+        id: z.uuid(),
+        retired: z.boolean(),
+        rolloutId: z.uuid().nullable().describe('Leads it back first.'),
+      }),
+      handle: async ({ params: { id }, body, actor, now }) => {
+        const order = { hostId: id, reason: body.reason, actor: actor.name, now };
+        const rolloutId = await ends.retire(order, body.revertFirst);
+        return { id, retired: rolloutId === null, rolloutId };
+      },
+    }),
+    route({
+      id: 'forgetHost',
+      method: 'POST',
+      path: '/api/v1/hosts/{id}/forget',
+      permission: 'host.forget',
+      summary:
+        'Ends a Mac that is dead or stolen, whatever its state: certificates revoked, work ended, visit withdrawn. Nothing is proven of it.',
+      status: 200,
+      params: idParams,
+      body: z.strictObject({ reason: reason.min(3) }),
       reply: z.object({ id: z.uuid() }),
       handle: async ({ params: { id }, body, actor, now }) => {
-        await ends.retire({ hostId: id, reason: body.reason, actor: actor.name, now }, body.force);
+        await ends.forget({ hostId: id, reason: body.reason, actor: actor.name, now });
         return { id };
       },
     }),

@@ -1,4 +1,4 @@
-import { FILTER_CHARS_MAX, fieldNames, formatFilter } from '@headroom/core';
+import { FILTER_CHARS_MAX, type FilterScope, fieldNames, formatFilter } from '@headroom/core';
 import { z } from 'zod';
 import { invalid } from '../api/validate.ts';
 import { isUuid } from '../common/ids.ts';
@@ -59,7 +59,11 @@ export function readSelector(value: unknown): Selector {
 }
 
 /** Turns what people wrote into ids; a Mac that nobody knows is an error of the caller, not an empty selection. */
-export async function resolveSelector(tx: Tx, { labels, hosts, filter }: SelectorInput): Promise<Selector> {
+export async function resolveSelector(
+  tx: Tx,
+  { labels, hosts, filter }: SelectorInput,
+  scope: FilterScope = 'identity',
+): Promise<Selector> {
   if (labels.length === 0 && hosts.length === 0 && filter === null)
     throw new Problem('SELECTOR_EMPTY', 'Neither a label, a host nor a filter is named.');
   const known = await tx.host.findMany({
@@ -87,15 +91,20 @@ export async function resolveSelector(tx: Tx, { labels, hosts, filter }: Selecto
   return {
     labels: [...new Set(labels)].sort(),
     hosts: [...new Set(ids)].sort(),
-    filter: filter === null ? null : formatFilter(readFilter(filter, 'identity', 'body.selector.filter')),
+    filter: filter === null ? null : formatFilter(readFilter(filter, scope, 'body.selector.filter')),
   };
 }
 
 /** What the selector says at this moment, in host order: of all hosts, or of one. */
-export async function selectHosts(tx: Tx, selector: Selector, onlyHost?: string): Promise<readonly Selection[]> {
+export async function selectHosts(
+  tx: Tx,
+  selector: Selector,
+  onlyHost?: string,
+  scope: FilterScope = 'identity',
+): Promise<readonly Selection[]> {
   const { labels, hosts, filter } = selector;
   const { sql, values } =
-    filter === null ? { sql: 'false', values: [] } : filterSql(readFilter(filter, 'identity', 'selector.filter'), 4);
+    filter === null ? { sql: 'false', values: [] } : filterSql(readFilter(filter, scope, 'selector.filter'), 4);
   return tx.$queryRawUnsafe<Selection[]>(
     `SELECT * FROM (
        SELECT h.id::text AS "hostId", h.hardware_uuid AS "hardwareUuid", h.id = ANY($1::uuid[]) AS named,

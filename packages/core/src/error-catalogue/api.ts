@@ -90,7 +90,7 @@ export const API_ERRORS = {
   HOST_MAY_BE_RAISED: {
     title: 'The Mac is not known to be back at stock',
     remedy:
-      'Take it back to stock first. If the Mac is gone for good, send `force` with the reason; its boot policy stays as it is.',
+      'Take it back to stock first, or send `revertFirst: true`: it is retired once that is proven. If the Mac is dead or stolen, forget it with the reason (POST /api/v1/hosts/{id}/forget); its boot policy stays as it is.',
     retry: 'needs_admin',
     http: 409,
     grpc: 'FAILED_PRECONDITION',

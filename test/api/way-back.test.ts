@@ -1,0 +1,110 @@
+// Goal: what is raised is taken back by one call for a selection, and a Mac is retired only when it is proven to be back.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { kcStagedFacts, raisedFacts, stockFacts } from '../../packages/core/testing/sample-host.ts';
+import { addMac, addRaisedMac, EXCEPTION, finishJob, openTestApi, report, type TestApi } from './support.ts';
+
+let test: TestApi;
+const macs: string[] = [];
+let idle = '';
+beforeAll(async () => {
+  test = await openTestApi();
+  for (let index = 0; index < 4; index += 1) macs.push(await addRaisedMac(test, ['lab']));
+  idle = await addMac(test, { labels: ['lab', 'idle'], facts: stockFacts() });
+  const body = { name: 'lab', quota: 255, selector: { hosts: macs }, exception: EXCEPTION, apply: true };
+  await test.call('POST', '/api/v1/policies', { body });
+  await test.sweep();
+});
+afterAll(() => test.stop());
+
+const post = async (path: string, body: object) => (await test.call('POST', `/api/v1${path}`, { body })).body;
+const host = async (id: string) => (await test.call('GET', `/api/v1/hosts/${id}`)).body;
+const quotas = async () =>
+  (await test.database.prisma.intent.findMany({ where: { hostId: { in: macs } }, orderBy: { hostId: 'asc' } })).map(
+    ({ quota }) => quota,
+  );
+const [CLEARED, RELEASE] = [
+  { ...raisedFacts(), bootArgs: { ...raisedFacts().bootArgs, storedPresent: false, stored: null } },
+  stockFacts(),
+];
+
+describe('the way back of a selection', () => {
+  it('is shown before it is taken: which Macs, which not and why, and the policy that would raise them again', async () => {
+    const dry = await post('/reverts', { selector: { labels: ['lab'] }, reason: 'end of term', dryRun: true });
+    expect(dry).toMatchObject({
+      rolloutId: null,
+      hosts: 4,
+      leftOut: [{ reason: 'Stock is wanted of this Mac already.', hosts: 1, samples: [idle] }],
+      policies: [{ policy: 'lab', hosts: 4 }],
+    });
+    expect(await quotas()).toEqual([255, 255, 255, 255]);
+  });
+
+  it('is one rollout, named after its reason, for labels, Macs or a filter over what they are now', async () => {
+    const filter = `state==raised;uuid==${String((await host(macs[0] ?? ''))['hardwareUuid'])}`;
+    const done = await post('/reverts', { selector: { filter, hosts: [macs[1]] }, reason: 'end of term' });
+    expect(done).toMatchObject({ hosts: 2, leftOut: [], waitsFor: null });
+    const { body } = await test.call('GET', `/api/v1/rollouts/${String(done['rolloutId'])}`);
+    expect(body).toMatchObject({ title: 'Back to stock: end of term', quota: 2, createdBy: 'token:admin' });
+    expect(await quotas()).toEqual([2, 2, 255, 255]);
+    expect(await post(`/hosts/${macs[2]}/revert`, { reason: 'one more' })).toMatchObject({ hosts: 1 });
+    expect(await post(`/hosts/${macs[2]}/revert`, { reason: 'again' })).toMatchObject({ rolloutId: null, hosts: 0 });
+    expect(await quotas()).toEqual([2, 2, 2, 255]);
+    await test.sweep();
+    expect((await host(macs[2] ?? ''))['waitsFor']).toMatch(/clear the boot arguments/);
+  });
+});
+
+describe('retiring a Mac that is raised', () => {
+  it('is refused with what was expected and seen; or it is led back first, and retired once that is proven', async () => {
+    const id = macs[3] ?? '';
+    const refused = await test.call('POST', `/api/v1/hosts/${id}/retire`, { body: { reason: 'sold' } });
+    expect([refused.status, refused.body['code']]).toEqual([409, 'HOST_MAY_BE_RAISED']);
+    expect(refused.body['detail']).toMatch(/expected proof of stock, seen the state raised/);
+    const asked = await post(`/hosts/${id}/retire`, { reason: 'sold', revertFirst: true });
+    expect(asked).toMatchObject({ retired: false, rolloutId: expect.any(String) });
+    await test.sweep();
+    expect(await host(id)).toMatchObject({
+      intent: { quota: 2 },
+      retiring: { reason: 'sold', by: 'token:admin', rolloutId: asked['rolloutId'] },
+    });
+    await finishJob(test, id, { stored: null }, CLEARED);
+    await test.sweep();
+    expect(await host(id)).toMatchObject({ state: 'raised', visit: { kind: 'revert' } });
+    // Back at stock, and its kernel collection still lies there: the agent has something left to do.
+    await report(test, id, kcStagedFacts(), true);
+    await test.sweep();
+    expect(await host(id)).toMatchObject({ state: 'reverted', plan: { state: 'open' } });
+    await finishJob(test, id, {}, kcStagedFacts());
+    await finishJob(test, id, {}, RELEASE);
+    await test.sweep();
+    await test.sweep();
+    expect((await test.call('GET', `/api/v1/hosts/${id}`)).status).toBe(404);
+    const ended = (await test.call('GET', '/api/v1/hosts?ended=retired')).body;
+    expect(ended['items']).toMatchObject([{ id, state: 'reverted', end: { kind: 'retired', reason: 'sold' } }]);
+  });
+
+  it('is dropped when something else is wanted of the Mac since', async () => {
+    const id = await addRaisedMac(test, ['again']);
+    const body = { name: 'again', quota: 255, selector: { labels: ['again'] }, exception: EXCEPTION, apply: true };
+    const { policyId } = await post('/policies', body);
+    await test.sweep();
+    await post(`/hosts/${id}/retire`, { reason: 'sold', revertFirst: true });
+    await test.sweep();
+    expect((await host(id))['retiring']).not.toBeNull();
+    await post(`/policies/${String(policyId)}/apply`, {});
+    await test.sweep();
+    await test.sweep();
+    expect(await host(id)).toMatchObject({ state: 'raised', intent: { quota: 255 }, retiring: null });
+    const dropped = await test.database.prisma.audit.count({ where: { action: 'host.retire_dropped', entityId: id } });
+    expect(dropped).toBe(1);
+  });
+
+  it('is refused while a visit is under way: it may have got anywhere', async () => {
+    const { siteId, prisma } = test.database;
+    const now = test.clock.now();
+    const visit = { kind: 'raise', state: 'open', reason: 'test', createdAt: now, openedAt: now };
+    await prisma.visit.create({ data: { id: macs[0] ?? '', siteId, hostId: idle, ...visit } });
+    const refused = await test.call('POST', `/api/v1/hosts/${idle}/retire`, { body: { reason: 'sold' } });
+    expect(refused.body['detail']).toMatch(/expected no visit under way, seen a raise visit opened/);
+  });
+});
