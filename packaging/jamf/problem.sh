@@ -3,7 +3,7 @@
 status=/private/var/db/headroom/status.json
 value() { /usr/bin/plutil -extract "$1" raw -o - "$status" 2>/dev/null; }
 
-# The last thing that went wrong, as its code in the error catalogue; "none" when nothing did.
+# The last thing that went wrong, as its code in the error catalogue; "none" when nothing did, or the link is well again.
 if [ ! -f "$status" ]; then
   echo "<result>the agent has not run</result>"
   exit 0

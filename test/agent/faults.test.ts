@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ERRORS, type PlanStep } from '@headroom/core';
+import { ERRORS, type Facts, type PlanStep } from '@headroom/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isSuccess, localPorts, runLocalPlan } from '../../apps/agent/src/cli/local-plan.ts';
 import { pinnedVerifier } from '../../apps/agent/src/grants/verify.ts';
@@ -68,7 +68,11 @@ interface Hang {
 }
 
 /** In this process; a call that shall hang goes to a tool that sleeps, and is ended soon. Gives each step's outcome or code. */
-async function work(wanted: readonly PlanStep[], hang: Hang | null = null): Promise<readonly string[]> {
+async function work(
+  wanted: readonly PlanStep[],
+  hang: Hang | null = null,
+  seen: (facts: Facts) => Facts = (facts) => facts,
+): Promise<readonly string[]> {
   const plan = mac.plan(wanted);
   const planText = JSON.stringify(plan);
   const real = openMac(mac.sysroot);
@@ -78,7 +82,8 @@ async function work(wanted: readonly PlanStep[], hang: Hang | null = null): Prom
       : real.run(tool, args, options);
   const pem = readFileSync(mac.grantKeyFile, 'utf8');
   const verify = pinnedVerifier([{ keyId: 'key-1', pem }]);
-  const ports = await localPorts({ mac: { ...real, run }, identity: null, verify, kdkFile: mac.kdkFile });
+  const local = await localPorts({ mac: { ...real, run }, identity: null, verify, kdkFile: mac.kdkFile });
+  const ports = { ...local, facts: async () => seen(await local.facts()) };
   const signal = new AbortController().signal;
   const reports = await runLocalPlan({
     plan: parsePlan(planText),
@@ -179,6 +184,18 @@ function makeFull(folder: string): (() => void) | null {
 }
 
 const KINDS = Object.keys(ROWS) as Kind[];
+
+it('fetches nothing into a container that cannot hold it, and goes on where its room is not known', {
+  timeout: 90_000,
+}, async () => {
+  ROWS.install_kdk.undo();
+  const freeIs = (freeBytes: number | null) => (facts: Facts) => ({ ...facts, disk: { freeBytes } });
+  const needed = mac.kdk.sizeBytes * 7 + 300_000_000;
+  expect(await work([steps.install_kdk], null, freeIs(needed - 1))).toEqual(['DISK_FULL']);
+  expect([...mac.list(`${HOME}/kdk`), ...mac.list(KDK)]).toEqual([]);
+  expect(await work([steps.install_kdk], null, freeIs(null))).toEqual(['succeeded']);
+  expectNothingHalfMade();
+});
 
 it('installs a KDK whose files cannot be listed, and judges it then', { timeout: 90_000 }, async () => {
   ROWS.install_kdk.undo();

@@ -42,6 +42,8 @@ interface Life extends LinkInput {
   readonly renewal: Renewal;
   /** Ends once the images that a killed agent left attached have been looked for. */
   readonly cleared: () => Promise<void>;
+  /** Trouble with the link that was noted as the last error; null when none was, or it is over. */
+  trouble: string | null;
 }
 
 export async function runLink(given: LinkInput): Promise<void> {
@@ -49,7 +51,8 @@ export async function runLink(given: LinkInput): Promise<void> {
   const pins = await openGrantPins(mac, log);
   const renewal = newRenewal({ mac, controller: given.controller, now, log });
   const cleared = once(() => clearMounts(given));
-  const input: Life = { ...given, pins, renewal, cleared, runner: { ...given.runner, verify: pins.verify } };
+  const verified = { ...given.runner, verify: pins.verify };
+  const input: Life = { ...given, pins, renewal, cleared, trouble: null, runner: verified };
   const { signal, runner } = input;
   const pause = backoff(FIRST_MS, LONGEST_MS);
   let fencedAt = Number.NEGATIVE_INFINITY;
@@ -118,7 +121,8 @@ function factsAgeMs(checkInMs: number): number {
   return Math.min(FACTS_AGE_MS_MAX, CHECK_INS_PER_READING * checkInMs);
 }
 
-async function checkIn({ controller, runner, sender, status, pins }: Life, session: Session, facts: Facts) {
+async function checkIn(life: Life, session: Session, facts: Facts) {
+  const { controller, runner, sender, status, pins } = life;
   const send = () => {
     const { json, sha256 } = sender.forCheckIn(facts);
     return controller.checkIn({
@@ -133,6 +137,8 @@ async function checkIn({ controller, runner, sender, status, pins }: Life, sessi
     sender.forget();
     reply = await send();
   }
+  if (life.trouble !== null) await status.clearError(life.trouble);
+  life.trouble = null;
   const now = runner.now();
   const visit = nextVisitStatus(status.visit(), reply.visit, now);
   void status.update({ lastContactAt: now.toISOString(), mac: macStatusOf(facts), visit });
@@ -149,7 +155,9 @@ async function clearMounts({ runner }: LinkInput): Promise<void> {
   }
 }
 
-async function noteTrouble({ runner, status }: LinkInput, code: string, detail: string): Promise<void> {
+async function noteTrouble(life: Life, code: string, detail: string): Promise<void> {
+  const { runner, status } = life;
+  life.trouble = code;
   runner.log(`${code}: ${detail}`);
   await status.update({ lastError: { code, detail, at: runner.now().toISOString() } });
 }

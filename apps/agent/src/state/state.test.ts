@@ -72,6 +72,16 @@ describe('status file', () => {
     expect(plist).toEqual({ ok: true, value: same });
   });
 
+  it('takes an error back when that one is over, and no other', async () => {
+    const file = await openStatusFile(mac, () => {});
+    const lastError = { code: 'UNREACHABLE', detail: 'd', at: 'now' };
+    await file.update({ lastError });
+    await file.clearError('SESSION_FENCED');
+    expect(await readStatus(mac)).toMatchObject({ lastError });
+    await file.clearError('UNREACHABLE');
+    expect(await readStatus(mac)).toMatchObject({ lastError: null });
+  });
+
   it('keeps what was said of a visit over a restart, and nothing else', async () => {
     const visit = { visitId: 'v', kind: 'raise', phase: 'drain', since: '2026-11-23T12:00:00.000Z' };
     const before = await openStatusFile(mac, () => {});

@@ -38,6 +38,8 @@ export type MacStatus = {
 
 export interface StatusFile {
   update(change: Partial<AgentStatus>): Promise<void>;
+  /** Takes back the last error if it is this one: it is over. */
+  clearError(code: string): Promise<void>;
   /** What it holds now, as JSON text. */
   text(): string;
   visit(): VisitStatus | null;
@@ -58,16 +60,20 @@ export async function openStatusFile(mac: Mac, onError: (error: unknown) => void
     visit: await visitBefore(mac, onError),
   };
   let writing = Promise.resolve();
+  const update = (change: Partial<AgentStatus>): Promise<void> => {
+    status = { ...status, ...change };
+    const shown = status;
+    writing = writing
+      .then(() => openHome(mac))
+      .then(() => writeJsonAtomic(mac.path(STATUS_FILE), shown, 0o644))
+      .then(() => writeFileAtomic(mac.path(STATUS_PLIST_FILE), toPlist({ ...shown }), 0o644))
+      .catch(onError);
+    return writing;
+  };
   return {
-    update(change) {
-      status = { ...status, ...change };
-      const shown = status;
-      writing = writing
-        .then(() => openHome(mac))
-        .then(() => writeJsonAtomic(mac.path(STATUS_FILE), shown, 0o644))
-        .then(() => writeFileAtomic(mac.path(STATUS_PLIST_FILE), toPlist({ ...shown }), 0o644))
-        .catch(onError);
-      return writing;
+    update,
+    clearError: async (code) => {
+      if (status.lastError?.code === code) await update({ lastError: null });
     },
     text: () => `${JSON.stringify(status)}\n`,
     visit: () => status.visit,
