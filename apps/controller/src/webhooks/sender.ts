@@ -15,7 +15,7 @@ const log = logger('webhooks');
 /** Sent to one receiver at the same time. */
 export const AT_ONCE = 4;
 /** Longer than any try can take, clocks of two controllers included. */
-const LEASE_MS = 60_000;
+const LEASE_MS = 30_000;
 /** Wake-ups that come together are one look. */
 const REST_MS = 200;
 /** What is under way when the controller stops may end by itself for so long. */
