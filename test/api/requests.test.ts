@@ -102,6 +102,7 @@ describe('what anybody can ask', () => {
     const { body, headers } = await test.call('GET', '/metrics', { role: 'tool' });
     expect(headers.get('content-type')).toContain('text/plain; version=0.0.4');
     expect(body).toContain('headroom_hosts{state="no_facts"} 1\n');
+    expect(body).toContain('headroom_webhook_deliveries{state="dead"} 0\n');
     expect(body).toMatch(/process_resident_memory_bytes \d+\n/);
   });
 

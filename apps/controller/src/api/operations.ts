@@ -62,10 +62,14 @@ export function operationRoutes(database: Database): readonly Route[] {
   ];
 }
 
+/** What somebody may have to look at; the delivered ones are many, and fine. */
+const DELIVERIES_SHOWN = ['queued', 'dead'] as const;
+
 async function metrics({ prisma }: Database): Promise<string> {
-  const [hosts, jobs] = await Promise.all([
+  const [hosts, jobs, deliveries] = await Promise.all([
     prisma.hostState.groupBy({ by: ['state'], where: { host: { retiredAt: null } }, _count: { _all: true } }),
     prisma.job.groupBy({ by: ['state'], _count: { _all: true } }),
+    Promise.all(DELIVERIES_SHOWN.map((state) => prisma.webhookDelivery.count({ where: { state } }))),
   ]);
   const { rss, heapUsed } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
@@ -79,6 +83,11 @@ async function metrics({ prisma }: Database): Promise<string> {
       'headroom_jobs',
       'Jobs by state.',
       jobs.map(({ state, _count }) => [`{state="${state}"}`, _count._all]),
+    ),
+    ...gauge(
+      'headroom_webhook_deliveries',
+      'Messages to webhooks that wait, and dead letters.',
+      DELIVERIES_SHOWN.map((state, index) => [`{state="${state}"}`, deliveries[index] ?? 0]),
     ),
     ...gauge('process_resident_memory_bytes', 'Resident memory.', [['', rss]]),
     ...gauge('nodejs_heap_used_bytes', 'Heap in use.', [['', heapUsed]]),

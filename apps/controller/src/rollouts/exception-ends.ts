@@ -6,6 +6,7 @@
 import { AT_ONCE, QUOTA_STOCK } from '@headroom/core';
 import { writeHostEvents } from '../audit/write-many.ts';
 import { type Database, type Tx, writeAudit } from '../db/database.ts';
+import { tellWebhooks } from '../webhooks/outbox.ts';
 import { grantsOf } from './intent-flip.ts';
 import type { RolloutEngine } from './rollout-engine.ts';
 
@@ -75,7 +76,8 @@ export class ExceptionEnds {
     }
     const isDone = relying.length === mine.length;
     if (isDone) await tx.riskException.update({ where: { id }, data: { endedAt: now } });
-    if (isDone || made.length > 0) await this.tell(tx, id, { back, covered: [...covered.keys()], made, how }, now);
+    if (isDone || made.length > 0)
+      await this.tell(tx, exception, { back, covered: [...covered.keys()], made, how }, now);
   }
 
   /** Of these, the Macs that another exception for the same revision names, with that revision. */
@@ -90,12 +92,13 @@ export class ExceptionEnds {
 
   private async tell(
     tx: Tx,
-    exceptionId: string,
+    { id: exceptionId, expiresAt }: { readonly id: string; readonly expiresAt: Date },
     { back, covered, made, how }: Readonly<Record<'back' | 'covered' | 'made', readonly string[]>> & { how: string },
     at: Date,
   ): Promise<void> {
     const { siteId } = this.database;
     const detail = { exceptionId, how, rolloutIds: [...made] };
+    const counts = { backToStock: back.length, coveredByAnother: covered.length };
     await writeHostEvents(
       tx,
       [...back].map((hostId) => ({ siteId, hostId, at, kind: 'exception.ended', detail })),
@@ -105,9 +108,11 @@ export class ExceptionEnds {
       action: 'exception.end',
       entity: 'exception',
       entityId: exceptionId,
-      after: { how, backToStock: back.length, coveredByAnother: covered.length, rolloutIds: [...made] },
+      after: { how, ...counts, rolloutIds: [...made] },
       at,
       siteId,
     });
+    const data = { exceptionId, actor: ACTOR, expiresAt, how, ...counts };
+    await tellWebhooks(tx, [{ siteId, at, type: 'exception.ended', data }]);
   }
 }

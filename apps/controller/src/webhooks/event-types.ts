@@ -41,6 +41,19 @@ export const WEBHOOK_EVENTS = {
     data: { from: 'state before', to: 'state now', waitsFor: 'what it waits for, or null' },
     timeline: ['state'],
   },
+  'host.drift': {
+    when: 'Something that had held on a raised Mac does not hold any more; each piece is told once.',
+    data: {
+      pieces:
+        'list of `{id, title, path, was, seen, at}`: the piece of evidence, what was there, what is now, since when',
+    },
+    timeline: ['drift'],
+  },
+  'host.proof': {
+    when: 'The degree to which a raise is proven changed.',
+    data: { from: 'degree before, e.g. `configured`, or null', to: 'degree now, e.g. `witnessed`, or null' },
+    timeline: ['proof'],
+  },
   'host.intent': {
     when: 'Something else is wanted of a Mac from now on.',
     data: { number: 'number of the intent', quota: 'guests wanted; 2 = stock', rolloutId: 'the rollout that did it' },
@@ -148,7 +161,11 @@ export const WEBHOOK_EVENTS = {
     data: { ...STEP, reason: 'why', actor: 'who cancelled it' },
     timeline: ['step.cancel_asked'],
   },
-  'job.cancelled': { when: 'A job was cancelled.', data: { ...STEP, reason: 'why' }, timeline: ['step.cancelled'] },
+  'job.cancelled': {
+    when: 'A job was cancelled: by a person, or because its plan was replaced.',
+    data: { ...STEP, actor: 'who did it, or null', reason: 'why, or null' },
+    timeline: ['step.cancelled'],
+  },
   'job.replayed': {
     when: 'Somebody asked to plan anew what a dead letter was for.',
     data: { ...STEP, actor: 'who asked' },
@@ -168,6 +185,15 @@ export const WEBHOOK_EVENTS = {
   'exception.ends_soon': {
     when: 'An exception ends in 30, 7 or 1 days; each is told once.',
     data: { ...EXCEPTION, days: '30, 7 or 1', hosts: 'how many Macs rely on it' },
+  },
+  'exception.ended': {
+    when: 'The end of an exception was carried out, in one part or more: its Macs go back to stock, or stay raised under another.',
+    data: {
+      ...EXCEPTION,
+      how: '`ended` or `was taken back`',
+      backToStock: 'how many Macs go back',
+      coveredByAnother: 'how many another exception covers',
+    },
   },
   'exception.revoked': {
     when: 'An exception was revoked.',
