@@ -54,6 +54,20 @@ describe('presence', () => {
     expect(view(900, 3000, 2000, 2500).presence).toBe('silent');
   });
 
+  // The controller was away for two hours, and is back for as many seconds; check-ins come every 30 s.
+  it.each([
+    [179, null, 'asleep', 1],
+    [180, null, 'silent', null],
+    [179, 7300, 'in_visit', 1],
+    [180, 7300, 'silent', null],
+  ])('back for %s s, visit opened %s s ago: %s', (back, visitAgo, expected, settlesIn) => {
+    const visit = visitAgo === null ? null : { openedAt: ago(visitAgo), doneAt: null };
+    const input = { lastSeenAt: ago(7200), bootFirstSeenAt: null, visit, checkInMs: 30_000, now: NOW };
+    const { presence, changesAt } = presenceOf({ ...input, listeningSince: ago(back) });
+    expect(presence).toBe(expected);
+    if (settlesIn !== null) expect(changesAt).toEqual(ago(-settlesIn));
+  });
+
   it('no visit that was not opened explains anything', () => {
     const visit = { openedAt: null, doneAt: ago(10) };
     expect(expectedBackAt({ lastSeenAt: ago(700), bootFirstSeenAt: null, visit, checkInMs: 30_000 })).toBeNull();

@@ -24,6 +24,8 @@ export interface PresenceInput {
   /** The open visit; null without one. */
   readonly visit: VisitWindow | null;
   readonly checkInMs: number;
+  /** Since when this controller listens: before, nobody could be heard. Absent = for long. */
+  readonly listeningSince?: Date | null;
   readonly now: Date;
 }
 
@@ -41,9 +43,11 @@ export function presenceOf(input: PresenceInput): PresenceView {
   const onlineUntil = seen + missedMs(input);
   const at = (presence: Presence, until: number) => ({ presence, changesAt: new Date(until) });
   if (now.getTime() < onlineUntil) return at('online', onlineUntil);
-  const visitUntil = expectedBackAt(input)?.getTime() ?? 0;
+  const backAt = expectedBackAt(input)?.getTime() ?? null;
+  const visitUntil = backAt === null ? 0 : Math.max(backAt, settledAt(input));
   if (now.getTime() < visitUntil) return at('in_visit', visitUntil);
-  if (now.getTime() < seen + ASLEEP_MS) return at('asleep', seen + ASLEEP_MS);
+  const asleepUntil = Math.max(seen + ASLEEP_MS, settledAt(input));
+  if (now.getTime() < asleepUntil) return at('asleep', asleepUntil);
   if (now.getTime() < seen + LOST_MS) return at('silent', seen + LOST_MS);
   return { presence: 'lost', changesAt: null };
 }
@@ -60,6 +64,11 @@ export function expectedBackAt(input: Omit<PresenceInput, 'now'>): Date | null {
   const isDone = done !== null && (bootFirstSeenAt === null || bootFirstSeenAt.getTime() <= done);
   if (isDone) return new Date(Math.max(done, seen) + BOOT_MS + missedMs(input));
   return new Date(Math.max(visit.openedAt.getTime(), seen) + VISIT_MS);
+}
+
+/** A controller that was away says nothing of a silence before its agents had the time to come back. */
+function settledAt(input: PresenceInput): number {
+  return input.listeningSince == null ? 0 : input.listeningSince.getTime() + 2 * missedMs(input);
 }
 
 function missedMs({ checkInMs }: Pick<PresenceInput, 'checkInMs'>): number {

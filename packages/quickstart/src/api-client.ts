@@ -82,7 +82,7 @@ export interface HostDetail extends HostRow {
 export interface VisitRow {
   readonly id: string;
   readonly hostId: string;
-  readonly kind: 'raise' | 'restart' | 'revert';
+  readonly kind: 'raise' | 'restart' | 'revert' | 'recover';
   readonly state: string;
 }
 

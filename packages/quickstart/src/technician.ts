@@ -36,7 +36,8 @@ export class Technicians {
     );
     const mine = waiting
       .flatMap(({ items }) => items)
-      .filter((visit) => this.macs.has(visit.hostId) && this.mayTry(visit.id));
+      // A recover visit begins with looking at a screen, which no script does.
+      .filter(({ id, hostId, kind }) => kind !== 'recover' && this.macs.has(hostId) && this.mayTry(id));
     const made = await Promise.allSettled(mine.map((visit) => this.make(visit)));
     for (const result of made)
       if (result.status === 'rejected') this.say(`technician: ${(result.reason as Error).message}`);

@@ -116,9 +116,11 @@ export function createApi(deps: ApiDeps): Api {
   });
   const plans = new PlanWriter(database, jobs);
   const { checkInMs } = config;
+  const listeningSince = clock.now();
   const labels = new LabelRules(database, bus);
   const visits = new VisitWriter(database);
-  const evaluator = new Evaluator({ database, bus, plans, visits, rollouts, labels, key: grantKey, checkInMs });
+  const parts = { database, bus, plans, visits, rollouts, labels, key: grantKey };
+  const evaluator = new Evaluator({ ...parts, checkInMs, listeningSince });
   const evaluatorLoop = new EvaluatorLoop(evaluator, rollouts, clock, queue, bus);
   const kdkFiles = new KdkFolder(config.kdkDir ?? join(config.stateDir, 'kdks'), (config.kdkDir ?? null) !== null);
   const kdks = new Kdks(database, bus, clock, kdkFiles);

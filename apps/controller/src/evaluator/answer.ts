@@ -24,6 +24,8 @@ const REVIEW_MS_MIN = 1_000;
 export interface AnswerContext {
   readonly fleetId: string;
   readonly checkInMs: number;
+  /** Since when this controller listens to agents; null = for long. */
+  readonly listeningSince: Date | null;
   /** Is this signature by our grant key? */
   readonly verifies: VerifySignature;
   readonly kdks: readonly KdkSource[];
@@ -44,13 +46,15 @@ export interface Answer {
 }
 
 /** Asks `evaluate` about one host. Pure but for the id of a possible new visit. */
-export function answer(input: HostInput, { fleetId, checkInMs, verifies, kdks, now }: AnswerContext): Answer {
+export function answer(input: HostInput, context: AnswerContext): Answer {
+  const { fleetId, checkInMs, listeningSince, verifies, kdks, now } = context;
   const { intent, visit, plan } = input;
   const { presence, changesAt } = presenceOf({
     lastSeenAt: input.lastSeenAt,
     bootFirstSeenAt: input.bootFirstSeenAt,
     visit,
     checkInMs,
+    listeningSince,
     now,
   });
   const { hardwareUuid: hostUuid, simulated } = input;

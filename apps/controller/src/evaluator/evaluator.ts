@@ -39,6 +39,8 @@ export interface EvaluatorDeps {
   readonly labels: Pick<LabelRules, 'applyTo'>;
   readonly key: GrantSigner;
   readonly checkInMs: number;
+  /** Since when this controller listens to agents. Absent = for long. */
+  readonly listeningSince?: Date;
 }
 
 /**
@@ -66,11 +68,11 @@ export class Evaluator {
   }
 
   private async evaluateHosts(tx: Tx, ids: readonly string[], now: Date): Promise<AfterCommit> {
-    const { database, key, checkInMs } = this.deps;
+    const { database, key, checkInMs, listeningSince = null } = this.deps;
     await this.deps.labels.applyTo(tx, ids, now);
     const inputs = await loadBatch(tx, ids, now);
     const kdks = await loadKdks(tx);
-    const context = { fleetId: database.fleetId, checkInMs, verifies: verifierOf(key), kdks, now };
+    const context = { fleetId: database.fleetId, checkInMs, listeningSince, verifies: verifierOf(key), kdks, now };
     const answers: Answer[] = [];
     for (const [index, input] of inputs.entries()) {
       if (index % HOSTS_PER_TURN === HOSTS_PER_TURN - 1) await new Promise((resolve) => setImmediate(resolve));

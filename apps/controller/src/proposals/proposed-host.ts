@@ -48,7 +48,7 @@ export function proposeHost(
   const intent = { ...input.intent, number: input.intent.number + 1, quota, extraArgs, rolloutId: null };
   const grant = quota === QUOTA_STOCK ? null : supposedGrant(input, proposed, context);
   const asked: HostInput = { ...input, intent: { ...intent, grant }, plan: null, failure: null };
-  const supposed: AnswerContext = { ...context, verifies: () => true };
+  const supposed: AnswerContext = { ...context, listeningSince: null, verifies: () => true };
   const { evaluation } = answer(asked, supposed);
   const steps = (evaluation.steps ?? []).map(({ kind }) => kind);
   const needsHands = handsOf(steps, evaluation.visit?.kind ?? null);

@@ -7,7 +7,7 @@ import { handsMissing } from './readiness.ts';
 import type { Situation } from './situation.ts';
 
 const REASON =
-  'Lost, with a custom kernel when it was last heard of: look at the Mac, and bring Apple’s kernel back if it does not start.';
+  'Lost, with a custom kernel when it was last heard of: look at the Mac, and bring the kernel of Apple back if it does not start.';
 
 /** Adds the visit where there is none. One that was made stays until the Mac is heard of again. */
 export function withRecovery(situation: Situation, next: Next): Next {
