@@ -24,7 +24,8 @@ const DAEMON = 'root/Library/LaunchDaemons/com.headroom.agent.plist';
 const PROFILE = 'admin/mdm/headroom-agent.mobileconfig';
 const PKGINFO = 'admin/munki/HeadroomAgent.pkginfo';
 const RECIPE = 'admin/autopkg/HeadroomAgent.pkg.recipe';
-const PLISTS = [DAEMON, PROFILE, PKGINFO, RECIPE, 'component.plist'];
+const DEFERRAL = 'admin/mdm/defer-macos-updates.mobileconfig';
+const PLISTS = [DAEMON, PROFILE, DEFERRAL, PKGINFO, RECIPE, 'component.plist'];
 const SCRIPTS = [
   'install',
   'make-pkg',
@@ -109,6 +110,33 @@ describe.skipIf(!hasPython)('property lists as python3 plistlib reads them (Debi
     expect(shipped(PROFILE)).not.toContain(release.pin.team);
     expect(payload.Rules[0]).not.toHaveProperty('TeamIdentifier');
     expect(new Set([profile.PayloadUUID, payload.PayloadUUID]).size).toBe(2);
+  });
+
+  it("defer macOS updates as long as Apple allows, by profile and by declaration, with the keys that the agent's facts look for", () => {
+    const payloads: { PayloadType: string }[] = plist(DEFERRAL).PayloadContent;
+    const [restrictions, automatic] = ['com.apple.applicationaccess', 'com.apple.SoftwareUpdate'].map((type) =>
+      payloads.find(({ PayloadType }) => PayloadType === type),
+    );
+    expect(restrictions).toMatchObject({
+      forceDelayedSoftwareUpdates: true,
+      enforcedSoftwareUpdateDelay: 90,
+      enforcedSoftwareUpdateMinorOSDeferredInstallDelay: 90,
+      forceDelayedMajorSoftwareUpdates: true,
+      enforcedSoftwareUpdateMajorOSDeferredInstallDelay: 90,
+    });
+    expect(automatic).toMatchObject({ AutomaticallyInstallMacOSUpdates: false });
+    const reader = readFileSync(join(ROOT, 'apps/agent/src/facts/update-facts.ts'), 'utf8');
+    const read = [...reader.matchAll(/'((?:force|enforced|Automatically)[A-Za-z]+)'/g)].map(([, key]) => key ?? '');
+    expect(read).toHaveLength(4);
+    for (const key of read) expect({ ...restrictions, ...automatic }).toHaveProperty(key);
+    expect(JSON.parse(shipped('admin/mdm/defer-macos-updates.json'))).toEqual({
+      Type: 'com.apple.configuration.softwareupdate.settings',
+      Identifier: 'com.headroom.updates',
+      Payload: {
+        Deferrals: { MajorPeriodInDays: 90, MinorPeriodInDays: 90 },
+        AutomaticActions: { InstallOSUpdates: 'AlwaysOff' },
+      },
+    });
   });
 
   it('name one package id and this version everywhere', () => {
