@@ -14,7 +14,7 @@ import { parseGuestProcesses } from './ps.ts';
 import { recoveryAdminsIn } from './recovery-admins.ts';
 import { parseSoftwareUpdate } from './softwareupdate.ts';
 import { parseSysctl, sysctlValue } from './sysctl.ts';
-import { parseShownPolicy } from './system-profiler.ts';
+import { parseHardware, parseShownPolicy } from './system-profiler.ts';
 import { parseKernelVersion, parseUname } from './uname.ts';
 
 const out = (stdout: string, stderr = '', exitCode = 0) => ({ exitCode, stdout, stderr });
@@ -128,6 +128,12 @@ describe('what another Mac or release may print', () => {
       `Cryptographic users for disk3s1 (1 found)\n|\n+-- 2457711A-523C-4604-B75A-F48A571D5036\n    ${field}: Local Open Directory User\n    Volume Owner: Yes\n`;
     expect(parseListUsers(out(text('Type')))).toMatchObject({ value: [{ volumeOwner: true }] });
     expect(parseListUsers(out(text('Typ')))).toMatchObject({ ok: false });
+  });
+
+  it('system_profiler: log lines before the JSON are passed over, and a part of a cut one is no whole', () => {
+    const json = '{"SPHardwareDataType": [\n  {\n"chip_type": "Apple M2"\n}\n]}';
+    expect(parseHardware(out(`[info] hello\n{x}\r\n${json}\n`))).toMatchObject({ value: { chip: 'Apple M2' } });
+    expect(parseHardware(out(json.slice(0, -1)))).toMatchObject({ ok: false });
   });
 
   it('ps: a list without launchd is not a list of all', () => {

@@ -21,17 +21,21 @@ export function uuidOf(text: unknown): string | null {
 /** A macOS build: 24B82, 23A5301h, 23B2082, 22F770820d. */
 export const BUILD_PATTERN = /^[1-9][0-9][A-Z][0-9]{1,6}[a-z]?$/;
 
+/** Lines that may begin a JSON value and that are tried: log lines begin with a bracket, too. */
+const STARTS_MAX = 20;
+
 /** The JSON value in a text that may have lines before it; undefined when there is none. */
 export function jsonIn(text: string): unknown {
-  const at = text.search(/^\s*[{[]/m);
-  if (at < 0) return undefined;
-  const body = text.slice(at);
-  const end = Math.max(body.lastIndexOf('}'), body.lastIndexOf(']'));
-  try {
-    return JSON.parse(body.slice(0, end + 1));
-  } catch {
-    return undefined;
+  const end = Math.max(text.lastIndexOf('}'), text.lastIndexOf(']')) + 1;
+  const starts = [...text.matchAll(/^[^\S\n]*[{[]/gm)].slice(0, STARTS_MAX);
+  for (const { index } of starts) {
+    try {
+      return JSON.parse(text.slice(index, end));
+    } catch {
+      // A log line, or a value that is cut: the next line that may begin one is tried.
+    }
   }
+  return undefined;
 }
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
