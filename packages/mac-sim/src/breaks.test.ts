@@ -34,6 +34,7 @@ const EFFECTS: Readonly<Record<string, Partial<Record<keyof ReturnType<typeof ev
   'hypervisor-missing': { inForce: NO_HYPERVISOR, stored: NO_HYPERVISOR, quota: 2 },
   'foreign-args': { stored: `${RAISED_BOOT_ARGS} debug=0x144` },
   'foreign-kernel': { fileset: expect.any(String), coih: expect.any(String) },
+  'object-changed': { coih: expect.any(String) },
   'object-purged': { power: 'failed', kernel: undefined, fileset: undefined, inForce: undefined, quota: null },
   'stock-kernel': STOCK,
   'sip-enabled': { inForce: '', filtering: true, sip0: null, quota: 2 },

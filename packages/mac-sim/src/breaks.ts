@@ -63,6 +63,11 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     reboot: true,
     apply: installForeignKernel,
   },
+  'object-changed': {
+    what: 'The boot policy names another kernel collection since; ours still runs, and the next start is the other one.',
+    reboot: false,
+    apply: installForeignKernel,
+  },
   'object-purged': {
     what: 'The installed kernel object vanished from Preboot, and the Mac restarted: it stops at an error.',
     reboot: true,

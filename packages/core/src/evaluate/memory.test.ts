@@ -79,6 +79,15 @@ describe('the custom kernel of the boot policy', () => {
     expect(evaluated({ facts: again, now: LATEST }, memory).state).toBe('raised');
   });
 
+  it('is drift after a visit, too, once that boot was looked at', () => {
+    const visited = { visitOpenedAt: '2026-03-01T12:30:00.000Z', bootFirstSeenAt: '2026-03-01T12:45:00.000Z' };
+    const { memory } = evaluated({ facts: facts({ session: 'session-3' }), now: LATER }, raised.memory, visited);
+    const changed = facts({ customKernel: OTHER, session: 'session-3' });
+    const first = evaluated({ facts: changed, now: LATEST }, memory, visited);
+    expect(first.state).toBe('drifted');
+    expect(evaluated({ facts: changed, now: LATEST }, first.memory, visited).state).toBe('drifted');
+  });
+
   it('goes into the kit only for the collection that ran under it', () => {
     const place = (record: Partial<HostRecord>) =>
       evaluate(sampleInput({ facts: kcStagedFacts(), record: { ...NEW_RECORD, kc: KC, ...record } })).steps?.[0];

@@ -29,9 +29,9 @@ function isExplained({ at }: ProvenObject, { boot, bootPolicy }: Facts, record: 
   const { visitOpenedAt, bootFirstSeenAt, memory } = record;
   const wasVisited = isBefore(at, visitOpenedAt) && isBefore(visitOpenedAt, bootFirstSeenAt);
   const seen = memory?.policySeen ?? null;
-  const wasThereBefore =
-    seen !== null && seen.customKernel === bootPolicy.customKernel && !sameText(seen.bootSessionId, boot.sessionId);
-  return wasVisited || wasThereBefore;
+  // What changes after this boot was first looked at is explained by nothing that happened before it.
+  if (seen !== null && sameText(seen.bootSessionId, boot.sessionId)) return false;
+  return wasVisited || seen?.customKernel === bootPolicy.customKernel;
 }
 
 function isBefore(earlier: string | null, later: string | null): boolean {
