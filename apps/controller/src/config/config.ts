@@ -7,7 +7,7 @@ export interface ControllerConfig {
   readonly databaseUrl: string | null;
   /** Several controllers share the database and meet in this Redis. Absent = this controller is alone. Holds a password. */
   readonly redisUrl?: string | null;
-  /** CA and grant key of the fleet, shared by its controllers. Absent = `stateDir/keys`. */
+  /** CA, grant key and webhook key of the fleet, shared by its controllers. Absent = `stateDir/keys`. */
   readonly keysDir?: string | null;
   /** true = the keys of this fleet are gone for good: start with new ones, whatever the database rests on. */
   readonly acceptNewKeys?: boolean;

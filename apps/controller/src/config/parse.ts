@@ -5,7 +5,7 @@ import type { ControllerConfig } from './config.ts';
 
 export const USAGE = `headroom-controller serve [options]
   --state-dir DIR       keys, KDK images, embedded Postgres (default .headroom-controller); made with mode 0700
-  --keys-dir DIR        CA and grant key, shared by all controllers of a fleet (default DIR of --state-dir/keys)
+  --keys-dir DIR        CA, grant key and webhook key, shared by all controllers of a fleet (default DIR of --state-dir/keys)
   --accept-new-keys     the keys of this fleet are lost: make new ones; Macs enrol again, exceptions are approved again
   --kdk-dir DIR         KDK images, shared likewise (default DIR of --state-dir/kdks)
   --fleet-name NAME     name of a new fleet (default "fleet")
