@@ -86,23 +86,47 @@ async function issueLeaf(
   subject: string,
   extensions: x509.Extension[],
 ): Promise<IssuedCertificate> {
-  const ca = new x509.X509Certificate(issuer.certificatePem);
+  const { name, signingKey, keyIdentifier } = await readyIssuer(issuer);
   const publicKey = await importPublicKey(publicKeyPem);
   return create({
     subject,
-    issuer: ca.subject,
+    issuer: name,
     lifeMs,
     now,
     publicKey,
-    signingKey: await importPrivateKey(issuer.privateKeyPem),
+    signingKey,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       await x509.SubjectKeyIdentifierExtension.create(publicKey),
-      await x509.AuthorityKeyIdentifierExtension.create(ca.publicKey),
+      keyIdentifier,
       ...extensions,
     ],
   });
+}
+
+interface ReadyIssuer {
+  readonly name: string;
+  readonly signingKey: webcrypto.CryptoKey;
+  readonly keyIdentifier: x509.Extension;
+}
+
+/** Reading keys costs more than signing: once for each issuer, while it lives. */
+const readyIssuers = new WeakMap<Issuer, Promise<ReadyIssuer>>();
+
+function readyIssuer(issuer: Issuer): Promise<ReadyIssuer> {
+  const ready = readyIssuers.get(issuer) ?? readIssuer(issuer);
+  readyIssuers.set(issuer, ready);
+  return ready;
+}
+
+async function readIssuer({ certificatePem, privateKeyPem }: Issuer): Promise<ReadyIssuer> {
+  const ca = new x509.X509Certificate(certificatePem);
+  return {
+    name: ca.subject,
+    signingKey: await importPrivateKey(privateKeyPem),
+    keyIdentifier: await x509.AuthorityKeyIdentifierExtension.create(ca.publicKey),
+  };
 }
 
 interface CreateInput {
