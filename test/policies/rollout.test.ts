@@ -146,6 +146,37 @@ describe('a gated rollout', () => {
     expect(await quotaOf(b)).toBe(8);
   });
 
+  it('is decided anew when a Mac gets on, not when it only waits for something else', async () => {
+    const [a = ''] = await macsOf('waits', 1);
+    const give = (strategy: object) =>
+      post('/policies', {
+        name: `waits-${Object.keys(strategy).length}`,
+        priority: Object.keys(strategy).length,
+        quota: 8,
+        selector: { hosts: [a] },
+        strategy: { rings: [{ name: 'all', take: { kind: 'rest' } }], ...strategy },
+        exception: EXCEPTION,
+        apply: true,
+      });
+    const decisions = async (id: unknown) => {
+      await sweep();
+      const before = await test.database.prisma.rollout.findUniqueOrThrow({ where: { id: String(id) } });
+      await becomes(a, 'kdk_ready', [
+        { ...FAILED, code: 'KC_MISSING', title: `Until ${test.clock.now().toISOString()}` },
+      ]);
+      await sweep();
+      const after = await test.database.prisma.rollout.findUniqueOrThrow({ where: { id: String(id) } });
+      return after.decidedAt?.getTime() !== before.decidedAt?.getTime();
+    };
+    const { rolloutId: plain } = await give({});
+    expect(await decisions(plain)).toBe(false);
+    const { rolloutId: counting } = await give({ concurrency: { perKdk: 1 } });
+    expect(await decisions(counting)).toBe(true);
+    await becomes(a, 'raised');
+    await sweep();
+    expect(await rollout(counting)).toMatchObject({ state: 'finished' });
+  });
+
   it('opens only in its window', async () => {
     const [a = ''] = await macsOf('night', 1);
     // The clock of the test stands in the early afternoon of a Monday.

@@ -176,22 +176,23 @@ export class RolloutEngine {
     return this.openPending(now);
   }
 
-  /** What evaluation found out about targets, in the evaluator's transaction. Gives the rollouts that have news, for `hasNews`. */
+  /** What evaluation found out about targets, in the evaluator's transaction. Gives the rollouts that it may move, for `hasNews`. */
   async note(tx: Tx, hosts: readonly TargetView[], now: Date): Promise<readonly string[]> {
     const ids = hosts.map(({ hostId }) => hostId);
     const targets = await tx.$queryRawUnsafe<NotableTarget[]>(NOTABLE_TARGETS, ids);
     const byHost = new Map(hosts.map((host) => [host.hostId, host]));
-    const changed = targets.flatMap(({ rolloutId, hostId, state, reason, success }) => {
+    const changed = targets.flatMap(({ rolloutId, hostId, state, reason, success, countsKdks }) => {
       const host = byHost.get(hostId);
       // A target whose intent a newer rollout holds ends as superseded, in that rollout's flip.
       if (host === undefined || host.rolloutId !== rolloutId) return [];
       const next = verdict({ ...host, success });
       if (state !== 'opened' && next.state !== 'succeeded') return [];
       if (next.state === state && next.reason === reason) return [];
-      return [{ rollout_id: rolloutId, host_id: hostId, ...next }];
+      // What a Mac waits for moves its rollout only where a KDK that it has by now makes room for the next.
+      return [{ rollout_id: rolloutId, host_id: hostId, ...next, moves: next.state !== state || countsKdks }];
     });
     if (changed.length > 0) await tx.$executeRawUnsafe(NOTE_TARGETS, JSON.stringify(changed), now);
-    return [...new Set(changed.map(({ rollout_id }) => rollout_id))];
+    return [...new Set(changed.filter(({ moves }) => moves).map(({ rollout_id }) => rollout_id))];
   }
 
   /** One decision and what follows from it, in one transaction. false when nothing is left to do now. */
@@ -293,6 +294,8 @@ interface NotableTarget {
   readonly state: string;
   readonly reason: string | null;
   readonly success: RolloutStrategy['success'];
+  /** The rollout counts Macs that fetch the same KDK. */
+  readonly countsKdks: boolean;
 }
 
 /** Targets as they are now: nothing is counted anywhere else. */

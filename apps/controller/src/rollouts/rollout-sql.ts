@@ -99,18 +99,19 @@ export const SUPERSEDE_OLDER = `
   WHERE host_id = ANY($1::uuid[]) AND rollout_id <> $2::uuid
     AND (state IN ('opened', 'stuck') OR (state = 'pending' AND rollout_id < $2::uuid))`;
 
-/** $1 JSON [{rollout_id, host_id, state, reason}], $2 now. A Mac that was given up may still come through. */
+/** $1 JSON [{rollout_id, host_id, state, reason, moves}], $2 now. A Mac that was given up may still come through. */
 export const NOTE_TARGETS = `
   UPDATE rollout_target t SET
-    state = v.state, reason = v.reason, noted_at = $2::timestamptz,
+    state = v.state, reason = v.reason, noted_at = CASE WHEN v.moves THEN $2::timestamptz ELSE t.noted_at END,
     ended_at = CASE WHEN v.state = 'opened' THEN NULL ELSE $2::timestamptz END
-  FROM jsonb_to_recordset($1::jsonb) AS v(rollout_id uuid, host_id uuid, state text, reason text)
+  FROM jsonb_to_recordset($1::jsonb) AS v(rollout_id uuid, host_id uuid, state text, reason text, moves boolean)
   WHERE t.rollout_id = v.rollout_id AND t.host_id = v.host_id
     AND (t.state = 'opened' OR (t.state IN ('stuck', 'failed') AND v.state = 'succeeded'))`;
 
 /** $1 hosts. Targets that an evaluation may end, with what their rollout counts as success. */
 export const NOTABLE_TARGETS = `
   SELECT t.rollout_id::text AS "rolloutId", t.host_id::text AS "hostId", t.state, t.reason,
-    COALESCE(r.strategy ->> 'success', 'raised') AS success
+    COALESCE(r.strategy ->> 'success', 'raised') AS success,
+    r.strategy #>> '{concurrency,perKdk}' IS NOT NULL AS "countsKdks"
   FROM rollout_target t JOIN rollout r ON r.id = t.rollout_id
   WHERE t.host_id = ANY($1::uuid[]) AND t.state IN ('opened', 'stuck', 'failed')`;
