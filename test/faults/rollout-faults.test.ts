@@ -45,7 +45,8 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hr-rollout-'));
   controller = await start();
   fleet = await SyntheticFleet.enrol(controller, controller.urls.enrolUrl, AGENTS, 'lab');
-  for (const { mac } of fleet.agents.slice(0, FAILING)) mac.breaks = { kind: 'build_kc', errorCode: 'KC_WRONG_VARIANT' };
+  for (const { mac } of fleet.agents.slice(0, FAILING))
+    mac.breaks = { kind: 'build_kc', errorCode: 'KC_WRONG_VARIANT' };
   fleet.start();
   await provideKdk(controller);
 }, TEST_MS);

@@ -30,6 +30,7 @@ import { labelRuleRoutes } from '../labels/routes.ts';
 import { PlanWriter } from '../plans/plan-writer.ts';
 import { explainRoutes } from '../policies/explain.ts';
 import { Policies } from '../policies/policies.ts';
+import { RelabelledHosts } from '../policies/relabelled.ts';
 import { policyRoutes } from '../policies/routes.ts';
 import { Proposals } from '../proposals/proposals.ts';
 import { proposalRoutes } from '../proposals/routes.ts';
@@ -129,6 +130,7 @@ export function createApi(deps: ApiDeps): Api {
   const hub = new WatchHub(new EventLog(database), clock, bus, deps.watchTimes);
   const jobEnds = new JobEnds(database, bus);
   const hostEnds = new HostEnds(database, certificates, jobs, bus, rollouts);
+  const relabelled = new RelabelledHosts(database, rollouts);
   const sender = new WebhookSender(database, clock, bus, webhookKey);
   const routes = [
     ...operationRoutes(database),
@@ -178,6 +180,7 @@ export function createApi(deps: ApiDeps): Api {
       await hostEnds.sweepOnce(now);
       await jobEnds.sweep(now);
       await labels.sweepOnce(now);
+      await relabelled.sweepOnce(now);
       await proposals.sweepOnce(now);
       await evaluatorLoop.sweepOnce(now);
       await sender.purge(now);

@@ -2,6 +2,7 @@
 import { QUOTA_STOCK } from '@headroom/core';
 import { uuidv7 } from '../common/ids.ts';
 import type { Tx } from '../db/database.ts';
+import { markRelabelled } from '../hosts/relabelled-mark.ts';
 import type { EnrolRequest } from './enrol-request.ts';
 
 /** What was known of a host that enrols again: goes into the audit. */
@@ -38,6 +39,7 @@ export async function writeHost(tx: Tx, input: HostRowsInput): Promise<WrittenHo
     data: [...new Set(labels)].map((label) => ({ hostId, siteId, label })),
     skipDuplicates: true,
   });
+  if (labels.length > 0) await markRelabelled(tx, [hostId], now);
   if (known === null) return { hostId, before: null };
   const { name, serial, model, simulated, retiredAt } = known;
   return { hostId, before: { name, serial, model, simulated, retiredAt: retiredAt?.toISOString() ?? null } };

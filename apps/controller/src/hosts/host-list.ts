@@ -56,6 +56,7 @@ export const hostRow = z.object({
   model: z.string().nullable(),
   simulated: z.boolean(),
   labels: z.array(z.string()),
+  labelsByRule: z.array(z.string()).describe('Of these, the ones that a rule alone gives; the others an admin gave.'),
   state: z.enum(HOST_STATES),
   stateSince: isoDate,
   proof: z.enum(RAISE_DEGREES).nullable().describe('How far a raise is proven; null = not raised.'),
@@ -73,7 +74,7 @@ export const hostRow = z.object({
 
 /** Facts are large: lists leave them in the database. */
 export const HOST_ROW_INCLUDE = {
-  labels: { select: { label: true }, orderBy: { label: 'asc' } },
+  labels: { select: { label: true, byAdmin: true }, orderBy: { label: 'asc' } },
   state: { select: { state: true, stateSince: true, presence: true, waitsFor: true, findings: true, record: true } },
   report: { select: { lastSeenAt: true } },
   intent: { select: { quota: true } },
@@ -154,6 +155,7 @@ export function showHostRow(host: HostRecord): z.input<typeof hostRow> {
     model: host.model,
     simulated: host.simulated,
     labels: host.labels.map(({ label }) => label),
+    labelsByRule: host.labels.filter(({ byAdmin }) => !byAdmin).map(({ label }) => label),
     state,
     proof,
     stateText: proof === null ? state : `${state} (${proof})`,

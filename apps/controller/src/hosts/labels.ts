@@ -3,6 +3,7 @@ import { toJson } from '../audit/json.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
+import { markRelabelled } from './relabelled-mark.ts';
 
 export const LABELS_PER_HOST_MAX = 32;
 
@@ -22,7 +23,7 @@ export interface LabelledHost {
   readonly labels: string[];
 }
 
-/** Adds or removes a label. Intents stay as they are: what a selector means is asked again only when its policy is applied. */
+/** Adds or removes a label. Intents stay as they are: policies look at the Mac at the next sweep, and what follows is a rollout. */
 export async function setLabel(database: Database, change: LabelChange): Promise<LabelledHost> {
   const { hostId, label, present, actor, now } = change;
   const { siteId } = database;
@@ -51,6 +52,7 @@ export async function setLabel(database: Database, change: LabelChange): Promise
     const after = (await tx.hostLabel.findMany({ where: { hostId }, orderBy: { label: 'asc' } })).map(
       (one) => one.label,
     );
+    if (after.join() !== before.join()) await markRelabelled(tx, [hostId], now);
     await writeAudit(tx, {
       actor,
       action: present ? 'host.label' : 'host.unlabel',

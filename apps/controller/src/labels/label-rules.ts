@@ -1,7 +1,6 @@
 /**
  * Rules give labels by what a Mac is. They are applied where Macs are evaluated: when facts change, and to all of them when a rule
- * changes. A label changes no intent by itself: what a selector means is asked when its policy is applied, or by a rollout that takes
- * late joiners.
+ * changes. A label changes no intent by itself: what policies make of it is a rollout.
  */
 import { formatFilter } from '@headroom/core';
 import { toJson } from '../audit/json.ts';
@@ -11,6 +10,7 @@ import { uuidv7 } from '../common/ids.ts';
 import { Problem } from '../common/problem.ts';
 import { type Database, type Tx, writeAudit } from '../db/database.ts';
 import { readFilter } from '../hosts/filter-sql.ts';
+import { markRelabelled } from '../hosts/relabelled-mark.ts';
 import { applyRule, FORGET_REMOVED, MARK_NEXT, type RuledHost, type RuleText } from './rule-sql.ts';
 
 export const LABEL_RULES_MAX = 50;
@@ -108,6 +108,11 @@ export class LabelRules {
     at: Date,
   ): Promise<void> {
     const { siteId } = this.database;
+    await markRelabelled(
+      tx,
+      changed.map(({ hostId }) => hostId),
+      at,
+    );
     const kind = (change: RuledHost['change']) => `label.${change}`;
     await writeHostEvents(
       tx,

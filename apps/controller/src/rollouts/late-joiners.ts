@@ -17,6 +17,9 @@ export interface JoinOrder {
 const UNCOVERED =
   'Joined after the approval: no grant names this Mac. Approve an exception and apply the policy again.';
 
+/** How many may lose it without a person's word is counted where a change is made, and this is none. */
+const RAISED = 'Joined later and has a raise, which is not taken back on the way: apply the policy again.';
+
 /** Adds Macs that the policy holds since the rollout was made to its last ring, if its strategy says so. A grant never widens. */
 export async function joinLate(tx: Tx, { rollout, strategy, siteId, hostsOfPolicy, now }: JoinOrder): Promise<void> {
   const { id, revisionId } = rollout;
@@ -26,11 +29,21 @@ export async function joinLate(tx: Tx, { rollout, strategy, siteId, hostsOfPolic
   const targets = new Set(known.map(({ hostId }) => hostId));
   const late = (await hostsOfPolicy(tx, revisionId)).map((host) => host.id).filter((hostId) => !targets.has(hostId));
   if (late.length === 0) return;
-  const grants = quota === QUOTA_STOCK ? null : await grantsOf(tx, revisionId, late, now);
+  const able = quota === QUOTA_STOCK ? await withoutRaise(tx, late) : await grantsOf(tx, revisionId, late, now);
   const ring = Math.max(strategy.rings.length - 1, 0);
   const rows = (hosts: readonly string[]) => JSON.stringify(hosts.map((host_id) => ({ host_id, ring })));
-  const covered = late.filter((hostId) => grants === null || grants.has(hostId));
-  const uncovered = late.filter((hostId) => !covered.includes(hostId));
+  const covered = late.filter((hostId) => able.has(hostId));
+  const uncovered = late.filter((hostId) => !able.has(hostId));
+  const reason = quota === QUOTA_STOCK ? RAISED : UNCOVERED;
   await tx.$executeRawUnsafe(ADD_TARGETS, rows(covered), id, siteId, 'pending', null, now);
-  await tx.$executeRawUnsafe(ADD_TARGETS, rows(uncovered), id, siteId, 'skipped', UNCOVERED, now);
+  await tx.$executeRawUnsafe(ADD_TARGETS, rows(uncovered), id, siteId, 'skipped', reason, now);
+}
+
+async function withoutRaise(tx: Tx, hostIds: readonly string[]): Promise<ReadonlySet<string>> {
+  const raised = await tx.intent.findMany({
+    where: { hostId: { in: [...hostIds] }, quota: { gt: QUOTA_STOCK } },
+    select: { hostId: true },
+  });
+  const found = new Set(raised.map(({ hostId }) => hostId));
+  return new Set(hostIds.filter((hostId) => !found.has(hostId)));
 }

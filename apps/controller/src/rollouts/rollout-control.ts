@@ -10,7 +10,8 @@ export type Control = (typeof CONTROLS)[number];
 
 /** From which states each may be called, and what it leads to. */
 const MOVES: Readonly<Record<Control, { readonly from: readonly RolloutState[]; readonly to: RolloutState }>> = {
-  confirm: { from: ['waiting_for_confirmation'], to: 'running' },
+  // One that was halted before anybody confirmed it still has to be confirmed; `resume` never stands for that.
+  confirm: { from: ['waiting_for_confirmation', 'halted'], to: 'running' },
   pause: { from: ['running'], to: 'paused' },
   resume: { from: ['paused', 'halted'], to: 'running' },
   halt: { from: ['running', 'paused', 'waiting_for_confirmation'], to: 'halted' },
@@ -34,9 +35,19 @@ export class RolloutControl {
     return this.change(control, order, async (tx, { id, state }) => {
       if (!from.includes(state))
         throw new Problem('CONFLICT', `The rollout is ${state}; ${control} needs it to be ${from.join(' or ')}.`);
+      if (control === 'confirm' && !(await this.engine.needsConfirmation(tx, id)))
+        throw new Problem('CONFLICT', 'The rollout needs no confirmation, or has it.');
       if (control === 'confirm') await this.engine.supersedeOlder(tx, id, order.now);
+      if (control === 'resume' && (await this.engine.needsConfirmation(tx, id)))
+        throw new Problem(
+          'CONFLICT',
+          'The rollout takes the raise from many Macs and nobody confirmed it: confirm it.',
+        );
       const stateReason = to === 'running' ? null : `${control} by ${order.actor}`;
-      await tx.rollout.update({ where: { id }, data: { state: to, stateReason, decidedAt: null } });
+      await tx.rollout.update({
+        where: { id },
+        data: { state: to, stateReason, decidedAt: null, ...(control === 'confirm' && { confirmedAt: order.now }) },
+      });
       return { state: to };
     });
   }

@@ -33,6 +33,7 @@ import {
   SUPERSEDE_BY,
   YIELD_TO_NEWER,
 } from './rollout-sql.ts';
+import { takesMuch } from './takes-much.ts';
 import { type TargetView, verdict } from './verdict.ts';
 
 export interface NewRollout {
@@ -73,9 +74,6 @@ const ACTOR = 'system:rollouts';
 const CHUNK = 200;
 /** The longest time between two decisions of a running rollout. */
 const REVIEW_MS = 60_000;
-/** A change that takes the raise from more Macs than this, and than this share of the fleet, waits for a person. */
-const TAKEN_FREELY = 10;
-const TAKEN_FREELY_SHARE = 0.02;
 /** A tenth first, and an hour in which a person can halt what should not have ended; then, without anybody, the rest. */
 const IN_TWO_PARTS: RolloutStrategy = {
   ...AT_ONCE,
@@ -107,7 +105,8 @@ export class RolloutEngine {
     const { siteId } = this.database;
     const revision =
       revisionId === null ? null : await tx.policyRevision.findUniqueOrThrow({ where: { id: revisionId } });
-    const isMuch = (revision?.quota ?? QUOTA_STOCK) === QUOTA_STOCK && (await takesMuch(tx, hostIds));
+    const isMuch =
+      (revision?.quota ?? QUOTA_STOCK) === QUOTA_STOCK && (await takesMuch(tx, { hostIds, madeBy: actor, now }));
     const isUnattended = exceptionId !== null;
     const own = isMuch && isUnattended ? IN_TWO_PARTS : (revision?.strategy ?? null);
     const wanted = (order.strategy ?? own) as RolloutStrategy | null;
@@ -117,6 +116,7 @@ export class RolloutEngine {
     await tx.rollout.create({
       data: {
         ...made,
+        asksConfirmation: state === 'waiting_for_confirmation',
         siteId,
         revisionId,
         createdBy: actor,
@@ -148,8 +148,19 @@ export class RolloutEngine {
   async supersedeOlder(tx: Tx, rolloutId: string, now: Date): Promise<void> {
     await tx.$executeRawUnsafe(SUPERSEDE_BY, rolloutId, `The newer rollout ${rolloutId} is for this Mac.`, now);
     await tx.$executeRawUnsafe(YIELD_TO_NEWER, rolloutId, 'A newer rollout is for this Mac.', now);
+    await this.endEmptied(tx, now);
+  }
+
+  /** Rollouts that wait for a person, and whose last Macs were taken out or over in this transaction, are over. */
+  async endEmptied(tx: Tx, now: Date): Promise<void> {
     const ended = await tx.$queryRawUnsafe<ToldRollout[]>(END_EMPTIED, now);
     await tellRollouts(tx, ended, { type: 'rollout.ended', siteId: this.database.siteId, actor: ACTOR, now });
+  }
+
+  /** Does it take the raise from many Macs, without a person's word for it? */
+  async needsConfirmation(tx: Tx, rolloutId: string): Promise<boolean> {
+    const { confirmedAt, asksConfirmation } = await tx.rollout.findUniqueOrThrow({ where: { id: rolloutId } });
+    return asksConfirmation && confirmedAt === null;
   }
 
   /** Moves every running rollout as far as it may go now; resumes what a stop cut off. */
@@ -310,11 +321,4 @@ export async function countedTargets(
     concurrency.perKdk !== null,
   );
   return rows.map((row) => ({ ...row, phaseSince: row.phaseSince ?? new Date(0) }));
-}
-
-/** Would these hosts going to stock take the raise from many? */
-async function takesMuch(tx: Tx, hostIds: readonly string[]): Promise<boolean> {
-  const taken = await tx.intent.count({ where: { hostId: { in: [...hostIds] }, quota: { gt: QUOTA_STOCK } } });
-  const fleet = await tx.host.count({ where: { retiredAt: null } });
-  return taken > Math.max(TAKEN_FREELY, fleet * TAKEN_FREELY_SHARE);
 }

@@ -40,11 +40,12 @@ export const YIELD_TO_NEWER = `
     SELECT 1 FROM rollout_target n WHERE n.host_id = t.host_id AND n.rollout_id > t.rollout_id
       AND n.state NOT IN ('superseded', 'skipped'))`;
 
-/** $1 now. Rollouts that wait for a person and lost every Mac that was left. */
+/** $1 now. Rollouts that wait for a person and lost every Mac that was left, just now. */
 export const END_EMPTIED = `
   UPDATE rollout r SET state = 'superseded', state_reason = NULL, finished_at = $1::timestamptz
   WHERE r.state IN ('waiting_for_confirmation', 'paused', 'halted')
-    AND EXISTS (SELECT 1 FROM rollout_target t WHERE t.rollout_id = r.id AND t.state = 'superseded' AND t.noted_at = $1::timestamptz)
+    AND EXISTS (SELECT 1 FROM rollout_target t WHERE t.rollout_id = r.id AND t.state IN ('superseded', 'skipped')
+      AND t.noted_at = $1::timestamptz)
     AND NOT EXISTS (SELECT 1 FROM rollout_target t WHERE t.rollout_id = r.id AND t.state IN ('pending', 'opened'))
   RETURNING r.id::text AS id, r.revision_id::text AS "revisionId", r.state, r.state_reason AS "stateReason"`;
 

@@ -1,0 +1,110 @@
+// Goal: what policies make of a changed label is a rollout that people can see and stop, whoever changed it.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stockFacts } from '../../packages/core/testing/sample-host.ts';
+import { addMac, EXCEPTION, itemsOf, openTestApi, type ReplyBody, type TestApi } from '../api/support.ts';
+
+let test: TestApi;
+beforeAll(async () => {
+  test = await openTestApi();
+});
+afterAll(() => test.stop());
+
+const call = async (method: string, path: string, body?: object): Promise<ReplyBody> => {
+  const reply = await test.call(method, `/api/v1${path}`, body === undefined ? {} : { body });
+  expect([reply.status, reply.body['code'], reply.body['detail']].slice(reply.status < 300 ? 3 : 0)).toEqual([]);
+  return reply.body;
+};
+const refused = async (method: string, path: string, body?: object) => {
+  const reply = await test.call(method, `/api/v1${path}`, body === undefined ? {} : { body });
+  return [reply.status, reply.body['code']];
+};
+const sweep = async () => {
+  test.clock.advance(1000);
+  await test.sweep();
+};
+const quotaOf = async (hostId: string) =>
+  (await test.database.prisma.intent.findUniqueOrThrow({ where: { hostId } })).quota;
+const label = (method: 'PUT' | 'DELETE', id: string, name: string) => call(method, `/hosts/${id}/labels/${name}`);
+const newest = async () => itemsOf(await call('GET', '/rollouts?limit=1'))[0] as ReplyBody;
+
+const macs = async (count: number, labels: readonly string[]) => {
+  const ids: string[] = [];
+  while (ids.length < count) ids.push(await addMac(test, { labels }));
+  return ids;
+};
+
+describe('a changed label', () => {
+  const raise = (name: string, strategy: object | null = null) =>
+    call('POST', '/policies', {
+      name,
+      quota: 8,
+      selector: { labels: [name] },
+      exception: EXCEPTION,
+      apply: true,
+      strategy,
+    });
+
+  it('takes a Mac back to stock by a rollout, and a late joiner that a grant names in again', async () => {
+    const strategy = { rings: [{ name: 'all', take: { kind: 'rest' } }], lateJoiners: 'last_ring' };
+    const [a = '', b = ''] = await macs(2, ['joins']);
+    const [stranger = ''] = await macs(1, []);
+    await raise('joins', strategy);
+    await label('DELETE', a, 'joins');
+    expect(await quotaOf(a)).toBe(8);
+    await sweep();
+    expect(await newest()).toMatchObject({ policy: null, createdBy: 'system:labels', state: 'running' });
+    expect([await quotaOf(a), await quotaOf(b)]).toEqual([2, 8]);
+    await label('PUT', a, 'joins');
+    await label('PUT', stranger, 'joins');
+    await sweep();
+    expect([await quotaOf(a), await quotaOf(stranger)]).toEqual([8, 2]);
+  });
+
+  it('by a rule does the same, and a Mac says which labels a rule gave', async () => {
+    const filter = 'chip==T6020';
+    const facts = { ...stockFacts(), kernel: { ...stockFacts().kernel, variant: 'T6020' } };
+    const mac = await addMac(test, { facts });
+    const { id } = await call('POST', '/label-rules', { label: 'ruled', filter });
+    await sweep();
+    expect(await call('GET', `/hosts/${mac}`)).toMatchObject({ labels: ['ruled'], labelsByRule: ['ruled'] });
+    await raise('ruled');
+    expect(await quotaOf(mac)).toBe(8);
+    await call('DELETE', `/label-rules/${String(id)}`);
+    for (let rounds = 0; rounds < 3; rounds += 1) await sweep();
+    expect(await newest()).toMatchObject({ policy: null, createdBy: 'system:labels' });
+    expect(await quotaOf(mac)).toBe(2);
+  });
+
+  it('of many Macs waits for a person, on every way round; one that has its label again is left out', async () => {
+    const ids = await macs(12, ['herd']);
+    await raise('herd');
+    for (const id of ids) await label('DELETE', id, 'herd');
+    await sweep();
+    const { id } = await newest();
+    expect(await newest()).toMatchObject({ state: 'waiting_for_confirmation', targets: { pending: 12 } });
+    await call('POST', `/rollouts/${String(id)}/halt`);
+    expect(await refused('POST', `/rollouts/${String(id)}/resume`)).toEqual([409, 'CONFLICT']);
+    await label('PUT', ids[0] ?? '', 'herd');
+    await sweep();
+    expect(await newest()).toMatchObject({ id, state: 'halted', targets: { pending: 11, skipped: 1 } });
+    expect(await Promise.all(ids.map(quotaOf))).toEqual(ids.map(() => 8));
+    await call('POST', `/rollouts/${String(id)}/confirm`);
+    expect(await Promise.all(ids.map(quotaOf))).toEqual([8, ...ids.slice(1).map(() => 2)]);
+  });
+
+  it('of one Mac after the other adds up to many', async () => {
+    const ids = await macs(12, ['drip']);
+    await raise('drip');
+    const states: unknown[] = [];
+    for (const id of ids) {
+      await label('DELETE', id, 'drip');
+      await sweep();
+      states.push((await newest())['state']);
+    }
+    // Whatever this file took before counts as well: at most ten went without a word.
+    expect(states.at(-1)).toBe('waiting_for_confirmation');
+    const quotas = await Promise.all(ids.map(quotaOf));
+    expect(quotas.filter((quota) => quota === 2).length).toBeLessThanOrEqual(10);
+    expect(quotas.filter((quota) => quota === 8).length).toBeGreaterThanOrEqual(2);
+  });
+});
