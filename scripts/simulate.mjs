@@ -1,5 +1,6 @@
 // npm run simulate -- [--seeds N] [--seconds S] [--seed N]: the fault simulation of test/simulation, for many seeds and a bounded
 // time. --seed replays one run exactly and shows what happened in it. Exit status 1 when anything that must hold did not.
+// --postgres runs the model of test/simulation/postgres.test.ts instead, on a real Postgres, for --seconds, from --seed.
 import { parseArgs } from 'node:util';
 import { checkNode, ensureBuilt, ensureInstalled, root } from '../bin/bootstrap.mjs';
 import { importSource } from './import-source.mjs';
@@ -9,6 +10,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '1000' },
     seconds: { type: 'string', default: '300' },
     seed: { type: 'string' },
+    postgres: { type: 'boolean' },
     'no-build': { type: 'boolean' },
   },
 });
@@ -18,6 +20,7 @@ if (!(seeds > 0) || !(seconds > 0) || (values.seed !== undefined && !Number.isIn
 checkNode();
 ensureInstalled();
 if (!values['no-build']) ensureBuilt();
+if (values.postgres) process.exit(onPostgres());
 
 const { simulate } = await importSource(root, 'test/simulation/world.ts');
 
