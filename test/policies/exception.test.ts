@@ -32,6 +32,15 @@ describe('an exception', () => {
     await call('DELETE', `/policies/${String((await call('GET', '/policies')).body['items']?.['0']?.['id'])}`);
   });
 
+  it('above 16 guests is asked again of the second person, too', async () => {
+    const asked = await policy('four high', { ...EXCEPTION, approvals: 'four-eyes' }, { quota: 17 });
+    const path = `/exceptions/${String(asked.body['exceptionId'])}/approve`;
+    expect((await call('POST', path, {}, 'approver')).code).toBe('QUOTA_HIGH_UNCONFIRMED');
+    expect((await call('POST', path, undefined, 'approver')).code).toBe('QUOTA_HIGH_UNCONFIRMED');
+    expect((await call('POST', path, { confirmHighQuota: true }, 'approver')).status).toBe(200);
+    await call('DELETE', `/policies/${String(asked.body['policyId'])}`);
+  });
+
   it('with four eyes has no grant before another token approves, and covers the Macs of that moment', async () => {
     const asked = await policy('four', { ...EXCEPTION, approvals: 'four-eyes' });
     expect(asked.body).toMatchObject({ rolloutId: null, waitsFor: expect.stringMatching(/Another person approves/) });

@@ -32,6 +32,16 @@ export const exceptionInput = z.strictObject({
 });
 export type ExceptionInput = z.output<typeof exceptionInput>;
 
+/** Whoever asks, and whoever approves, says it twice. */
+export function confirmQuota(quota: number, isConfirmed: boolean): void {
+  if (quota <= QUOTA_ASKED_AGAIN || isConfirmed) return;
+  throw new Problem(
+    'QUOTA_HIGH_UNCONFIRMED',
+    `The quota is ${quota}; above ${QUOTA_ASKED_AGAIN} it is asked again whether that many guests are meant.`,
+    { quota },
+  );
+}
+
 /** Refuses what can't stand, before anything is written. */
 export function checkException(input: ExceptionInput, quota: number): void {
   const { acceptClause, expiresInDays, keepArgs, confirmHighQuota } = input;
@@ -43,12 +53,7 @@ export function checkException(input: ExceptionInput, quota: number): void {
     );
   if (!Number.isInteger(expiresInDays) || expiresInDays < 1 || expiresInDays > EXPIRY_DAYS_MAX)
     throw new Problem('EXPIRY_OUT_OF_RANGE', `expiresInDays is ${expiresInDays}; allowed: 1 to ${EXPIRY_DAYS_MAX}.`);
-  if (quota > QUOTA_ASKED_AGAIN && !confirmHighQuota)
-    throw new Problem(
-      'QUOTA_HIGH_UNCONFIRMED',
-      `The quota is ${quota}; above ${QUOTA_ASKED_AGAIN} it is asked again whether that many guests are meant.`,
-      { quota },
-    );
+  confirmQuota(quota, confirmHighQuota);
   const words = keepArgs.filter((word) => parseBootArgs(word).some(({ key }) => isForbiddenArg(key)));
   if (words.length > 0)
     throw new Problem('BOOT_ARGS_FORBIDDEN', `No exception can allow: ${words.join(' ')}.`, { words });

@@ -8,7 +8,7 @@ import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
 import { markDue } from '../db/host-events.ts';
 import { tellWebhooks } from '../webhooks/outbox.ts';
-import { checkException, type ExceptionInput } from './exception-input.ts';
+import { checkException, confirmQuota, type ExceptionInput } from './exception-input.ts';
 import type { GrantSigner } from './grant-signer.ts';
 import { GrantWriter } from './grant-writer.ts';
 import { LICENCE_TEXT_SHA256 } from './licence-clause.ts';
@@ -34,6 +34,13 @@ export interface CoveredHost {
 export interface AskedException {
   readonly id: string;
   readonly awaitsApproval: boolean;
+}
+
+export interface Approval {
+  readonly actor: string;
+  /** Above 16 guests the approver is asked again, too. */
+  readonly confirmHighQuota: boolean;
+  readonly now: Date;
 }
 
 /** The hosts that a revision's policy holds at this moment; policies know, exceptions ask. */
@@ -95,7 +102,7 @@ export class Exceptions {
   }
 
   /** The second pair of eyes: another token than the one that asked. The grants are made here, for the hosts held now. */
-  async approve(id: string, actor: string, hostsOf: HostsOfRevision, now: Date): Promise<void> {
+  async approve(id: string, { actor, confirmHighQuota, now }: Approval, hostsOf: HostsOfRevision): Promise<void> {
     const { siteId } = this.database;
     await this.database.transaction(async (tx) => {
       const exception = await lockException(tx, id);
@@ -104,6 +111,7 @@ export class Exceptions {
       if (exception.requestedBy === actor)
         throw new Problem('APPROVER_IS_REQUESTER', `${actor} asked for this exception.`, { requestedBy: actor });
       const revision = await tx.policyRevision.findUniqueOrThrow({ where: { id: exception.policyRevisionId } });
+      confirmQuota(revision.quota, confirmHighQuota);
       const hosts = await hostsOf(tx, revision.id);
       if (hosts.length === 0)
         throw new Problem('SELECTOR_EMPTY', 'The policy holds no Mac now: there is nothing to approve.');

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
 import type { Database } from '../db/database.ts';
+import { exceptionInput } from './exception-input.ts';
 import { showException } from './exception-view.ts';
 import type { Exceptions, HostsOfRevision } from './exceptions.ts';
 import { hostUuidsOf } from './grant-check.ts';
@@ -84,9 +85,10 @@ export function exceptionRoutes(
       summary: 'Approves an exception that somebody else asked for: its grants are signed for the Macs held now.',
       status: 200,
       params: idParams,
+      body: z.strictObject({ confirmHighQuota: exceptionInput.shape.confirmHighQuota }),
       reply: z.object({ id: z.uuid(), state: z.literal('valid') }),
-      handle: async ({ params, actor, now }) => {
-        await exceptions.approve(params.id, actor.name, hostsOf, now);
+      handle: async ({ params, body, actor, now }) => {
+        await exceptions.approve(params.id, { actor: actor.name, now, ...body }, hostsOf);
         return { id: params.id, state: 'valid' as const };
       },
     }),

@@ -69,6 +69,11 @@ export const WEBHOOK_EVENTS = {
     data: { reason: 'why', state: 'its last state' },
     timeline: ['retired'],
   },
+  'host.forgotten': {
+    when: 'A dead or stolen Mac was taken out of the fleet: nothing is proven of it.',
+    data: { reason: 'why', state: 'its last state' },
+    timeline: ['forgotten'],
+  },
   'visit.due': {
     when: 'A Mac needs a person.',
     data: { ...VISIT_OF_KIND, reason: 'why', dueAt: 'until when' },
