@@ -36,6 +36,7 @@ export * from './rollout/decide.ts';
 export { type UnseenCandidate, withFirstMacs } from './rollout/first-macs.ts';
 export { type RingCount, readRing } from './rollout/ring-count.ts';
 export * from './rollout/strategy.ts';
+export { inTwoParts } from './rollout/two-parts.ts';
 export { isInWindow, isTimeZone, opensAt, WINDOW_MINUTES_MIN, windowMinutes } from './rollout/window.ts';
 export * from './sheet.ts';
 export { type StockGap, stockGaps } from './stock-proof.ts';

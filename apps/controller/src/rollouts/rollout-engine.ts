@@ -1,8 +1,8 @@
 import {
   AT_ONCE,
   decideRollout,
+  inTwoParts,
   QUOTA_STOCK,
-  type Ring,
   type RolloutDecision,
   type RolloutStrategy,
   type RolloutTarget,
@@ -74,18 +74,6 @@ const ACTOR = 'system:rollouts';
 const CHUNK = 200;
 /** The longest time between two decisions of a running rollout. */
 const REVIEW_MS = 60_000;
-/** A tenth first, and an hour in which a person can halt what should not have ended; then, without anybody, the rest. */
-const IN_TWO_PARTS: RolloutStrategy = {
-  ...AT_ONCE,
-  rings: [
-    { ...ringOfAll('first'), take: { kind: 'percent', percent: 10 }, soakMinutes: 60 },
-    { ...ringOfAll('rest'), take: { kind: 'rest' } },
-  ],
-};
-
-function ringOfAll(name: string): Omit<Ring, 'take'> {
-  return { name, successAt: { count: null, percent: null }, errorAt: null, soakMinutes: 0, gate: 'automatic' };
-}
 
 /** The one writer of intents: it decides with the rollout locked and its targets counted, so that two controllers never both do. */
 export class RolloutEngine {
@@ -108,7 +96,7 @@ export class RolloutEngine {
     const isMuch =
       (revision?.quota ?? QUOTA_STOCK) === QUOTA_STOCK && (await takesMuch(tx, { hostIds, madeBy: actor, now }));
     const isUnattended = exceptionId !== null;
-    const own = isMuch && isUnattended ? IN_TWO_PARTS : (revision?.strategy ?? null);
+    const own = isMuch && isUnattended ? inTwoParts(hostIds) : (revision?.strategy ?? null);
     const wanted = (order.strategy ?? own) as RolloutStrategy | null;
     const strategy = wanted === null ? null : await this.startSmall(tx, wanted, hostIds);
     const state = isMuch && !isUnattended ? 'waiting_for_confirmation' : 'running';
