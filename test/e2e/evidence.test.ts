@@ -2,11 +2,13 @@
  * Property: nothing is called raised that the evidence does not show, and nothing unknown is shown as known. On raised Macs one
  * piece of evidence is broken at a time; what the API then says is compared with what the simulated kernel really allows.
  */
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { breakMac, loadState, type SimState, simPaths, startGuests, stopGuests, updateState } from '@headroom/mac-sim';
 import type { FleetMember } from '@headroom/quickstart';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CHOICES, type HostView, newestEvent, QUOTA, statesSince, TestFleet } from './support/fleet.ts';
+import { CHOICES, type HostView, newestEvent, QUOTA, ROOT, statesSince, TestFleet } from './support/fleet.ts';
 import { pause } from './support/until.ts';
 
 const QUOTA_WORD = '`hv_apple_isa_vm_quota=0xFF`';
@@ -189,6 +191,30 @@ beforeAll(async () => {
   });
 }, 200_000);
 afterAll(() => fleet?.stop(), 60_000);
+
+describe('macOS guests that somebody counted in this boot', () => {
+  it('make the raise witnessed, until the next boot; their processes alone do not', async () => {
+    const member = fleet.member(1);
+    await raisedAgain(member);
+    const { dir } = member.mac;
+    const { started } = startGuests(dir, GUESTS, 'macos');
+    const counted = (host: HostView) => host.facts?.['guests']?.['processesAtMost'] === started;
+    expect(await fleet.hostUntil(member, 'guests are seen', counted)).toMatchObject({ proof: 'configured' });
+    const said = ['witness', '--sysroot', dir, '--guests', String(started), '--source', 'probe'];
+    execFileSync(process.execPath, [join(ROOT, 'bin/headroom-agent.mjs'), ...said]);
+    const host = await fleet.hostUntil(member, 'witnessed', ({ proof }) => proof === 'witnessed');
+    expect(host).toMatchObject({ state: 'raised', witness: { macosGuests: GUESTS, source: 'probe', by: 'agent' } });
+    stopGuests(dir, started);
+    await member.mac.restart();
+    const session = loadState(dir).boot?.sessionId;
+    const again = await fleet.hostUntil(
+      member,
+      'raised in the next boot',
+      ({ state, facts }) => state === 'raised' && facts?.['boot']?.['sessionId'] === session,
+    );
+    expect(again).toMatchObject({ proof: 'configured', witness: null });
+  });
+});
 
 describe('one piece of evidence is broken on a raised Mac', () => {
   it.each(CASES)('$name: $state', async ({ name, state, findings, lacks, visit, guests }) => {

@@ -100,6 +100,7 @@ export class TestFleet {
 /** The API's answer about one host, as far as tests read it. */
 export interface HostView extends HostDetail {
   readonly evaluatedAt: string | null;
+  readonly proof: string | null;
   readonly factsAt: string | null;
   readonly facts: Readonly<Record<string, Readonly<Record<string, unknown>>>> | null;
   readonly intent: { readonly number: number; readonly quota: number; readonly grantId: string | null };
