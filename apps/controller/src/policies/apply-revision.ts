@@ -76,13 +76,11 @@ export class ApplyRevision {
     requirePermission(actor, 'policy.apply');
     if (revision.quota > QUOTA_STOCK && consent === null) await this.requireException(tx, revision, now);
     await tx.policy.update({ where: { id: revision.policyId }, data: { appliedRevisionId: revision.id } });
-    const made = await this.rollouts.create(tx, {
-      revisionId: revision.id,
-      hostIds: reach.held.map(({ id }) => id),
-      actor: actor.name,
-      now,
-    });
-    const leavers = await this.letGo(tx, revision.policyId, all, actor, now);
+    const hostIds = reach.held.map(({ id }) => id);
+    const next = await this.leaving(tx, revision.policyId, all);
+    const taken = [...(revision.quota === QUOTA_STOCK ? hostIds : []), ...toStock(next)];
+    const made = await this.rollouts.create(tx, { revisionId: revision.id, hostIds, taken, actor: actor.name, now });
+    const leavers = await this.letGo(tx, next, taken, actor, now);
     await this.audit(tx, order, made, reach.held.length);
     const waits = [made, ...leavers].some(({ state }) => state === 'waiting_for_confirmation');
     return {
@@ -104,31 +102,32 @@ export class ApplyRevision {
   async withdraw(tx: Tx, policyId: string, actor: Actor, now: Date): Promise<readonly MadeRollout[]> {
     await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('policy standing', 3))`;
     await tx.policy.update({ where: { id: policyId }, data: { archivedAt: now, appliedRevisionId: null } });
-    return this.letGo(tx, policyId, await standings(tx, await standingRevisions(tx)), actor, now);
+    const next = await this.leaving(tx, policyId, await standings(tx, await standingRevisions(tx)));
+    return this.letGo(tx, next, toStock(next), actor, now);
   }
 
-  /** Hosts whose intent is of this policy and that it does not hold any more. Unknown ones stay as they are. */
-  private async letGo(
-    tx: Tx,
-    policyId: string,
-    all: ReadonlyMap<string, HostStanding>,
-    actor: Actor,
-    now: Date,
-  ): Promise<readonly MadeRollout[]> {
+  /** Hosts whose intent is of this policy and that it does not hold any more, by who holds them next. Unknown ones stay as they are. */
+  private async leaving(tx: Tx, policyId: string, all: ReadonlyMap<string, HostStanding>): Promise<readonly Leaving[]> {
     const mine = await tx.$queryRaw<{ hostId: string }[]>`
       SELECT i.host_id::text AS "hostId" FROM intent i JOIN policy_revision p ON p.id = i.revision_id
       JOIN host h ON h.id = i.host_id
       WHERE p.policy_id = ${policyId}::uuid AND h.retired_at IS NULL ORDER BY i.host_id`;
-    const next = new Map<string | null, string[]>();
+    const next = new Map<string | null, { quota: number; hostIds: string[] }>();
     for (const { hostId } of mine) {
       const holder = holderOf(all.get(hostId)?.claims ?? []);
       if (holder.kind === 'unknown' || (holder.kind === 'held' && holder.by.policyId === policyId)) continue;
-      const revisionId = holder.kind === 'held' ? holder.by.revisionId : null;
-      next.set(revisionId, [...(next.get(revisionId) ?? []), hostId]);
+      const { id, quota } = holder.kind === 'held' ? holder.by.revision : { id: null, quota: QUOTA_STOCK };
+      const group = next.get(id) ?? { quota, hostIds: [] };
+      group.hostIds.push(hostId);
+      next.set(id, group);
     }
+    return [...next].map(([revisionId, group]) => ({ revisionId, ...group }));
+  }
+
+  private async letGo(tx: Tx, next: readonly Leaving[], taken: readonly string[], actor: Actor, now: Date) {
     const made: MadeRollout[] = [];
-    for (const [revisionId, hostIds] of next)
-      made.push(await this.rollouts.create(tx, { revisionId, hostIds, actor: actor.name, now }));
+    for (const { revisionId, hostIds } of next)
+      made.push(await this.rollouts.create(tx, { revisionId, hostIds, taken, actor: actor.name, now }));
     return made;
   }
 
@@ -160,6 +159,17 @@ export class ApplyRevision {
       siteId: this.database.siteId,
     });
   }
+}
+
+/** Hosts that a policy lets go of, for the same next revision. Null = none: stock. */
+interface Leaving {
+  readonly revisionId: string | null;
+  readonly quota: number;
+  readonly hostIds: readonly string[];
+}
+
+function toStock(next: readonly Leaving[]): readonly string[] {
+  return next.flatMap(({ quota, hostIds }) => (quota === QUOTA_STOCK ? hostIds : []));
 }
 
 function nothingHeld({ selector }: StandingRevision, heldByOthers: number): Problem {

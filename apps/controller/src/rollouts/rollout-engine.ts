@@ -40,6 +40,8 @@ export interface NewRollout {
   /** Null = back to stock. */
   readonly revisionId: string | null;
   readonly hostIds: readonly string[];
+  /** Hosts that the same change sends to stock, in this rollout and in others. Absent = those of this one. */
+  readonly taken?: readonly string[];
   readonly actor: string;
   readonly now: Date;
   /** What it is for, when no policy says it. */
@@ -89,12 +91,12 @@ export class RolloutEngine {
 
   /** Writes the rollout and its targets in the caller's transaction. Intents flip in `openPending`, after commit. */
   async create(tx: Tx, order: NewRollout): Promise<MadeRollout> {
-    const { revisionId, hostIds, actor, now, title = null, exceptionId = null } = order;
+    const { revisionId, hostIds, taken = hostIds, actor, now, title = null, exceptionId = null } = order;
     const { siteId } = this.database;
     const revision =
       revisionId === null ? null : await tx.policyRevision.findUniqueOrThrow({ where: { id: revisionId } });
     const isMuch =
-      (revision?.quota ?? QUOTA_STOCK) === QUOTA_STOCK && (await takesMuch(tx, { hostIds, madeBy: actor, now }));
+      (revision?.quota ?? QUOTA_STOCK) === QUOTA_STOCK && (await takesMuch(tx, { hostIds: taken, madeBy: actor, now }));
     const isUnattended = exceptionId !== null;
     const own = isMuch && isUnattended ? inTwoParts(hostIds) : (revision?.strategy ?? null);
     const wanted = (order.strategy ?? own) as RolloutStrategy | null;
