@@ -6,16 +6,18 @@ import { PostgresWatch } from './postgres-watch.ts';
 export const HOSTS = 5;
 export const MINUTE = 60_000;
 const LABEL = 'model';
-const STRATEGY = {
+const FIRST_RING = 3;
+/** The ring of a share would follow from ids, and those are new in each run: a replay needs the same rings. */
+const strategyFor = (first: readonly string[]) => ({
   rings: [
-    { name: 'first', take: { kind: 'percent', percent: 50 }, successAt: { percent: 50 }, errorAt: { count: 2 } },
+    { name: 'first', take: { kind: 'hosts', hostIds: first }, successAt: { percent: 50 }, errorAt: { count: 2 } },
     { name: 'rest', take: { kind: 'rest' }, errorAt: { count: 2 } },
   ],
   success: 'prepared',
   concurrency: { total: 2 },
   stuckAfter: { workMinutes: 600, visitMinutes: null },
   lateJoiners: 'last_ring',
-};
+});
 /** Each round is ten minutes: what needs an admin is tried again each hour, and an exception's end takes an hour and more. */
 const ROUNDS_MAX = 60;
 const CONTROLS = ['pause', 'resume', 'halt', 'retry', 'confirm'] as const;
@@ -36,6 +38,8 @@ export class PostgresWorld {
     );
     const world = new PostgresWorld(test);
     while (world.agents.length < HOSTS) {
+      // One after the other in the order of ids, in every run.
+      test.clock.advance(1);
       const id = await addMac(test, { labels: [LABEL] });
       const { hardwareUuid } = await test.database.prisma.host.findUniqueOrThrow({ where: { id } });
       world.agents.push(new ModelAgent(test, id, hardwareUuid));
@@ -81,7 +85,7 @@ export class PostgresWorld {
     await this.answered('PUT', 'DELETE', present, path);
   }
 
-  async apply(quota: number, strategy: object | null = STRATEGY): Promise<void> {
+  async apply(quota: number, strategy: object | null = this.strategy()): Promise<void> {
     const body = { quota, selector: { labels: [LABEL] }, exception: EXCEPTION, apply: true, strategy };
     const path = this.policyId === '' ? '/api/v1/policies' : `/api/v1/policies/${this.policyId}/revisions`;
     const reply = await this.test.call('POST', path, { body: this.policyId === '' ? { ...body, name: LABEL } : body });
@@ -138,6 +142,10 @@ export class PostgresWorld {
       quota: intent?.quota,
       waitsFor: state?.waitsFor,
     }));
+  }
+
+  private strategy(): object {
+    return strategyFor(this.agents.slice(0, FIRST_RING).map(({ hostId }) => hostId));
   }
 
   private rollouts() {
