@@ -3,8 +3,8 @@
  * Guarantee: at a limit, an abort or the agent's own exit the whole group is killed; one that cannot be killed, or left a child outside
  * the group that holds its streams, keeps nobody waiting; what it printed beyond the limit is never held in memory.
  */
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa, type Options } from 'execa';
 
 export interface ChildInput {
   readonly file: string;
@@ -47,71 +47,69 @@ process.on('exit', () => {
 
 /** How it ended, or the code of the error for which it could not be started. */
 export async function runChild(input: ChildInput): Promise<ChildEnd | { readonly startError: string }> {
-  const child = start(input);
-  if (typeof child === 'string') return { startError: child };
-  if (child.pid === undefined)
-    return { startError: await new Promise((done) => child.once('error', (e) => done(codeOf(e)))) };
-  return watch(child, child.pid, input);
-}
-
-type Child = ChildProcessByStdio<Writable | null, Readable, Readable>;
-
-function start({ file, args, env, input }: ChildInput): Child | string {
-  try {
-    const stdin = input === undefined ? 'ignore' : 'pipe';
-    const child = spawn(file, [...args], { cwd: '/', env, detached: true, stdio: [stdin, 'pipe', 'pipe'] }) as Child;
-    // A tool that ends without reading its input is no error.
-    child.stdin?.on('error', () => {}).end(input);
-    return child;
-  } catch (error) {
-    return codeOf(error);
+  const child = execa(input.file, [...input.args], optionsOf(input));
+  const { pid } = child;
+  if (pid === undefined) return { startError: codeOf(await child) };
+  const watch = watchGroup(pid, input);
+  const result = await Promise.race([child, watch.held]);
+  const cause = watch.end();
+  if (result === null) {
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    const { exitCode, signalCode } = child;
+    return { exitCode, signal: signalCode, stdout: '', stderr: '', cause };
   }
+  return {
+    exitCode: result.exitCode ?? null,
+    signal: result.signal ?? null,
+    stdout: decode(result.stdout),
+    stderr: decode(result.stderr),
+    cause: result.isMaxBuffer ? 'output' : cause,
+  };
 }
 
-function watch(child: Child, group: number, input: ChildInput): Promise<ChildEnd> {
-  const { watcher, signal } = input;
-  return new Promise((resolve) => {
-    let cause: KillCause | null = null;
-    let lastCall: NodeJS.Timeout | undefined;
+/** execa sees to the process and what it prints; time and the end are ours, as they are the whole group's. */
+function optionsOf({ env, input, outputBytesMax }: ChildInput) {
+  return {
+    cwd: '/',
+    env,
+    extendEnv: false,
+    detached: true,
+    cleanup: false,
+    reject: false,
+    encoding: 'buffer',
+    stripFinalNewline: false,
+    maxBuffer: outputBytesMax,
+    ...(input === undefined ? { stdin: 'ignore' } : { input }),
+  } as const satisfies Options;
+}
+
+/** Kills the group at the time limit or on abort. `held` gives null when its streams are still open a while after that. */
+function watchGroup(group: number, { timeoutMs, signal, watcher }: ChildInput) {
+  let cause: KillCause | null = null;
+  const over = new AbortController();
+  const held = new Promise<null>((resolve) => {
     const kill = (why: KillCause) => {
       cause ??= why;
       killGroup(group);
-      lastCall ??= setTimeout(end, AFTER_KILL_MS);
+      wait(AFTER_KILL_MS, () => resolve(null));
     };
-    const onAbort = () => kill('abort');
-    const timer = setTimeout(() => kill('timeout'), input.timeoutMs);
-    const stdout = collect(child.stdout, input.outputBytesMax, () => kill('output'));
-    const stderr = collect(child.stderr, input.outputBytesMax, () => kill('output'));
-    signal?.addEventListener('abort', onAbort, { once: true });
-    liveGroups.add(group);
-    watcher?.started(group);
-    function end(): void {
-      for (const one of [timer, lastCall]) clearTimeout(one);
-      signal?.removeEventListener('abort', onAbort);
-      child.stdout.destroy();
-      child.stderr.destroy();
-      liveGroups.delete(group);
-      killGroup(group);
-      watcher?.ended(group);
-      const { exitCode, signalCode } = child;
-      resolve({ exitCode, signal: signalCode, stdout: stdout(), stderr: stderr(), cause });
-    }
-    child.once('close', end);
+    const wait = (ms: number, then: () => void) => {
+      sleep(ms, undefined, { signal: over.signal }).then(then, () => {});
+    };
+    wait(timeoutMs, () => kill('timeout'));
+    signal?.addEventListener('abort', () => kill('abort'), { once: true, signal: over.signal });
   });
-}
-
-/** Keeps the first bytes of a stream; the function given back makes text of them. */
-function collect(stream: Readable, bytesMax: number, onTooMuch: () => void): () => string {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  stream.on('data', (chunk: Buffer) => {
-    const room = bytesMax - bytes;
-    if (room > 0) chunks.push(chunk.subarray(0, room));
-    bytes += chunk.length;
-    if (bytes > bytesMax) onTooMuch();
-  });
-  stream.on('error', () => {});
-  return () => new TextDecoder().decode(Buffer.concat(chunks));
+  liveGroups.add(group);
+  watcher?.started(group);
+  const end = (): KillCause | null => {
+    over.abort();
+    liveGroups.delete(group);
+    killGroup(group);
+    watcher?.ended(group);
+    return cause;
+  };
+  return { held, end };
 }
 
 /** SIGKILL to the tool and its children; a group that is gone is no error. */
@@ -123,6 +121,10 @@ function killGroup(group: number): void {
   }
 }
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+function decode(bytes: unknown): string {
+  return bytes instanceof Uint8Array ? new TextDecoder().decode(bytes) : '';
+}
+
+function codeOf(result: object): string {
+  return 'code' in result && typeof result.code === 'string' ? result.code : 'unknown';
 }
