@@ -1,6 +1,8 @@
 // npm run simulate -- [--seeds N] [--seconds S] [--seed N]: the fault simulation of test/simulation, for many seeds and a bounded
 // time. --seed replays one run exactly and shows what happened in it. Exit status 1 when anything that must hold did not.
 // --postgres runs the model of test/simulation/postgres.test.ts instead, on a real Postgres, for --seconds, from --seed.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkNode, ensureBuilt, ensureInstalled, root } from '../bin/bootstrap.mjs';
 import { importSource } from './import-source.mjs';
@@ -55,3 +57,11 @@ console.log(
     `${totals.jobs} jobs, ${totals.visits} visits, slowest return ${longestMinutes} min, ${failed.length} failed, ${took} s`,
 );
 process.exit(failed.length === 0 ? 0 : 1);
+
+/** The seed and path of a failure are printed by the test itself. */
+function onPostgres() {
+  const args = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', 'test/simulation/postgres.test.ts'];
+  const env = { ...process.env, HEADROOM_SECONDS: String(seconds) };
+  if (values.seed !== undefined) env.HEADROOM_SEED = values.seed;
+  return spawnSync(process.execPath, args, { cwd: root, env, stdio: 'inherit' }).status ?? 1;
+}
