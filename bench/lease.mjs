@@ -15,8 +15,8 @@ export const options = {
 const FEW = 1_000;
 const FEW_AT_ONCE = 16;
 const MANY_AT_ONCE = 128;
-/** Rounds of few and many hosts take turns, so that what else the machine does hits both. */
-const ROUNDS = 3;
+/** Of each table: one before, between and after the four peers. */
+const ROUNDS = 5;
 const WARM_MS = 1_500;
 const STEPS = 50;
 
@@ -57,20 +57,22 @@ export async function run({ root, options: { hosts, seconds }, say }) {
   }
 }
 
-/** Ours on both tables in turn, then every peer on the small one's Postgres: all of it in one run. */
+/** Ours on both tables before and after each peer: what else the machine does changes, and a share is of the rounds on both sides. */
 async function compare(small, large, atOnce, seconds, say) {
-  say(`ours, ${atOnce} at once`);
   const rates = { small: [], large: [] };
-  for (let round = 0; round < ROUNDS; round += 1)
+  const ours = async () => {
     for (const [name, { work }] of Object.entries({ small, large }))
       rates[name].push(await timed(work, (seconds * 1000) / ROUNDS, atOnce));
+  };
+  const peers = {};
+  for await (const [name, rate] of peerRates(small.db.connection, atOnce, say, ours)) peers[name] = rate;
+  const beside = (index) => mean(rates.small.slice(index, index + 2));
+  const shares = Object.entries(peers).map(([name, rate], index) => [`${name}Share`, round(rate / beside(index), 2)]);
   const [fewHosts, manyHosts] = [mean(rates.small), mean(rates.large)];
-  const peers = await peerRates(small.db.connection, atOnce, say);
-  const shares = Object.entries(peers).map(([name, rate]) => [`${name}Share`, Number((rate / fewHosts).toFixed(2))]);
   return {
     leaseAndFinishPerSecond: Math.round(fewHosts),
     leaseAndFinishPerSecondManyHosts: Math.round(manyHosts),
-    growth: Number((fewHosts / manyHosts).toFixed(3)),
+    growth: round(fewHosts / manyHosts, 3),
     ...Object.fromEntries(Object.entries(peers).map(([name, rate]) => [`${name}PerSecond`, rate])),
     ...Object.fromEntries(shares),
   };
@@ -150,4 +152,8 @@ async function timed(work, ms, atOnce) {
 
 function mean(values) {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function round(value, digits) {
+  return Number(value.toFixed(digits));
 }

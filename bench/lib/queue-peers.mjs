@@ -10,19 +10,19 @@ const CONNECTIONS_MAX = 32;
 /** Jobs that a queue takes in at once. */
 const INSERT_BATCH = 1000;
 
-/** Jobs per second of every peer, by name. A run takes as many jobs as it can be expected to do in a few seconds. */
-export async function peerRates(connection, concurrency, say) {
-  const rates = {};
+/** Name and jobs per second of every peer; `between` is done before, between and after them. */
+export async function* peerRates(connection, concurrency, say, between) {
   const client = new pg.Client(connection);
   await client.connect();
   for (const schema of ['bullmq_bench', 'pgboss_bench', 'graphile_bench'])
     await client.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
   await client.end();
   for (const [name, measure, jobs] of PEERS) {
+    await between();
     say(`${name}, ${concurrency} at once`);
-    rates[name] = Math.round(await measure(connection, jobs, concurrency));
+    yield [name, Math.round(await measure(connection, jobs, concurrency))];
   }
-  return rates;
+  await between();
 }
 
 /** Jobs per second that one worker takes and ends. */
@@ -127,6 +127,7 @@ const CLAIM = `
     SELECT id FROM bench_plain WHERE state = 'queued' ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id`;
 const END = `UPDATE bench_plain SET state = 'ended', ended_at = now() WHERE id = $1`;
 
+/** Each with as many jobs as it does in a few seconds. */
 const PEERS = [
   ['bullmq', bullmqRate, 8_000],
   ['pgBoss', pgBossRate, 4_000],
