@@ -8,6 +8,7 @@ ensureInstalled();
 ensureBuilt();
 
 const CHECKS = [
+  ['types of the tests', 'node_modules/typescript/bin/tsc', ['-p', 'tsconfig.test.json']],
   ['lint and format', 'node_modules/@biomejs/biome/bin/biome', ['check', '.']],
   ['import directions', 'scripts/check-imports.mjs'],
   ['generated files', 'scripts/check-generated.mjs'],

@@ -39,6 +39,7 @@ async function reconcile(changes: Partial<VisitNeed>): Promise<void> {
     state: 'ready_for_visit',
     presence: 'online',
     evidence: [],
+    fileVault: null,
     ...changes,
   };
   const writer = new VisitWriter(test.database);

@@ -248,7 +248,12 @@ describe('an update ahead', () => {
       preparedTarget: { version: '13.4', build: '22F66' },
     });
     const { running } = await updateOf({});
-    for (const files of [{}, { [PROPOSED]: system(String(running)) }, { [PROPOSED]: system('no build') }]) {
+    const without: readonly Readonly<Record<string, string>>[] = [
+      {},
+      { [PROPOSED]: system(String(running)) },
+      { [PROPOSED]: system('no build') },
+    ];
+    for (const files of without) {
       const { prepared, preparedTarget, reasons } = await updateOf(files);
       expect([prepared, preparedTarget]).toEqual([null, null]);
       expect(reasons['update.prepared']).toMatch(/not known to show|is the one that runs/);

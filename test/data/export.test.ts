@@ -90,7 +90,7 @@ describe('export and import', () => {
 
   it('goes from Postgres 15 to 18', async (context) => {
     if (fifteen?.binaries == null) return context.skip();
-    let file = Buffer.alloc(0);
+    let file: Buffer = Buffer.alloc(0);
     await withTwo(async (from) => {
       await writeSampleFleet(from);
       file = await exportOf(from);

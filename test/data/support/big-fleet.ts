@@ -29,9 +29,9 @@ const STATEMENTS: readonly string[] = [
    SELECT ${host}, $1, 5, 1, 100, $2::timestamptz - h % 60 * interval '1 s', md5(h::text), $2, 3 FROM ${series('h', HOSTS)}`,
   // 95 of 100 raised, 3 of 100 silent, 1 of 200 due, all to be looked at again some day.
   `INSERT INTO host_state (host_id, site_id, state, state_since, presence, findings, evaluated_at, due_at, review_at)
-   SELECT ${host}, $1, CASE WHEN h % 20 = 0 THEN 'blocked' ELSE 'raised' END, $2,
+   SELECT ${host}, $1, CASE WHEN h % 20 = 0 THEN 'kdk_missing' ELSE 'raised' END, $2,
      CASE WHEN h % 33 = 0 THEN 'silent' ELSE 'online' END,
-     CASE WHEN h % 20 = 0 THEN '[{"code":"KDK_MISSING","severity":"blocker","title":"t","nextStep":"n"}]'::jsonb ELSE '[]' END,
+     CASE WHEN h % 20 = 0 THEN '[{"code":"KDK_NOT_IN_CATALOGUE","severity":"blocker","title":"t","nextStep":"n"}]'::jsonb ELSE '[]' END,
      $2, CASE WHEN h % 200 = 0 THEN $2::timestamptz END, $2::timestamptz + (h % 1440 + 1) * interval '1 min' FROM ${series('h', HOSTS)}`,
   `INSERT INTO intent (host_id, site_id, number, quota, extra_args, set_at)
    SELECT ${host}, $1, 1, 2, '{}', $2 FROM ${series('h', HOSTS)}`,

@@ -57,7 +57,12 @@ async function work(jobs: Job[], replies: (FinishReply | Error)[]) {
   const ports: WorkPorts = {
     controller,
     sender: newFactsSender(),
-    status: { update: async (change) => void said.push(change), text: () => '' },
+    status: {
+      update: async (change) => void said.push(change),
+      clearError: async () => {},
+      text: () => '',
+      visit: () => null,
+    },
     refused: newRefusedReports(),
     runner: {
       ...{ mac, journal, identity: null, verify: () => false, openKdkImage: unused, kitSource: '/nonexistent' },

@@ -19,6 +19,7 @@ const view = (state: HostState, quota: number, changes: Partial<TargetView> = {}
   state,
   waitsFor: 'A person.',
   findings: [],
+  witnessed: false,
   ...changes,
 });
 const states = (quota: number, ended: 'succeeded' | 'failed') =>
