@@ -80,7 +80,7 @@ function failing(agents) {
 async function rollOut(bed) {
   const { rolloutId } = await bed.apply(LABEL, FIRST_QUOTA, STRATEGY);
   let seen;
-  await bed.until('the rollout to end', LOOK_MS, async () => {
+  await bed.until(LOOK_MS, async () => {
     seen = (await bed.api.call('GET', '/api/v1/rollouts?limit=1')).items[0];
     if (seen.state === 'halted') throw new Error(`the rollout halted: ${seen.reason}`);
     return seen.id === rolloutId && seen.state === 'finished';
@@ -95,7 +95,7 @@ async function changeAll(bed) {
   for (const agent of agents) agent.mayFinish = hold.promise;
   try {
     await bed.apply(LABEL, NEXT_QUOTA);
-    await bed.until('the last Mac to hold its job', 10, () => agents.every(({ holding }) => holding !== null));
+    await bed.until(10, () => agents.every(({ holding }) => holding !== null));
   } finally {
     hold.resolve();
   }

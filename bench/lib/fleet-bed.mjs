@@ -26,6 +26,10 @@ export async function openFleetBed({ root, deadline }) {
   const postmaster = Number(readFileSync(join(stateDir, 'postgres/postmaster.pid'), 'utf8').split('\n')[0]);
   await provideKdk(api);
 
+  const outOfTime = async () => {
+    await sleep(Math.max(deadline - performance.now(), 0), undefined, { ref: false });
+    throw new Error(`out of time; the controller's log:\n${lastOf(logFile)}`);
+  };
   const bed = {
     api,
     fleet: null,
@@ -34,12 +38,12 @@ export async function openFleetBed({ root, deadline }) {
     async join(count, label) {
       bed.fleet = await SyntheticFleet.enrol(api, controller.enrolUrl, count, label);
       bed.fleet.start();
-      await bed.until('all to be online', 50, () => bed.fleet.agents.every(({ connectedTo }) => connectedTo !== null));
+      await bed.until(50, () => bed.fleet.agents.every(({ connectedTo }) => connectedTo !== null));
     },
     /** Does `work` and says what it took: time, and the server's CPU time for each Mac. */
     async phase(count, work) {
       const from = { at: performance.now(), ...serverCpuMs(controller.child.pid, postmaster) };
-      const result = await work();
+      const result = await Promise.race([work(), outOfTime()]);
       const to = { at: performance.now(), ...serverCpuMs(controller.child.pid, postmaster) };
       const perHost = (key) => Number(((to[key] - from[key]) / count).toFixed(2));
       return {
@@ -49,10 +53,9 @@ export async function openFleetBed({ root, deadline }) {
         ...(result !== undefined && { result }),
       };
     },
-    async until(what, everyMs, holds) {
+    async until(everyMs, holds) {
       while (!(await holds())) {
-        if (performance.now() > deadline)
-          throw new Error(`out of time while waiting for ${what}; its log:\n${lastOf(logFile)}`);
+        if (performance.now() > deadline) await outOfTime();
         await sleep(everyMs);
       }
     },
