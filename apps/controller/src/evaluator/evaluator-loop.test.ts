@@ -1,10 +1,24 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { InProcessBus } from '../bus/bus.ts';
-import { SystemClock } from '../common/clock.ts';
+import { type Clock, SystemClock } from '../common/clock.ts';
 import { JobQueue } from '../queue/queue.ts';
 import type { RolloutEngine } from '../rollouts/rollout-engine.ts';
 import type { Evaluator } from './evaluator.ts';
 import { EvaluatorLoop } from './evaluator-loop.ts';
+
+const rests: number[] = [];
+vi.mock('node:timers/promises', () => ({
+  setTimeout: async (ms: number) => {
+    rests.push(ms);
+  },
+}));
+
+class ManualClock implements Clock {
+  nowMs = 0;
+  now(): Date {
+    return new Date(this.nowMs);
+  }
+}
 
 class RecordingQueue extends JobQueue {
   readonly added: string[] = [];
@@ -25,7 +39,7 @@ afterEach(() => {
   for (const loop of loops.splice(0)) loop.stop();
 });
 
-async function start(batches: number[]) {
+async function start(batches: number[], clock: Clock = new SystemClock()) {
   const queue = new RecordingQueue();
   const bus = new InProcessBus();
   const runBatch = vi.fn(async () => batches.shift() ?? 0);
@@ -34,7 +48,7 @@ async function start(batches: number[]) {
   const finishEnded = vi.fn(async () => {});
   const evaluator = { runBatch, markReturned } as unknown as Evaluator;
   const rollouts = { openPending, finishEnded } as unknown as RolloutEngine;
-  const loop = new EvaluatorLoop(evaluator, rollouts, new SystemClock(), queue, bus);
+  const loop = new EvaluatorLoop(evaluator, rollouts, clock, queue, bus);
   loops.push(loop);
   await loop.start();
   return { queue, bus, loop, runBatch, markReturned, openPending, finishEnded };
@@ -48,6 +62,48 @@ describe('the evaluator loop', () => {
     await vi.waitFor(() => expect(finishEnded).toHaveBeenCalledTimes(1));
     expect(queue.added).toEqual(['evaluate fleet']);
     expect(runBatch).toHaveBeenCalledTimes(3);
+  });
+
+  it('needs no wake-up for what becomes due while it is at it', async () => {
+    const { queue, bus, loop, runBatch } = await start([]);
+    let release: (taken: number) => void = () => {};
+    runBatch.mockImplementationOnce(
+      () =>
+        new Promise((resolve) => {
+          release = resolve;
+        }),
+    );
+    const draining = loop.drain();
+    bus.publish({ kind: 'due', hostId: 'host-1' });
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    // Nothing was due when it looked, and something is since.
+    release(0);
+    await draining;
+    expect(queue.added).toEqual([]);
+    expect(runBatch).toHaveBeenCalledTimes(2);
+    bus.publish({ kind: 'due', hostId: 'host-2' });
+    await vi.waitFor(() => expect(queue.added).toEqual(['evaluate fleet']));
+  });
+
+  it('rests after a small batch as long as it took, not after a full one', async () => {
+    const takes = [200, 3, 200, 0];
+    const clock = new ManualClock();
+    const { loop, runBatch } = await start([], clock);
+    rests.length = 0;
+    runBatch.mockImplementation(async () => {
+      const taken = takes.shift() ?? 0;
+      clock.nowMs += taken === 3 ? 40 : 900;
+      return taken;
+    });
+    await loop.drain();
+    expect(rests).toEqual([40]);
+    takes.push(3);
+    runBatch.mockImplementation(async () => {
+      clock.nowMs += 900;
+      return takes.shift() ?? 0;
+    });
+    await loop.drain();
+    expect(rests).toEqual([40, 250]);
   });
 
   it('sweeps without any wake-up: rollouts, returns, then what is due', async () => {

@@ -16,7 +16,7 @@ import type { HostInput } from './host-input.ts';
 import { storeWitnessed } from './witnessed.ts';
 
 const log = logger('evaluator');
-const BATCH = 200;
+export const HOSTS_PER_BATCH = 200;
 /** Hosts evaluated before other work gets its turn. */
 const HOSTS_PER_TURN = 20;
 const POSTPONE_MS = 10 * 60_000;
@@ -54,7 +54,7 @@ export class Evaluator {
   async runBatch(now: Date): Promise<number> {
     const { database, bus, rollouts } = this.deps;
     const { taken, wakes, rolloutIds } = await database.transaction(async (tx) => {
-      const due = await tx.$queryRawUnsafe<{ hostId: string }[]>(CLAIM_DUE, now, BATCH);
+      const due = await tx.$queryRawUnsafe<{ hostId: string }[]>(CLAIM_DUE, now, HOSTS_PER_BATCH);
       const ids = due.map(({ hostId }) => hostId);
       return { taken: ids.length, ...(ids.length === 0 ? NOTHING : await this.evaluateHosts(tx, ids, now)) };
     });
