@@ -1,3 +1,4 @@
+import { lockHost } from '../agents/host-lock.ts';
 import { hostEtag, requireMatch } from '../api/etag.ts';
 import { toJson } from '../audit/json.ts';
 import { Problem } from '../common/problem.ts';
@@ -28,6 +29,8 @@ export async function setLabel(database: Database, change: LabelChange): Promise
   const { hostId, label, present, actor, now } = change;
   const { siteId } = database;
   return database.transaction(async (tx) => {
+    // The evaluator, which applies rules to the same labels, takes its locks in this order too.
+    await lockHost(tx, hostId);
     const [host] = await tx.$queryRaw<{ name: string }[]>`
       SELECT name FROM host WHERE id = ${hostId}::uuid AND retired_at IS NULL FOR UPDATE`;
     if (host === undefined) throw new Problem('NOT_FOUND', `There is no host ${hostId}.`);
