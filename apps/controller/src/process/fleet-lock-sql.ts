@@ -17,6 +17,6 @@ export const HOLDERS = `
 /** $1 our keys' number. Controllers that use others. */
 export const FOREIGN_KEYS = `SELECT 1 ${HERE} AND l.classid = ${LOCKS.keys} AND l.objid <> $1::bigint::oid`;
 
-/** $1 our name. Connections of this very process that Postgres still believes in. */
+/** $1 our name. Ends connections of this very process that Postgres still believes in, and waits until they let go of their locks. */
 export const OUR_LEFTOVERS = `
-  SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()`;
+  SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()`;
