@@ -3,13 +3,12 @@
  * be said. The table of a job's life, the back-off and the reading of a finish are the product's own; conformance.test.ts holds
  * the rest to the real stores on Postgres.
  */
-import type { JobKind } from '@headroom/core';
+import { type JobKind, transientDelayMs } from '@headroom/core';
 import type { FinishRequest } from '@headroom/proto';
 import { type ReceivedFacts, readFacts } from '../../apps/controller/src/agents/facts-input.ts';
 import type { Position } from '../../apps/controller/src/agents/report-change.ts';
 import { nextSession } from '../../apps/controller/src/agents/session-store.ts';
 import { Problem } from '../../apps/controller/src/common/problem.ts';
-import { backOffMs } from '../../apps/controller/src/jobs/back-off.ts';
 import type { FinishRefusal, FinishResult } from '../../apps/controller/src/jobs/finish-job.ts';
 import { type JobEnd, readJobEnd } from '../../apps/controller/src/jobs/finish-report.ts';
 import { nextOf, OPEN_STATES, statesTaking } from '../../apps/controller/src/jobs/job-life.ts';
@@ -232,7 +231,7 @@ export class ModelJobs {
     if (waits || cell.next === 'dead') job.attempts += 1;
     Object.assign(job, { state: cell.next, errorCode, errorDetail, leaseExpiresAt: null });
     if (result !== null) job.result = result;
-    if (waits) Object.assign(job, { leaseSession: null, notBefore: new Date(now.getTime() + backOffMs(job.attempts)) });
+    if (waits) Object.assign(job, { leaseSession: null, notBefore: new Date(now.getTime() + transientDelayMs(job.attempts)) });
     else job.finishedAt = now;
     const plan = this.planOf(job);
     if (plan === null) return;

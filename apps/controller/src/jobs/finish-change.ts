@@ -1,9 +1,8 @@
 /** What a finish changes: job, plan, the plan's next job, with audit and timeline. Decides from rows that are locked; no IO. */
-import { JOB_KINDS, type JobKind } from '@headroom/core';
+import { JOB_KINDS, type JobKind, transientDelayMs } from '@headroom/core';
 import type { FinishRequest } from '@headroom/proto';
 import { type HostChanges, NO_CHANGES } from '../agents/host-changes.ts';
 import { uuidv7 } from '../common/ids.ts';
-import { backOffMs } from './back-off.ts';
 import { type JobEnd, readJobEnd } from './finish-report.ts';
 import type { JobToFinish } from './finish-sql.ts';
 import { JOBS_ACTOR, type JobCell, type JobEffect, type JobState, nextOf, OPEN_STATES } from './job-life.ts';
@@ -38,7 +37,7 @@ export function finishChange(job: JobToFinish, request: FinishRequest, at: Date)
 function closedJob(job: JobToFinish, { result, errorCode, errorDetail }: JobEnd, { next, effect }: JobCell, at: Date) {
   const waits = effect === 'wait';
   const attempts = job.attempts + (waits || next === 'dead' ? 1 : 0);
-  const notBefore = waits ? new Date(at.getTime() + backOffMs(attempts)) : null;
+  const notBefore = waits ? new Date(at.getTime() + transientDelayMs(attempts)) : null;
   return { id: job.id, state: next, attempts, errorCode, errorDetail, result, notBefore };
 }
 

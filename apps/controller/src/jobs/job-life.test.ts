@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { ATTEMPTS_MAX, backOffMs } from './back-off.ts';
 import { JOB_EVENTS, JOB_STATES, nextOf, OPEN_STATES, statesTaking } from './job-life.ts';
 
 /** Written out a second time, by hand: every cell of the table. `-` = declined. */
@@ -41,13 +40,5 @@ describe('the life of a job', () => {
   it('is open while something can happen', () => {
     expect(OPEN_STATES).toEqual(['queued', 'leased', 'cancelling']);
     expect(statesTaking('lapse')).toEqual(['leased']);
-  });
-});
-
-describe('back-off', () => {
-  it('starts at 5 s, doubles and never exceeds an hour', () => {
-    const waits = Array.from({ length: 12 }, (_, index) => backOffMs(index + 1) / 1000);
-    expect(waits).toEqual([5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]);
-    expect(ATTEMPTS_MAX).toBe(8);
   });
 });
