@@ -51,34 +51,8 @@ export function hostRoutes(database: Database, tokens: EnrolTokens, ends: HostEn
       etag: hostEtag,
       handle: ({ params }) => viewHost(database, params.id),
     }),
-    route({
-      id: 'putLabel',
-      method: 'PUT',
-      path: '/api/v1/hosts/{id}/labels/{label}',
-      permission: 'host.label',
-      summary: 'Gives a Mac a label. What policies make of it is a rollout, never a silent change.',
-      status: 200,
-      params: labelParams,
-      conditional: true,
-      reply: labelsReply,
-      etag: hostEtag,
-      handle: ({ params: { id, label }, actor, now, ifMatch }) =>
-        setLabel(database, { hostId: id, label, present: true, actor: actor.name, now, ifMatch }),
-    }),
-    route({
-      id: 'deleteLabel',
-      method: 'DELETE',
-      path: '/api/v1/hosts/{id}/labels/{label}',
-      permission: 'host.label',
-      summary: 'Takes a label away. What policies make of it is a rollout, never a silent change.',
-      status: 200,
-      params: labelParams,
-      conditional: true,
-      reply: labelsReply,
-      etag: hostEtag,
-      handle: ({ params: { id, label }, actor, now, ifMatch }) =>
-        setLabel(database, { hostId: id, label, present: false, actor: actor.name, now, ifMatch }),
-    }),
+    labelRoute(database, { id: 'putLabel', method: 'PUT', summary: 'Gives a Mac a label.' }),
+    labelRoute(database, { id: 'deleteLabel', method: 'DELETE', summary: 'Takes a label away.' }),
     route({
       id: 'retireHost',
       method: 'POST',
@@ -167,4 +141,32 @@ export function hostRoutes(database: Database, tokens: EnrolTokens, ends: HostEn
       },
     }),
   ];
+}
+
+/** PUT gives the label, DELETE takes it away. */
+function labelRoute(
+  database: Database,
+  { id, method, summary }: Pick<Route, 'id' | 'summary'> & { method: 'PUT' | 'DELETE' },
+) {
+  return route({
+    id,
+    method,
+    path: '/api/v1/hosts/{id}/labels/{label}',
+    permission: 'host.label',
+    summary: `${summary} What policies make of it is a rollout, never a silent change.`,
+    status: 200,
+    params: labelParams,
+    conditional: true,
+    reply: labelsReply,
+    etag: hostEtag,
+    handle: ({ params, actor, now, ifMatch }) =>
+      setLabel(database, {
+        hostId: params.id,
+        label: params.label,
+        present: method === 'PUT',
+        actor: actor.name,
+        now,
+        ifMatch,
+      }),
+  });
 }

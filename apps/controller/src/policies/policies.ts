@@ -59,10 +59,7 @@ export class Policies {
   ): Promise<Outcome> {
     return this.change(now, async (tx) => {
       await guard?.(tx);
-      // Locked, so that two revisions at once get two numbers.
-      await tx.$queryRaw`SELECT 1 FROM policy WHERE id = ${policyId}::uuid FOR UPDATE`;
-      const newest = await this.newest(tx, policyId);
-      requireMatch(ifMatch, revisionEtag(newest.number));
+      const newest = await this.lockNewest(tx, policyId, ifMatch);
       return this.addRevision(tx, policyId, newest.number + 1, input, actor, now);
     });
   }
@@ -78,9 +75,7 @@ export class Policies {
   ): Promise<Outcome> {
     return this.change(now, async (tx) => {
       await guard?.(tx);
-      await tx.$queryRaw`SELECT 1 FROM policy WHERE id = ${policyId}::uuid FOR UPDATE`;
-      const newest = await this.newest(tx, policyId);
-      requireMatch(ifMatch, revisionEtag(newest.number));
+      const newest = await this.lockNewest(tx, policyId, ifMatch);
       return this.applying.put(tx, { revision: applicable(newest), exception, apply: true, actor, now });
     });
   }
@@ -143,6 +138,14 @@ export class Policies {
     });
     const { exception, apply } = input;
     return this.applying.put(tx, { revision: applicable(made), exception, apply, actor, now });
+  }
+
+  /** The newest revision, with its policy locked: two changes at once come one after the other. */
+  private async lockNewest(tx: Tx, policyId: string, ifMatch: string | null) {
+    await tx.$queryRaw`SELECT 1 FROM policy WHERE id = ${policyId}::uuid FOR UPDATE`;
+    const newest = await this.newest(tx, policyId);
+    requireMatch(ifMatch, revisionEtag(newest.number));
+    return newest;
   }
 
   private async newest(tx: Tx, policyId: string) {

@@ -118,6 +118,7 @@ export class RolloutControl {
       const told = await tx.rollout.findUniqueOrThrow({ where: { id } });
       await tellRollouts(tx, [told], { type: 'rollout.changed', siteId, actor, now, more: { change: name } });
     });
+    this.engine.hasNews([id]);
     await this.engine.openPending(now);
   }
 }
