@@ -6,12 +6,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
+import { importSource } from './import-source.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'apps/controller/dist/db');
 const { EmbeddedPostgres } = await import(join(dist, 'postgres/embedded.js'));
-const { applyMigrations, diffSchemas } = await import(join(dist, 'schema-engine.js'));
-const { readMigrations } = await import(join(dist, 'open.js'));
+const { migrate } = await import(join(dist, 'open.js'));
+const { diffSchemas } = await importSource(root, 'scripts/schema-engine.ts');
 
 const TABLES = `SELECT oid, relname FROM pg_class
   WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition AND relname <> '_prisma_migrations'`;
@@ -38,7 +39,7 @@ try {
   await admin.connect();
   await admin.query('CREATE DATABASE described');
   await admin.end();
-  await applyMigrations(postgres.address, schema, await readMigrations());
+  await migrate(postgres.address);
   const described = { ...postgres.address, database: 'described' };
   const client = new pg.Client(described);
   await client.connect();

@@ -1,4 +1,4 @@
-// Source of the project that is never built (test/**), imported by a program: bundled into .cache, where its packages are found.
+// Source of the project that is never built (test, scripts), imported by a program: bundled into .cache, where its packages are found.
 import { mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -5,9 +5,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { importSource } from './import-source.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const { diffSchemas } = await import(join(root, 'apps/controller/dist/db/schema-engine.js'));
+const { diffSchemas } = await importSource(root, 'scripts/schema-engine.ts');
 const to = readFileSync(join(root, 'prisma/schema.prisma'), 'utf8');
 const from = process.argv.includes('--from-empty')
   ? null

@@ -8,9 +8,9 @@ import { expect, it } from 'vitest';
 import { InProcessBus } from '../../apps/controller/src/bus/bus.ts';
 import { SystemClock } from '../../apps/controller/src/common/clock.ts';
 import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
+import { applyMigrations } from '../../apps/controller/src/db/apply-migrations.ts';
 import type { Database } from '../../apps/controller/src/db/database.ts';
 import { migrate, openDatabase, readMigrations } from '../../apps/controller/src/db/open.ts';
-import { applyMigrations } from '../../apps/controller/src/db/schema-engine.ts';
 import { withClient } from '../../apps/controller/src/db/with-client.ts';
 import { Evaluator } from '../../apps/controller/src/evaluator/evaluator.ts';
 import { listHosts } from '../../apps/controller/src/hosts/host-list.ts';
@@ -25,7 +25,6 @@ import { signer } from '../simulation/approver.ts';
 import { urlOf, withServer } from './support/postgres.ts';
 
 const FACTS = new URL('../fixtures/facts-1.json', import.meta.url);
-const MODEL = 'datasource db {\n  provider = "postgresql"\n}\n';
 const [site, fleet, host, plan, job, exception] = Array.from({ length: 6 }, () => uuidv7());
 const SESSION = 5n;
 const clock = new SystemClock();
@@ -82,7 +81,7 @@ it('goes on where it was', { timeout: 120_000 }, async () => {
   const facts = await readFile(FACTS, 'utf8');
   await withServer(null, async (address, stateDir) => {
     const [first] = await readMigrations();
-    await applyMigrations(address, MODEL, first === undefined ? [] : [first]);
+    await applyMigrations(address, first === undefined ? [] : [first]);
     await withClient(address, async (client) => {
       for (const [sql, ...values] of statements(facts)) await client.query(sql, values);
     });

@@ -5,10 +5,11 @@ import { InProcessBus } from '../../apps/controller/src/bus/bus.ts';
 import { Clock } from '../../apps/controller/src/common/clock.ts';
 import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
 import { HistoryKeeper } from '../../apps/controller/src/data/history.ts';
+import { applyMigrations } from '../../apps/controller/src/db/apply-migrations.ts';
 import { openDatabase, readMigrations } from '../../apps/controller/src/db/open.ts';
 import type { PostgresAddress } from '../../apps/controller/src/db/postgres/embedded.ts';
-import { applyMigrations } from '../../apps/controller/src/db/schema-engine.ts';
 import { JobStore } from '../../apps/controller/src/jobs/job-store.ts';
+import { deployByPrisma, diagnoseByPrisma } from '../../scripts/schema-engine.ts';
 import { POSTGRES_VERSIONS, urlOf, withPostgres, withServer } from './support/postgres.ts';
 
 const AT = new Date('2026-11-23T10:00:00Z');
@@ -48,7 +49,7 @@ for (const { name, major, binaries } of POSTGRES_VERSIONS)
     it('history written under the first schema is there under the newest', async () => {
       await withServer(postgres, async (address, stateDir) => {
         const [first] = await readMigrations();
-        await applyMigrations(address, MODEL, first === undefined ? [] : [first]);
+        await applyMigrations(address, first === undefined ? [] : [first]);
         const id = uuidv7();
         const insert =
           'INSERT INTO audit (id, site_id, at, actor, action, entity, entity_id) VALUES ($1, $1, $2, $3, $3, $3, $3)';
@@ -67,11 +68,43 @@ for (const { name, major, binaries } of POSTGRES_VERSIONS)
     it('a migration that fails in the middle leaves nothing behind but its reason', async () => {
       await withServer(postgres, async (address) => {
         const sql = `CREATE TABLE half ("a;b" TEXT DEFAULT 'x;y'); SELECT 1 / 0;`;
-        await expect(applyMigrations(address, MODEL, [{ name: '1_broken', sql }])).rejects.toThrow(/division by zero/);
+        await expect(applyMigrations(address, [{ name: '1_broken', sql }])).rejects.toThrow(/division by zero/);
         expect(await query(address, `SELECT to_regclass('half') AS half`)).toEqual([{ half: null }]);
         const [row] = await query(address, 'SELECT finished_at, logs FROM _prisma_migrations');
         expect(row).toMatchObject({ finished_at: null, logs: expect.stringContaining('division by zero') });
-        await expect(applyMigrations(address, MODEL, [{ name: '1_broken', sql: 'SELECT 1' }])).rejects.toThrow();
+        await expect(applyMigrations(address, [{ name: '1_broken', sql: 'SELECT 1' }])).rejects.toThrow(
+          /1_broken failed.*division by zero/s,
+        );
+      });
+    });
+
+    it("Prisma's own tools agree with what is recorded, whoever made it", async () => {
+      await withServer(postgres, async (address) => {
+        const migrations = await readMigrations();
+        await query(address, 'CREATE DATABASE prismas');
+        const other = { ...address, database: 'prismas' };
+        const [one, two] = [ONE, TWO];
+        expect(await deployByPrisma(other, [one])).toEqual([one.name]);
+        expect(await applyMigrations(other, [one, two])).toEqual([two.name]);
+        expect(await diagnoseByPrisma(other, [one, two])).toEqual(IN_STEP);
+
+        expect(await applyMigrations(address, migrations)).toHaveLength(migrations.length);
+        expect(await applyMigrations(address, migrations)).toEqual([]);
+        expect(await diagnoseByPrisma(address, migrations)).toEqual(IN_STEP);
+        expect(await deployByPrisma(address, [...migrations, two])).toEqual([two.name]);
+        expect(await query(address, SHAPE)).toEqual(await query(other, SHAPE));
+        const unlike = `SELECT migration_name FROM _prisma_migrations
+          WHERE finished_at IS NULL OR finished_at < started_at OR applied_steps_count <> 1 OR logs IS NOT NULL OR length(id) <> 36`;
+        expect(await query(address, unlike)).toEqual([]);
+        expect(await query(other, unlike)).toEqual([]);
+      });
+    });
+
+    it('tables of somebody else are left alone, with the reason', async () => {
+      await withServer(postgres, async (address) => {
+        await query(address, 'CREATE TABLE theirs (id int)');
+        await expect(applyMigrations(address, [ONE])).rejects.toThrow(/database of its own/);
+        expect(await query(address, `SELECT to_regclass('_prisma_migrations') AS made`)).toEqual([{ made: null }]);
       });
     });
 
@@ -90,7 +123,13 @@ for (const { name, major, binaries } of POSTGRES_VERSIONS)
     });
   });
 
-const MODEL = 'datasource db {\n  provider = "postgresql"\n}\n';
+const ONE = { name: '20260101000000_one', sql: 'CREATE TABLE one (id int);' };
+const TWO = { name: '20991231000000_two', sql: 'CREATE TABLE two (id int);' };
+const IN_STEP = { hasMigrationsTable: true, editedMigrationNames: [], failedMigrationNames: [], history: null };
+const SHAPE = `
+  SELECT column_name, udt_name, character_maximum_length, is_nullable, column_default, ordinal_position,
+    (SELECT indexdef FROM pg_indexes WHERE tablename = '_prisma_migrations') AS index
+  FROM information_schema.columns WHERE table_name = '_prisma_migrations' ORDER BY ordinal_position`;
 
 async function query(
   address: PostgresAddress,

@@ -1,14 +1,12 @@
-import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { isDeepStrictEqual } from 'node:util';
 import pg from 'pg';
 import { uuidv7 } from '../common/ids.ts';
 import { logger } from '../common/log.ts';
+import { applyMigrations, type MigrationSource } from './apply-migrations.ts';
 import { Database } from './database.ts';
 import type { PostgresBinaries } from './postgres/binaries.ts';
 import { EmbeddedPostgres, type PostgresAddress } from './postgres/embedded.ts';
-import { applyMigrations, type MigrationSource } from './schema-engine.ts';
 import { SteadyClient } from './steady-client.ts';
 import { withClient } from './with-client.ts';
 
@@ -75,26 +73,8 @@ export function underLock<T>(connection: PostgresConnection, work: (client: pg.C
 
 /** Applies the migrations that this version knows and the database lacks. Run it under the lock. */
 export async function migrate(connection: PostgresConnection): Promise<void> {
-  const migrations = await readMigrations();
-  if (await withClient(connection, (client) => isUpToDate(client, migrations))) return;
-  const schema = await readFile(new URL('schema.prisma', PRISMA_FOLDER), 'utf8');
-  const applied = await applyMigrations(connection, schema, migrations);
+  const applied = await applyMigrations(connection, await readMigrations());
   if (applied.length > 0) log(`migrations applied: ${applied.join(', ')}`);
-}
-
-/**
- * Exactly the migrations known here are applied, unchanged, none failed or under way. Then the engine, which costs tens of MB
- * and most of a start, is not loaded. In every other case it decides.
- */
-async function isUpToDate(client: pg.Client, migrations: readonly MigrationSource[]): Promise<boolean> {
-  const table = await client.query<{ known: string | null }>(`SELECT to_regclass('_prisma_migrations') AS known`);
-  if (!table.rows[0]?.known) return false;
-  const { rows } = await client.query<{ name: string; checksum: string; done: boolean }>(
-    'SELECT migration_name AS name, checksum, finished_at IS NOT NULL AND rolled_back_at IS NULL AS done FROM _prisma_migrations ORDER BY migration_name',
-  );
-  const checksum = (sql: string) => createHash('sha256').update(sql).digest('hex');
-  const wanted = migrations.map(({ name, sql }) => ({ name, checksum: checksum(sql), done: true }));
-  return isDeepStrictEqual(rows, wanted);
 }
 
 export async function readMigrations(): Promise<readonly MigrationSource[]> {
