@@ -241,6 +241,69 @@ describe('a gated rollout', () => {
   });
 });
 
+describe('a rollout and its Macs', () => {
+  const give = (name: string, hosts: readonly string[], more: object = {}) =>
+    post('/policies', { name, quota: 8, selector: { hosts }, exception: EXCEPTION, apply: true, ...more });
+
+  it('takes no Mac back from a newer one when what failed is tried again', async () => {
+    const [a = '', b = ''] = await macsOf('again', 2);
+    const { rolloutId: older } = await give('again-older', [a, b], { quota: 5 });
+    await becomes(a, 'kdk_ready', [FAILED]);
+    await becomes(b, 'raised');
+    await sweep();
+    expect(await rollout(older)).toMatchObject({ state: 'finished', targets: { failed: 1, succeeded: 1 } });
+    const { rolloutId: newer } = await give('again-newer', [a], { priority: 1 });
+    expect(await quotaOf(a)).toBe(8);
+    expect(await refused(`/rollouts/${String(older)}/retry`)).toEqual([409, 'CONFLICT']);
+    await sweep();
+    expect(await quotaOf(a)).toBe(8);
+    expect(await rollout(newer)).toMatchObject({ state: 'running', targets: { opened: 1 } });
+    await post(`/rollouts/${String(newer)}/hosts/${a}/skip`);
+    await post(`/rollouts/${String(older)}/retry`);
+    expect(await quotaOf(a)).toBe(5);
+  });
+
+  it('is not halted by a Mac that is retired', async () => {
+    const [a = '', b = ''] = await macsOf('leaves', 2);
+    const rings = [{ name: 'all', take: { kind: 'rest' }, errorAt: { count: 1 } }];
+    const { rolloutId: id } = await give('leaves', [a, b], { strategy: { rings } });
+    await post(`/hosts/${a}/retire`, { reason: 'sold' });
+    await sweep();
+    expect(await rollout(id)).toMatchObject({ state: 'running', targets: { opened: 1, skipped: 1 } });
+  });
+
+  it('waits for no Mac for ever when its policy says nothing of it', async () => {
+    const [a = '', b = ''] = await macsOf('forever', 2);
+    const { rolloutId: id } = await give('forever', [a, b]);
+    await becomes(a, 'raised');
+    test.clock.advance(8 * 24 * 60 * MINUTE_MS);
+    await sweep();
+    expect(await rollout(id)).toMatchObject({ state: 'finished', targets: { succeeded: 1, stuck: 1 } });
+  });
+
+  it('has no more Macs under way in one location than its strategy allows', async () => {
+    const macs = await macsOf('sited', 5);
+    const [a = '', b = '', c = '', d = '', e = ''] = macs;
+    const stands = (host: string, location: string) =>
+      test.call('PATCH', `/api/v1/hosts/${host}/place`, { body: { location } });
+    for (const host of [a, b]) expect((await stands(host, 'Basel')).status).toBe(200);
+    await stands(c, 'Bern');
+    const rings = [{ name: 'all', take: { kind: 'rest' } }];
+    const { rolloutId: id } = await give('sited', macs, { strategy: { rings, concurrency: { perSite: 1 } } });
+    expect(await Promise.all(macs.map(quotaOf))).toEqual([8, 2, 8, 8, 2]);
+    await becomes(a, 'raised');
+    expect([await quotaOf(b), await quotaOf(e)]).toEqual([2, 2]);
+    await sweep();
+    expect([await quotaOf(b), await quotaOf(e)]).toEqual([8, 2]);
+    const page = async (query: string) =>
+      (await test.call('GET', `/api/v1/rollouts/${String(id)}/targets${query}`)).body;
+    const first = await page('?state=opened&limit=2');
+    const idsOf = (body: ReplyBody) => (body['items'] as unknown as ReplyBody[]).map(({ hostId }) => hostId);
+    expect(idsOf(first)).toEqual([b, c]);
+    expect(idsOf(await page(`?state=opened&limit=2&cursor=${String(first['nextCursor'])}`))).toEqual([d]);
+  });
+});
+
 describe('a policy', () => {
   it('holds a Mac by name, then priority, then age; explain says so and what would change it', async () => {
     const [a = ''] = await macsOf('rank', 1);

@@ -231,7 +231,8 @@ export class ModelJobs {
     if (waits || cell.next === 'dead') job.attempts += 1;
     Object.assign(job, { state: cell.next, errorCode, errorDetail, leaseExpiresAt: null });
     if (result !== null) job.result = result;
-    if (waits) Object.assign(job, { leaseSession: null, notBefore: new Date(now.getTime() + transientDelayMs(job.attempts)) });
+    if (waits)
+      Object.assign(job, { leaseSession: null, notBefore: new Date(now.getTime() + transientDelayMs(job.attempts)) });
     else job.finishedAt = now;
     const plan = this.planOf(job);
     if (plan === null) return;

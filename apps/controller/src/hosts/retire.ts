@@ -185,7 +185,8 @@ export class HostEnds {
     await withdrawVisit(tx, { hostId, reason, actor, now, siteId: this.database.siteId });
     await tx.rolloutTarget.updateMany({
       where: { hostId, state: { in: ['pending', 'opened'] } },
-      data: { state: 'failed', reason, endedAt: now },
+      // Its rollout did not fail by it.
+      data: { state: 'skipped', reason, endedAt: now, notedAt: now },
     });
   }
 

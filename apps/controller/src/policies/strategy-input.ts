@@ -1,6 +1,7 @@
 import {
   isTimeZone,
   type RolloutStrategy,
+  STUCK_AFTER_DEFAULT,
   SUCCESS_KINDS,
   WEEKDAYS,
   WINDOW_MINUTES_MIN,
@@ -14,8 +15,6 @@ const RINGS_MAX = 20;
 /** Together a ring ends one way or the other: at nine tenths it has succeeded, at one tenth of failures it halts. */
 const SUCCESS_PERCENT_DEFAULT = 90;
 const ERROR_PERCENT_DEFAULT = 10;
-const WORK_MINUTES_DEFAULT = 240;
-const VISIT_MINUTES_DEFAULT = 7 * 24 * 60;
 const MINUTES_MAX = 60 * 24 * 60;
 
 const limit = z.number().int().min(1).max(100_000).nullable().default(null);
@@ -66,11 +65,15 @@ export const strategyInput = z.strictObject({
     ),
   window: windowInput.nullable().default(null),
   concurrency: z
-    .strictObject({ total: limit, perSite: limit, perKdk: limit.describe('Macs that fetch the same KDK.') })
+    .strictObject({
+      total: limit,
+      perSite: limit.describe('Macs in one location, as their place says it; those without one count together.'),
+      perKdk: limit.describe('Macs that fetch the same KDK.'),
+    })
     .default({ total: null, perSite: null, perKdk: null }),
   stuckAfter: z
     .strictObject({ workMinutes: minutes.nullable(), visitMinutes: minutes.nullable() })
-    .default({ workMinutes: WORK_MINUTES_DEFAULT, visitMinutes: VISIT_MINUTES_DEFAULT }),
+    .default({ ...STUCK_AFTER_DEFAULT }),
   lateJoiners: z.enum(['leave', 'last_ring']).default('leave'),
 });
 

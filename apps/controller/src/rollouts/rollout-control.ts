@@ -4,6 +4,7 @@ import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
 import type { RolloutEngine } from './rollout-engine.ts';
 import { tellRollouts } from './rollout-news.ts';
+import { RETRY_TARGETS } from './rollout-sql.ts';
 
 export const CONTROLS = ['confirm', 'pause', 'resume', 'halt'] as const;
 export type Control = (typeof CONTROLS)[number];
@@ -63,16 +64,18 @@ export class RolloutControl {
     });
   }
 
-  /** Failed and stuck Macs wait for their turn again. A finished rollout runs again; a halted one waits for `resume`. */
+  /** Failed and stuck Macs wait for their turn again, but for those that a newer rollout is for. A finished rollout runs again; a halted one waits for `resume`. */
   retry(order: ControlOrder): Promise<void> {
     return this.change('retry', order, async (tx, { id, state }) => {
       if (state === 'superseded' || state === 'waiting_for_confirmation')
         throw new Problem('CONFLICT', `The rollout is ${state}; nothing of it can be tried again.`);
-      const { count } = await tx.rolloutTarget.updateMany({
-        where: { rolloutId: id, state: { in: ['failed', 'stuck'] } },
-        data: { state: 'pending', reason: null, openedAt: null, endedAt: null, notedAt: order.now },
-      });
-      if (state === 'finished' && count > 0)
+      const count = await tx.$executeRawUnsafe(RETRY_TARGETS, id, order.now);
+      if (count === 0)
+        throw new Problem(
+          'CONFLICT',
+          'Nothing of it can be tried again: no Mac failed, or newer rollouts are for those that did.',
+        );
+      if (state === 'finished')
         await tx.rollout.update({ where: { id }, data: { state: 'running', finishedAt: null, decidedAt: null } });
       return { retried: count };
     });
@@ -80,12 +83,13 @@ export class RolloutControl {
 
   /** Takes a Mac out. What is wanted of it stays as it is now: an intent that has flipped is not taken back. */
   skip(hostId: string, order: ControlOrder): Promise<void> {
-    return this.change('skip', order, async (tx, { id }) => {
+    return this.change('skip', order, async (tx, { id, state }) => {
       const { count } = await tx.rolloutTarget.updateMany({
         where: { rolloutId: id, hostId, state: { in: ['pending', 'opened', 'failed', 'stuck'] } },
         data: { state: 'skipped', reason: `Skipped by ${order.actor}.`, endedAt: order.now, notedAt: order.now },
       });
       if (count === 0) throw new Problem('NOT_FOUND', `The rollout has no Mac ${hostId} that could be skipped.`);
+      if (state === 'waiting_for_confirmation') await this.engine.endEmptied(tx, order.now);
       return { hostId };
     });
   }

@@ -22,23 +22,34 @@ export const LOCK_ROLLOUT = `${RUNNING_ROLLOUT} SKIP LOCKED`;
 /** For one with news: a decision under way may have counted its targets before. */
 export const AWAIT_ROLLOUT = RUNNING_ROLLOUT;
 
-/** $1 rollout, $2 are KDK builds asked for? Targets as they are counted: what each waits for, and since when. */
+/**
+ * $1 rollout, $2 are KDK builds asked for? Targets as they are counted: what each waits for, and since when. Where a Mac stands is
+ * said by its place; those of which nobody said it count as one site.
+ */
 export const COUNTED_TARGETS = `
-  SELECT t.host_id::text AS "hostId", t.ring, t.state, t.site_id::text AS site, t.ended_at AS "endedAt", t.opened_at AS "openedAt",
+  SELECT t.host_id::text AS "hostId", t.ring, t.state, COALESCE(p.location, '') AS site, t.ended_at AS "endedAt", t.opened_at AS "openedAt",
     CASE WHEN $2::boolean AND t.state IN ('pending', 'opened') AND s.state IN ('no_facts', 'unknown', 'not_started', 'kdk_missing')
       THEN r.facts #>> '{os,baseBuild}' END AS "kdkBuild",
     CASE WHEN v.id IS NULL THEN 'work' ELSE 'visit' END AS phase,
     GREATEST(t.opened_at, CASE WHEN v.id IS NULL THEN s.state_since ELSE v.created_at END) AS "phaseSince"
   FROM rollout_target t LEFT JOIN host_state s ON s.host_id = t.host_id LEFT JOIN host_report r ON r.host_id = t.host_id
-    LEFT JOIN visit v ON v.host_id = t.host_id AND v.state IN ('due', 'open') AND t.state = 'opened'
+    LEFT JOIN host_place p ON p.host_id = t.host_id LEFT JOIN visit v ON v.host_id = t.host_id AND v.state IN ('due', 'open') AND t.state = 'opened'
   WHERE t.rollout_id = $1::uuid`;
+
+/** A newer rollout, which no person took this Mac out of, is or was for the target `t`. */
+const HAS_NEWER = `EXISTS (
+    SELECT 1 FROM rollout_target n WHERE n.host_id = t.host_id AND n.rollout_id > t.rollout_id
+      AND n.state NOT IN ('superseded', 'skipped'))`;
 
 /** $1 rollout, $2 reason, $3 now. Hosts of a rollout confirmed late that a newer one has taken since. */
 export const YIELD_TO_NEWER = `
   UPDATE rollout_target t SET state = 'superseded', reason = $2, ended_at = $3::timestamptz, noted_at = $3::timestamptz
-  WHERE t.rollout_id = $1::uuid AND t.state = 'pending' AND EXISTS (
-    SELECT 1 FROM rollout_target n WHERE n.host_id = t.host_id AND n.rollout_id > t.rollout_id
-      AND n.state NOT IN ('superseded', 'skipped'))`;
+  WHERE t.rollout_id = $1::uuid AND t.state = 'pending' AND ${HAS_NEWER}`;
+
+/** $1 rollout, $2 now. What failed waits for its turn again; what a newer rollout wants is never taken back by an older one. */
+export const RETRY_TARGETS = `
+  UPDATE rollout_target t SET state = 'pending', reason = NULL, opened_at = NULL, ended_at = NULL, noted_at = $2::timestamptz
+  WHERE t.rollout_id = $1::uuid AND t.state IN ('failed', 'stuck') AND NOT ${HAS_NEWER}`;
 
 /** $1 now. Rollouts that wait for a person and lost every Mac that was left, just now. */
 export const END_EMPTIED = `
@@ -94,11 +105,10 @@ export const FLIP_INTENTS = `
     set_at = excluded.set_at
   RETURNING host_id::text AS "hostId", number`;
 
-/** $1 hosts, $2 the newer rollout, $3 reason, $4 now. What is opened was flipped before; what is pending only if it is older. */
+/** $1 hosts, $2 the newer rollout, $3 reason, $4 now. */
 export const SUPERSEDE_OLDER = `
   UPDATE rollout_target SET state = 'superseded', reason = $3, ended_at = $4::timestamptz, noted_at = $4::timestamptz
-  WHERE host_id = ANY($1::uuid[]) AND rollout_id <> $2::uuid
-    AND (state IN ('opened', 'stuck') OR (state = 'pending' AND rollout_id < $2::uuid))`;
+  WHERE host_id = ANY($1::uuid[]) AND rollout_id < $2::uuid AND state IN ('pending', 'opened', 'stuck')`;
 
 /** $1 JSON [{rollout_id, host_id, state, reason, moves}], $2 now. A Mac that was given up may still come through. */
 export const NOTE_TARGETS = `

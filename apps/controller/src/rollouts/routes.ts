@@ -1,3 +1,4 @@
+import { TARGET_STATES } from '@headroom/core';
 import { z } from 'zod';
 import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
@@ -57,7 +58,9 @@ export function rolloutRoutes(database: Database): readonly Route[] {
         progress: progressView,
         strategy: z.record(z.string(), z.unknown()).nullable().describe('Null = one ring, at once.'),
         waitsFor: z.array(z.object({ reason: z.string(), hosts: z.number().int() })),
-        targetList: z.array(target).describe(`At most ${TARGETS_SHOWN}, those still open first.`),
+        targetList: z
+          .array(target)
+          .describe(`At most ${TARGETS_SHOWN}, those still open first; all of them: \`/targets\`.`),
       }),
       handle: async ({ params: { id }, now }) => {
         const rollout = await database.prisma.rollout.findUnique({ where: { id } });
@@ -69,8 +72,35 @@ export function rolloutRoutes(database: Database): readonly Route[] {
           progress: await rolloutProgress(database, rollout, now),
           strategy: rollout.strategy as Record<string, unknown> | null,
           waitsFor: await waitsFor(database, id),
-          targetList: await targetList(database, id),
+          targetList: await firstTargets(database, id),
         };
+      },
+    }),
+    route({
+      id: 'listRolloutTargets',
+      method: 'GET',
+      path: '/api/v1/rollouts/{id}/targets',
+      permission: 'rollout.read',
+      summary: 'Every Mac of a rollout, in the order of enrolment.',
+      status: 200,
+      params: idParams,
+      query: z.object({ ...pageQuery, state: z.enum(TARGET_STATES).optional() }),
+      reply: pageOf(target),
+      handle: async ({ params: { id: rolloutId }, query: { limit, cursor, state } }) => {
+        if ((await database.prisma.rollout.count({ where: { id: rolloutId } })) === 0)
+          throw new Problem('NOT_FOUND', `There is no rollout ${rolloutId}.`);
+        const after = decodeCursor(cursor);
+        const rows = await database.prisma.rolloutTarget.findMany({
+          where: { rolloutId, ...(state !== undefined && { state }), ...(after !== null && { hostId: { gt: after } }) },
+          orderBy: { hostId: 'asc' },
+          take: limit + 1,
+        });
+        return toPage(
+          await shownTargets(database, rows),
+          limit,
+          ({ hostId }) => hostId,
+          (row) => row,
+        );
       },
     }),
   ];
@@ -87,12 +117,18 @@ async function waitsFor(database: Database, rolloutId: string) {
   return groups.map(({ reason, _count }) => ({ reason: reason ?? '', hosts: _count._all }));
 }
 
-async function targetList(database: Database, rolloutId: string) {
-  const targets = await database.prisma.rolloutTarget.findMany({
+async function firstTargets(database: Database, rolloutId: string) {
+  const rows = await database.prisma.rolloutTarget.findMany({
     where: { rolloutId },
     orderBy: [{ endedAt: { sort: 'desc', nulls: 'first' } }, { hostId: 'asc' }],
     take: TARGETS_SHOWN,
   });
+  return shownTargets(database, rows);
+}
+
+type TargetRecord = Awaited<ReturnType<Database['prisma']['rolloutTarget']['findMany']>>[number];
+
+async function shownTargets(database: Database, targets: readonly TargetRecord[]) {
   const hosts = await database.prisma.host.findMany({
     where: { id: { in: targets.map(({ hostId }) => hostId) } },
     include: { state: { select: { state: true } } },

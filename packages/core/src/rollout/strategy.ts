@@ -70,8 +70,10 @@ export interface RolloutStrategy {
 }
 
 const NO_LIMIT: Concurrency = { total: null, perSite: null, perKdk: null };
+/** Where nobody says otherwise: half a working day, and a week for somebody to go there. */
+export const STUCK_AFTER_DEFAULT: StuckAfter = { workMinutes: 240, visitMinutes: 7 * 24 * 60 };
 
-/** One ring, all at once, nothing halts it: what a policy without a strategy gets. */
+/** One ring, all at once: what a policy without a strategy gets. Nothing halts it, as nothing is left that was not begun. */
 export const AT_ONCE: RolloutStrategy = {
   rings: [
     {
@@ -86,7 +88,7 @@ export const AT_ONCE: RolloutStrategy = {
   success: 'raised',
   window: null,
   concurrency: NO_LIMIT,
-  stuckAfter: { workMinutes: null, visitMinutes: null },
+  stuckAfter: STUCK_AFTER_DEFAULT,
   lateJoiners: 'leave',
 };
 
