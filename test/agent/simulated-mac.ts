@@ -38,16 +38,18 @@ export async function command(name: string, args: readonly string[]): Promise<Co
 }
 
 export class SimulatedMac {
-  readonly folder = mkdtempSync(join(tmpdir(), 'headroom-agent-'));
-  readonly sysroot = join(this.folder, 'mac');
-  readonly grantKeyFile = join(this.folder, 'grant-key.pem');
+  readonly sysroot: string;
+  readonly grantKeyFile: string;
   kdkFile = '';
   kdk: KdkSource = { build: BUILD, version: VERSION, sha256: '', sizeBytes: 0, fileName: '' };
   hostUuid = '';
   private readonly grantKey: KeyObject;
   private plans = 0;
 
-  constructor() {
+  /** `folder` holds the Mac and what tests lay beside it; one that another made has a running Mac in it. */
+  constructor(readonly folder = mkdtempSync(join(tmpdir(), 'headroom-agent-'))) {
+    this.sysroot = join(folder, 'mac');
+    this.grantKeyFile = join(folder, 'grant-key.pem');
     const { publicKey, privateKey } = generateKeyPairSync('ed25519');
     this.grantKey = privateKey;
     writeFileSync(this.grantKeyFile, publicKey.export({ type: 'spki', format: 'pem' }));
@@ -56,6 +58,11 @@ export class SimulatedMac {
   async start(kdkOptions: readonly string[] = []): Promise<this> {
     await this.macSim('create', '--variant', VARIANT, '--os', VERSION, '--build', BUILD);
     await this.macSim('boot');
+    return this.prepare(kdkOptions);
+  }
+
+  /** Makes the KDK image, and reads who the Mac is. */
+  async prepare(kdkOptions: readonly string[] = []): Promise<this> {
     const kdk = ['kdk', '--os', VERSION, '--build', BUILD, '--out', this.folder, '--json', ...kdkOptions];
     const made = JSON.parse((await expectOk('mac-sim', kdk)).stdout) as { path: string; sha256: string };
     this.kdkFile = made.path;

@@ -50,6 +50,8 @@ export interface VisitMac {
   writeCollection(options: CollectionOptions): Promise<string>;
   /** The kit of a new visit with its own code, as Headroom places it. */
   placeKit(options?: CollectionOptions, manifest?: Readonly<Record<string, string>>): Promise<void>;
+  /** The kit that the agent has placed is the one to visit with. */
+  adoptKit(): void;
   /** A visit: types the line that the run sheet prints, or another one. */
   visit(options?: Partial<RecoverySessionOptions>): Promise<RecoverySessionResult>;
   /** A visit that takes the raise back. */
@@ -105,6 +107,12 @@ export async function visitMac(options: MacOptions = {}): Promise<VisitMac> {
     });
     code = codeFor(manifest);
   };
+  const adoptKit = (): void => {
+    for (const key of Object.keys(manifest)) delete manifest[key];
+    Object.assign(manifest, keyValues(join(kit, 'manifest')));
+    kcUuid = manifest['kc-uuid'] ?? '';
+    code = codeFor(manifest);
+  };
   const line = (): string => `sh /Volumes/*/Library/Headroom/raise ${code}`;
   await placeKit();
 
@@ -126,6 +134,7 @@ export async function visitMac(options: MacOptions = {}): Promise<VisitMac> {
       return line();
     },
     placeKit,
+    adoptKit,
     state: () => loadState(dir),
     receipt: () => keyValues(join(kit, 'receipt')),
     visit: (visit = {}) => recoverySession({ dir, shell: 'dash', line: line(), ...visit }),

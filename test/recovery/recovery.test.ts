@@ -60,6 +60,23 @@ describe('what recoveryOS has', () => {
   });
 });
 
+describe('a Recovery Lock', () => {
+  it('stands before the Terminal, opens for its password alone, and is never shown', async () => {
+    updateState(dir, (draft) => {
+      draft.recoveryLock = 'open-sesame';
+    });
+    const asked = 'Recovery Lock password: $';
+    const person = (type: string, ...more: PersonRuleInput[]) =>
+      recoverySession({ dir, shell: 'dash', line: 'reboot', ...rules({ when: asked, type, times: 1 }, ...more) });
+    const refused = await person('sesame', { when: asked, powerCut: true });
+    expect(refused).toMatchObject({ ended: 'power-cut', transcript: expect.stringContaining('Incorrect password.') });
+    expect(refused.transcript).not.toContain('-bash-3.2# ');
+    const { ended, transcript } = await person('open-sesame');
+    expect(ended).toBe('reboot');
+    expect(transcript).not.toContain('sesame');
+  });
+});
+
 describe('power', () => {
   it('shuts a running macOS down cleanly before, and boots it after reboot', async () => {
     bootMac(dir);

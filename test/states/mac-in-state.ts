@@ -9,11 +9,13 @@ import {
   type Facts,
   type HostRecord,
   type KcResult,
+  type OpenVisit,
+  presenceOf,
   quotaWords,
 } from '@headroom/core';
 import { bootMac, cutPower, restartMac, type SimState, simPaths, updateState } from '@headroom/mac-sim';
 import { collectFacts } from '../../apps/agent/dist/facts/index.js';
-import { KDK, NEW_RECORD, RAISE_INTENT, sampleInput } from '../../packages/core/testing/sample-host.ts';
+import { KDK, NEW_RECORD, NO_WORK, RAISE_INTENT, sampleInput } from '../../packages/core/testing/sample-host.ts';
 import { type VisitMac, visitMac } from '../kit/visit-mac.ts';
 
 const MINUTE_MS = 60_000;
@@ -25,11 +27,16 @@ export class MacInState {
   record: HostRecord = NEW_RECORD;
   private session: string | null = null;
   private minutes = 0;
+  private heard: { readonly at: Date; readonly facts: Facts | null } | null = null;
 
   private constructor(readonly mac: VisitMac) {}
 
   static async start(): Promise<MacInState> {
-    return new MacInState(await visitMac());
+    return MacInState.of(await visitMac());
+  }
+
+  static of(mac: VisitMac): MacInState {
+    return new MacInState(mac);
   }
 
   get now(): Date {
@@ -48,11 +55,27 @@ export class MacInState {
     const session = facts?.boot.sessionId ?? this.session;
     if (session !== this.session) this.record = { ...this.record, bootFirstSeenAt: now.toISOString() };
     this.session = session;
+    this.heard = { at: now, facts };
     const { record } = this;
     const evaluation = evaluate(sampleInput({ intent: RAISE_INTENT, ...this.changes, facts, record, now }));
     const everRaised = record.everRaised || evaluation.state === 'raised';
     this.record = { ...record, everRaised, memory: evaluation.memory };
     return evaluation;
+  }
+
+  /** Nothing is heard of the Mac for so long: its last report stands, and the clock says what the silence is. */
+  stayUnheard(minutes: number, visit: OpenVisit): Evaluation {
+    this.minutes += minutes;
+    const { now, record, heard } = this;
+    const { presence } = presenceOf({
+      lastSeenAt: heard?.at ?? null,
+      bootFirstSeenAt: dateOrNull(record.bootFirstSeenAt),
+      visit: { openedAt: dateOrNull(visit.openedAt), doneAt: dateOrNull(visit.doneAt ?? null) },
+      checkInMs: MINUTE_MS,
+      now,
+    });
+    const [facts, work] = [heard?.facts ?? null, { ...NO_WORK, visit }];
+    return evaluate(sampleInput({ intent: RAISE_INTENT, ...this.changes, facts, record, presence, work, now }));
   }
 
   change(change: (draft: SimState) => void): void {
@@ -131,4 +154,8 @@ export class MacInState {
     cutPower(this.mac.dir);
     bootMac(this.mac.dir);
   }
+}
+
+function dateOrNull(text: string | null): Date | null {
+  return text === null ? null : new Date(text);
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readKernelCollection } from './kernel/index.ts';
 import { guestQuota } from './kernel-args.ts';
 import { simPaths } from './paths.ts';
-import { bootMac, cutPower, restartMac, shutDownMac, startRecovery } from './power.ts';
+import { bootMac, cutPower, restartMac, shutDownMac, startRecovery, unlockMac } from './power.ts';
 import { loadState, updateState } from './state.ts';
 import { COIH, installKernel, newMac, RAISED_BOOT_ARGS, raisedMac } from './testing/macs.ts';
 import { updateMac } from './update.ts';
@@ -34,6 +34,19 @@ describe('boot', () => {
       bootArgsInForce: RAISED_BOOT_ARGS,
     });
     expect(boot && guestQuota(boot)).toBe(255);
+  });
+
+  it('waits at the unlock screen of FileVault, and goes on as the same boot', () => {
+    const dir = newMac();
+    updateState(dir, ({ volumes, behaviour }) => {
+      volumes.fileVault = true;
+      behaviour.waitsForUnlock = true;
+    });
+    const waiting = bootMac(dir);
+    expect(waiting).toMatchObject({ power: 'unlock', screen: expect.stringContaining('FileVault') });
+    expect(() => unlockMac(dir, 'mistyped')).toThrow('of no account');
+    const { power, screen, boot } = unlockMac(dir, waiting.accounts[0]?.password ?? '');
+    expect({ power, screen, boot }).toEqual({ power: 'macos', screen: null, boot: waiting.boot });
   });
 
   it('gives the kernel no arguments while the policy filters them', () => {

@@ -12,10 +12,11 @@ import { type Boot, flushNvram, type SimState } from './state.ts';
 export const ENDLESS_BAR = '(a progress bar that never ends)';
 export const PANIC_LOOP = '(the Mac restarts again and again)';
 export const CUSTOM_KERNEL_FAILED = 'Custom kernel failed to boot';
+export const UNLOCK_SCREEN = '(accounts and a password field: FileVault waits to be unlocked)';
 
 type Kernel = Pick<Boot, 'kernel' | 'kernelUuid' | 'filesetUuid' | 'kernelVersionText' | 'honoursQuota'>;
 
-/** Starts macOS in the draft: power becomes `macos`, or `failed` with the text on the screen. */
+/** Starts macOS in the draft: power becomes `macos`; or `unlock` or `failed`, with what is on the screen. */
 export function startMacos(dir: string, draft: SimState, now: Date): void {
   if (draft.power !== 'off') throw new Error(`${dir}: power is ${draft.power}; a Mac starts when it is off`);
   forgetMounts(dir);
@@ -29,8 +30,9 @@ export function startMacos(dir: string, draft: SimState, now: Date): void {
     draft.screen = failure;
     return;
   }
-  draft.power = 'macos';
-  draft.screen = null;
+  const isLocked = draft.volumes.fileVault && draft.behaviour.waitsForUnlock === true;
+  draft.power = isLocked ? 'unlock' : 'macos';
+  draft.screen = isLocked ? UNLOCK_SCREEN : null;
   draft.bootCount += 1;
   draft.boot = {
     ...kernel,

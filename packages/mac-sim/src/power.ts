@@ -1,4 +1,4 @@
-/** Power of a simulated Mac: start, clean shutdown, restart, power cut, and into recoveryOS. */
+/** Power of a simulated Mac: start, unlock, clean shutdown, restart, power cut, and into recoveryOS. */
 import { startMacos, stop } from './boot.ts';
 import { type SimState, updateState } from './state.ts';
 
@@ -17,6 +17,17 @@ export function restartMac(dir: string, now: Date = new Date()): SimState {
   return updateState(dir, (draft) => {
     stop(draft, 'clean');
     startMacos(dir, draft, now);
+  });
+}
+
+/** Somebody signs in at the unlock screen; the boot goes on as the one that it is. */
+export function unlockMac(dir: string, password: string): SimState {
+  return updateState(dir, (draft) => {
+    if (draft.power !== 'unlock') throw new Error(`${dir}: power is ${draft.power}; nothing is to be unlocked`);
+    if (!draft.accounts.some((account) => account.password === password))
+      throw new Error(`${dir}: the password is of no account of this Mac`);
+    draft.power = 'macos';
+    draft.screen = null;
   });
 }
 

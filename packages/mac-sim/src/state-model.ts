@@ -3,7 +3,8 @@
  * Everything the tools print is rendered from it. Plain JSON; changed only through `updateState`.
  */
 
-export type Power = 'off' | 'macos' | 'recovery' | 'failed';
+/** `unlock` = the kernel runs, and FileVault waits for somebody to sign in; no daemon runs before. */
+export type Power = 'off' | 'macos' | 'unlock' | 'recovery' | 'failed';
 /** Kernels that can run here. */
 export type KernelConfig = 'release' | 'development';
 export type GuestKind = 'macos' | 'linux';
@@ -54,6 +55,8 @@ export interface Volumes {
   /** Is this system the default startup volume? */
   startupDefault: boolean;
   fileVault: boolean;
+  /** Room for all files of this Mac, which only configure-boot comes up against. Absent = more than it ever needs. */
+  sizeBytes?: number;
   /** Absent = none. */
   others?: OtherVolume[];
 }
@@ -156,6 +159,8 @@ export interface Behaviour {
   recoveryUsersStale: boolean;
   /** Does `kmutil create` append the variant suffix to the file name? */
   kmutilAppendsSuffix: boolean;
+  /** With FileVault each start waits at the unlock screen for `unlockMac`. Absent = somebody signs in at once. */
+  waitsForUnlock?: boolean;
   /** Misbehaviour that a Mac has only when somebody asks for it. */
   faults?: Faults;
   /** Tools that misbehave: path below `/` (usr/bin/bputil) -> how. */
@@ -186,6 +191,8 @@ export interface Faults {
   dataSeenThroughSystem?: boolean;
   /** A pending update installs itself at the shutdown before recoveryOS. */
   updatesAtShutdown?: boolean;
+  /** Power fails in recoveryOS right after the tool call that begins so, e.g. `csrutil disable`: all it did is done. */
+  powerFailsAfter?: string;
   kernelFault?: KernelFault;
   /** Boot argument without which the custom kernel panics. */
   kernelNeedsArg?: string;
@@ -199,7 +206,9 @@ export interface SimState {
   volumes: Volumes;
   accounts: Account[];
   power: Power;
-  /** Text on the screen when power is `failed`. */
+  /** Password that MDM set on recoveryOS; known to the scripted person only. Absent = none is asked. */
+  recoveryLock?: string;
+  /** Text on the screen when power is `failed` or `unlock`. */
   screen: string | null;
   /** Boots of macOS since the Mac was made. */
   bootCount: number;

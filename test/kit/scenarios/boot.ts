@@ -2,7 +2,9 @@
 import { guestQuota, restartMac } from '@headroom/mac-sim';
 import { expect } from 'vitest';
 import { change, faults, headroomStoresBootArgs } from './acts.ts';
+import { longLine } from './long-line.ts';
 import type { Scenario, ScenarioGroup, Visitor } from './scenario.ts';
+import { unlockTwice } from './unlock.ts';
 
 const BREAK_GLASS = 'break-glass page: hold the power button, Options, Terminal, the revert line';
 
@@ -59,6 +61,8 @@ const scenarios: readonly Scenario[] = [
     remedy: { text: 'Headroom writes each key once and asks for a restart', follow: headroomStoresBootArgs },
     finally: 'raised',
   },
+  longLine,
+  unlockTwice(),
 ];
 
 function storeAndRestart(dir: string, line: string): void {

@@ -1,6 +1,7 @@
 /** Getting in: recovery, accounts, and the first questions. */
 
 import { change, faults, mended } from './acts.ts';
+import { recoveryLock } from './recovery-lock.ts';
 import { atPrompt, person, type Scenario, type ScenarioGroup, typing } from './scenario.ts';
 
 const UNTOUCHED = { policy: { smb0: false, sip0: null, coih: null } } as const;
@@ -37,6 +38,7 @@ const scenarios: readonly Scenario[] = [
     inTests: true,
     inMoreShells: true,
   },
+  ...recoveryLock,
   {
     name: 'admin not listed',
     happens: 'The list of admins that recoveryOS keeps is stale.',

@@ -2,6 +2,7 @@
 import { breakMac, loadState, offerUpdate, restartMac, startGuests, stopGuests, updateMac } from '@headroom/mac-sim';
 import { expect } from 'vitest';
 import { faults, headroomStoresBootArgs, nextVisit } from './acts.ts';
+import { migrationAssistant } from './migrated.ts';
 import type { Scenario, ScenarioGroup, Visitor } from './scenario.ts';
 
 const NEXT = { version: '14.6.1', build: '23G93' } as const;
@@ -108,6 +109,7 @@ const scenarios: readonly Scenario[] = [
     remedy: { text: 'Headroom stores the planned line and asks for a restart', follow: headroomStoresBootArgs },
     finally: 'raised',
   },
+  migrationAssistant(),
   {
     name: 'slot leak',
     happens: 'Guests ended badly and keep their slots: the kernel refuses new ones although none runs.',

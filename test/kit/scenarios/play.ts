@@ -5,6 +5,7 @@ import { expect } from 'vitest';
 import { collectFacts } from '../../../apps/agent/dist/facts/index.js';
 import { type VisitMac, visitMac } from '../visit-mac.ts';
 import type { End, Scenario, Visitor } from './scenario.ts';
+import { sheetWords } from './sheet.ts';
 
 const STOCK = { smb1: false, sip0: null, sip2: false, sip3: false, coih: null };
 
@@ -34,6 +35,7 @@ async function playOn(mac: VisitMac, scenario: Scenario, shell: string): Promise
       await expectEnd(mac, 'raised');
     }
     await scenario.prepare?.(visitor);
+    await expectOnSheet(mac, scenario);
     const transcript = (await scenario.visit?.(visitor))?.transcript ?? '';
     await expectFirstEnd(visitor, scenario, transcript);
     await followRemedy(visitor, scenario, transcript);
@@ -44,12 +46,17 @@ async function playOn(mac: VisitMac, scenario: Scenario, shell: string): Promise
   }
 }
 
+/** Printed before the visit, as on a Mac: afterwards it may be silent. */
+async function expectOnSheet(mac: VisitMac, { remedy: { onSheet } }: Scenario): Promise<void> {
+  if (onSheet !== undefined) expect(await sheetWords(mac, onSheet.place), 'the run sheet').toMatch(onSheet.says);
+}
+
 async function expectFirstEnd(visitor: Visitor, { ends }: Scenario, transcript: string): Promise<void> {
   if (ends.says !== undefined) expect(transcript).toMatch(ends.says);
   expect(visitor.mac.receipt()?.['outcome'] ?? null, 'outcome of the receipt').toBe(ends.receipt);
   if (ends.state !== undefined) expect(visitor.mac.state()).toMatchObject(ends.state);
   if (ends.observed !== undefined) expect(await observed(visitor.mac), 'observed').toBe(ends.observed);
-  ends.check?.(visitor);
+  await ends.check?.(visitor);
 }
 
 async function followRemedy(visitor: Visitor, { remedy }: Scenario, transcript: string): Promise<void> {

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { breakMac, cutPower } from '@headroom/mac-sim';
 import { expect } from 'vitest';
 import { faults, inMacos, mended, nextVisit } from './acts.ts';
+import { powerInRevert } from './power.ts';
 import { person, type Scenario, type ScenarioGroup, typing } from './scenario.ts';
 
 const STILL_RAISED = { policy: { sip0: '7f', sip3: true } } as const;
@@ -135,6 +136,7 @@ const scenarios: readonly Scenario[] = [
     },
     finally: 'reverted',
   },
+  ...powerInRevert,
   {
     name: 'revert in the wrong recoveryOS',
     happens: 'The power button is pressed twice instead of held.',

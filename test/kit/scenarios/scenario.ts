@@ -3,6 +3,7 @@
  * (all, in several shells) and in part by `npm test`; docs/scenarios.md is made from it.
  */
 import type { PersonInput, PersonRuleInput, RecoverySessionResult } from '@headroom/mac-sim';
+import type { PlaceFields } from '../../../apps/controller/dist/hosts/place.js';
 import type { MacOptions, VisitMac } from '../visit-mac.ts';
 
 export type End = 'raised' | 'reverted' | 'reverted-reduced';
@@ -40,13 +41,15 @@ export interface Scenario {
     readonly receipt: string | null;
     /** What the agent's facts tell; only where macOS runs. */
     readonly observed?: string;
-    readonly check?: (visitor: Visitor) => void;
+    readonly check?: (visitor: Visitor) => unknown;
   };
   readonly remedy: {
     /** In words, for the table. */
     readonly text: string;
     /** The same on the screen of the visit; without it the remedy stands on the run sheet or Headroom does it. */
     readonly onScreen?: RegExp;
+    /** The same on the run sheet of this Mac, as one line of words; `place` = what admins keep of it. */
+    readonly onSheet?: { readonly says: RegExp; readonly place?: Partial<PlaceFields> };
     /** Follows it literally; what is typed comes out of the match where the screen says a command. Without it nothing is left to do. */
     readonly follow?: (visitor: Visitor, shown: RegExpExecArray) => unknown;
   };

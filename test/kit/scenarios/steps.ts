@@ -1,7 +1,8 @@
 /** The three steps of raise: refusals, stuck policies, arguments, and power that fails at each question. */
 import { cutPower, restartMac } from '@headroom/mac-sim';
 import { change, faults, headroomStoresBootArgs, nextVisit } from './acts.ts';
-import { person, type Scenario, type ScenarioGroup, typing } from './scenario.ts';
+import { powerInRaise } from './power.ts';
+import { atPrompt, person, type Scenario, type ScenarioGroup, typing } from './scenario.ts';
 
 const LOWERED = { policy: { sip0: '7f', sip3: true, coih: null } } as const;
 const NEEDED = { 'needed-args': '-unsafe_kernel_text' } as const;
@@ -87,6 +88,19 @@ const scenarios: readonly Scenario[] = [
     visit: ({ raise }) => raise(),
     ends: { says: /boot arguments: stored/, receipt: 'done' },
     remedy: { text: 'none: both forms are tried' },
+    finally: 'raised',
+  },
+  {
+    name: 'nvram refused in its bare form',
+    happens:
+      'The person tries the bare form by hand; in the session of csrutil it is refused, and the long one was not.',
+    visit: ({ mac, raise }) =>
+      raise(person({ when: RESTART, type: 'n' }, atPrompt(`nvram boot-args="${mac.bootArgs}"`), atPrompt('reboot'))),
+    ends: {
+      says: /boot arguments: stored[\s\S]*setting variable - 'boot-args': \(iokit\/common\) not permitted/,
+      receipt: 'done',
+    },
+    remedy: { text: 'none: the line has stored them in the long form' },
     finally: 'raised',
   },
   {
@@ -177,6 +191,7 @@ const scenarios: readonly Scenario[] = [
       finally: 'raised',
     }),
   ),
+  ...powerInRaise,
   {
     name: 'second raise after a rebuild',
     happens: 'Headroom built another kernel collection; the installed one is not it.',

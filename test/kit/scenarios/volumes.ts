@@ -1,10 +1,12 @@
 /** Finding the kit: names and mounts of volumes, other kits, room on Data. */
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { usedBytes } from '@headroom/mac-sim';
 import { expect } from 'vitest';
 import { KIT_SOURCE, md5, type VisitMac, visitMac } from '../visit-mac.ts';
 import { change, faults } from './acts.ts';
+import { links } from './links.ts';
 import { type Scenario, type ScenarioGroup, typing } from './scenario.ts';
 
 const NO_RECEIPT = { policy: { sip0: null, coih: null } } as const;
@@ -114,8 +116,41 @@ const scenarios: readonly Scenario[] = [
     },
     finally: 'raised',
   },
+  fullWhileCopying(),
+  ...links,
   usbStick(),
 ];
+
+/** All volumes share the room of one container: the receipt still fits, the copy of the kernel collection does not. */
+function fullWhileCopying(): Scenario {
+  const backup = 'Users/Shared/old-backup';
+  return {
+    name: 'Data full while configure-boot copies',
+    happens: 'SIP is off already, and there is no room for the copy of the kernel collection.',
+    prepare: (visitor) => {
+      const { dir, kit } = visitor.mac;
+      const { size } = statSync(join(kit, 'KernelCollection.kc'));
+      writeFileSync(join(dir, backup), Buffer.alloc(size));
+      change((state) => {
+        state.volumes.sizeBytes = usedBytes(dir) + size - 1;
+      })(visitor);
+    },
+    visit: ({ raise }) => raise(),
+    ends: {
+      says: /No space left on device[\s\S]*Stopped at: configure-boot/,
+      state: { policy: { sip0: '7f', sip3: true, coih: null } },
+      receipt: 'failed:configure-boot',
+    },
+    remedy: {
+      text: 'free some space (here a file of Data is removed in the Terminal), then the same line',
+      onScreen: /read-only, no space +Disk Utility > Data > Mount, or free some space/,
+      follow: ({ mac, raise }) => raise(typing(`rm /Volumes/Data/${backup}`, mac.line)),
+    },
+    finally: 'raised',
+    inTests: true,
+    inMoreShells: true,
+  };
+}
 
 /** A stick whose volume comes first and has a raise of its own. The verify line shows a md5 that is not on the run sheet. */
 function usbStick(): Scenario {

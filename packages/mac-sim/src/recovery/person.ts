@@ -46,16 +46,17 @@ export interface PersonInput {
 const TIMEOUT_MS = 60_000;
 const FILE_BYTES_MAX = 64 * 1024;
 
-/** Somebody who says yes, is an owner of this Mac, and knows the password. */
+/** Somebody who says yes, is an owner of this Mac, and knows that password, but no Recovery Lock. */
 function defaultRules(state: SimState): readonly PersonRuleInput[] {
   const [owner] = recoveryUsers(state);
   return [
+    { when: 'or Options: $', type: 'Options' },
     { when: '\\[y/n\\]: $', type: 'y' },
     { when: '\\(enter y or n\\)\\s*$', type: 'y' },
     ...(owner === undefined
       ? []
       : [
-          { when: '(Username|authorized user): $', type: owner.name },
+          { when: '(Username|authorized user|password for): $', type: owner.name },
           { when: 'Password: $', type: owner.password, secret: true },
           { when: 'Passphrase: $', type: owner.password, secret: true },
           { when: 'Enter password for user [^\\n]*: $', type: owner.password, secret: true },

@@ -43,6 +43,7 @@ export const RECOVERY_PROVENANCE: readonly RecoveryProvenance[] = [
   row('kmutil', 'configure-boot, not paired', 'captured', 'kmutil/configure-boot-err-pairing.stderr.txt'),
   row('kmutil', 'configure-boot, bad file or startup disk', 'invented', 'the words are seen, the frame is ours'),
   row('kmutil', 'configure-boot, no such volume or file', 'invented', 'message text'),
+  row('kmutil', 'configure-boot, no room', 'invented', 'the words of errno 28; the frame is ours'),
   row('nvram', 'NAME, -p', 'captured', 'nvram/boot-args-quota.txt'),
   row('nvram', 'NAME, not there', 'captured', 'nvram/boot-args-unset.stderr.txt'),
   row('nvram', 'GUID:NAME', 'invented', 'that the name is printed as it was given'),
@@ -57,5 +58,11 @@ export const RECOVERY_PROVENANCE: readonly RecoveryProvenance[] = [
   row('md5', 'stdin, -q FILE, FILE', 'documented', 'md5(1)'),
   row('reboot', '', 'documented', 'reboot(8): silent'),
   row('shutdown', '-h now, -r now', 'documented', 'shutdown(8); its announcement is left out'),
+  row(
+    'startup options',
+    'Recovery Lock, sign-in',
+    'invented',
+    'on a Mac a screen with a mouse; the order is documented',
+  ),
   row('sh', 'prompt', 'captured', 'nvram/recovery-sudo-missing.stderr.txt and public reports: -bash-3.2#'),
 ];

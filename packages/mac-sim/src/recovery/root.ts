@@ -17,6 +17,7 @@ const HOST_TOOLS = ['awk', 'cat', 'chmod', 'cp', 'cut', 'date', 'grep', 'ls', 'm
   .concat(['sleep', 'stat', 'stty', 'tee', 'tr'])
   .sort();
 const TOOL_ENTRY = fileURLToPath(new URL('./tool.js', import.meta.url));
+const STARTUP_ENTRY = fileURLToPath(new URL('./startup.js', import.meta.url));
 
 export function recoveryPath(dir: string): string {
   return FOLDERS.map((folder) => join(simPaths(dir).recovery, folder)).join(':');
@@ -46,6 +47,15 @@ export function makeRecoveryRoot(
 
 export function removeRecoveryRoot(dir: string): void {
   rmSync(simPaths(dir).recovery, { recursive: true, force: true });
+}
+
+/** The shell of the session; on a Mac with a Recovery Lock what comes before it is passed first. */
+export function sessionShell(dir: string, state: SimState, shell: RecoveryShell): RecoveryShell {
+  if (state.recoveryLock === undefined) return shell;
+  const program = join(simPaths(dir).recovery, 'startup');
+  const startup = [process.execPath, STARTUP_ENTRY, dir].map(quoted).join(' ');
+  writeScript(program, `${startup} || exit\nexec ${[shell.program, ...shell.args].map(quoted).join(' ')}`);
+  return { ...shell, program, args: [] };
 }
 
 function mountVolumes(dir: string, state: SimState): void {

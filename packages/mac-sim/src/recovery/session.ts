@@ -8,7 +8,7 @@ import type { SimState } from '../state.ts';
 import { endingFile } from './ending-file.ts';
 import { type PersonInput, personFor } from './person.ts';
 import { enterRecovery, leaveRecovery } from './power.ts';
-import { makeRecoveryRoot, quoted, recoveryPath, removeRecoveryRoot } from './root.ts';
+import { makeRecoveryRoot, quoted, recoveryPath, removeRecoveryRoot, sessionShell } from './root.ts';
 import { PROMPT, parseShell } from './shell.ts';
 import { type SessionEnd, terminalSession } from './terminal-session.ts';
 
@@ -54,7 +54,7 @@ export async function recoverySession(options: RecoverySessionOptions): Promise<
   const screen = new Screen(cleaner(state, person.rules, recovery), options.onOutput);
   try {
     const ended = await terminalSession({
-      shell,
+      shell: sessionShell(dir, state, shell),
       env: { PATH: recoveryPath(dir), HOME: '/var/root', TERM: 'dumb', PS1: PROMPT, USER: 'root' },
       cwd: recovery,
       person,
@@ -79,7 +79,8 @@ function cleaner(
   recovery: string,
 ): (text: string) => string {
   const typed = rules.filter(({ secret }) => secret).map(({ type }) => type);
-  const secrets = [...typed, ...state.accounts.map(({ password }) => password)].filter((secret) => secret !== '');
+  const known = [...state.accounts.map(({ password }) => password), state.recoveryLock ?? ''];
+  const secrets = [...typed, ...known].filter((secret) => secret !== '');
   const asOnMac = (text: string): string => text.replaceAll(quoted(recovery), '').replaceAll(recovery, '');
   return (text) => secrets.reduce((clean, secret) => clean.replaceAll(secret, '********'), asOnMac(text));
 }

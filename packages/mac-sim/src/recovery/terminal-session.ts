@@ -2,22 +2,22 @@
  * One person at one interactive shell on a real pseudo-terminal. Ends when recoveryOS is told to restart or shut down, when
  * the power fails, when the shell ends, when the person has nothing more to type at the prompt, or when time is up.
  */
-import { existsSync, readFileSync } from 'node:fs';
 import { spawn } from '@lydell/node-pty';
+import { type Ending, readEnding } from './ending-file.ts';
 import type { Person, PersonRule } from './person.ts';
 import { killTree } from './process-tree.ts';
 import { PROMPT, type RecoveryShell } from './shell.ts';
 
-export type SessionEnd = 'reboot' | 'shutdown' | 'power-cut' | 'exit' | 'stuck' | 'timeout';
+export type SessionEnd = Ending | 'exit' | 'stuck' | 'timeout';
 
 export interface TerminalSessionOptions {
   readonly shell: RecoveryShell;
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly person: Person;
-  /** Typed at the first prompt. */
+  /** Typed at the first prompt of the Terminal. */
   readonly line: string;
-  /** File that appears when recoveryOS is told to restart or shut down. */
+  /** File in which a tool leaves word that the session ends. */
   readonly endingFile: string;
   /** What a person types, as the shell of this machine has to get it. */
   readonly translate: (typed: string) => string;
@@ -45,7 +45,8 @@ export function terminalSession(options: TerminalSessionOptions): Promise<Sessio
     let still: NodeJS.Timeout | undefined;
     const timeout = setTimeout(() => end('timeout'), person.timeoutMs);
     const poll = setInterval(() => {
-      if (existsSync(endingFile)) end(readFileSync(endingFile, 'utf8') === 'reboot' ? 'reboot' : 'shutdown');
+      const ending = readEnding(endingFile);
+      if (ending !== null) end(ending);
     }, POLL_MS);
 
     function end(how: SessionEnd): void {

@@ -1,5 +1,6 @@
 /** Entry of every simulated tool of recoveryOS: `node tool.js DIR NAME ARGUMENTS...`. */
 import { writeSync } from 'node:fs';
+import { failPower } from './power-failure.ts';
 import { TOOLS } from './tools/index.ts';
 
 const [dir = '', name = '', ...args] = process.argv.slice(2);
@@ -10,6 +11,7 @@ try {
   if (stdout !== '') writeSync(1, stdout);
   if (stderr !== '') writeSync(2, stderr);
   process.exitCode = status;
+  failPower(dir, [name, ...args].join(' '));
 } catch (error) {
   writeSync(2, `${name}: ${(error as Error).message}\n`);
   process.exitCode = 70;

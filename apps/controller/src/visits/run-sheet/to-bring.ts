@@ -56,7 +56,7 @@ function accountOf(
 
 function recoveryLock({ facts: { mdm }, place }: RunSheetInput): string {
   if (place.recoveryLock === 'yes')
-    return 'Recovery Lock: set. Its own password is asked before anything else; fetch it from the MDM now.';
+    return 'Recovery Lock: set. Its own password is asked before anything else; fetch it from the MDM now. Refused: hold the power button until the Mac is off, start macOS, let the MDM reach it, fetch the present one.';
   if (place.recoveryLock === 'no') return 'Recovery Lock: not set.';
   if (mdm.enrolled === false) return 'Recovery Lock: not expected, this Mac is in no MDM.';
   const managed = mdm.enrolled === true ? 'this Mac is in an MDM' : 'whether this Mac is in an MDM is not known';

@@ -1,5 +1,6 @@
 /** `kmutil configure-boot`: copies a kernel collection into Preboot and names it in the boot policy. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import { freeBytes } from '../../free-bytes.ts';
 import { readKernelCollection } from '../../kernel/index.ts';
 import { loadState, type SimState } from '../../state.ts';
 import { installCustomObject } from '../custom-object.ts';
@@ -53,7 +54,7 @@ function configureBoot(dir: string, { volume, object }: Options): ToolResult {
   if (!/^y(es)?$/i.test((askLine(QUESTION) ?? '').trim())) return failed('Aborted', 1);
   const name = (askLine('Username: ') ?? '').trim();
   const password = askSecret('Password: ') ?? '';
-  const refusal = refuse(state, name, password, object);
+  const refusal = refuse(state, name, password, object) ?? noRoom(dir, state, object);
   if (refusal !== null) return refusal;
   installCustomObject(dir, object);
   return { status: 0 };
@@ -69,6 +70,13 @@ function refuse(state: SimState, name: string, password: string, object: string)
     return kmError('Boot policy error: Error updating custom os local policy: code pairing (17)');
   if (invalidBootProperties || !isKernelCollection(object)) return kmError('Invalid Mach-O boot properties');
   return null;
+}
+
+/** The copy goes to Preboot, which shares its room with Data. The policy is as before. */
+function noRoom(dir: string, state: SimState, object: string): ToolResult | null {
+  const free = freeBytes(dir, state);
+  if (free === null || statSync(object).size <= free) return null;
+  return failed('Error Domain=NSPOSIXErrorDomain Code=28 "No space left on device"');
 }
 
 function isKernelCollection(path: string): boolean {
