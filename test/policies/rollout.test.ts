@@ -1,8 +1,8 @@
 // Goal: one policy change moves Macs ring by ring, only as far as it goes well, and says why it stands where it stands.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Tx } from '../../apps/controller/src/db/database.ts';
-import { kdkReadyFacts, stockFacts } from '../../packages/core/testing/sample-host.ts';
 import { addMac, EXCEPTION, openTestApi, type ReplyBody, type TestApi } from '../api/support.ts';
+import { doors } from './support.ts';
 
 let test: TestApi;
 beforeAll(async () => {
@@ -11,23 +11,8 @@ beforeAll(async () => {
 afterAll(() => test.stop());
 
 const MINUTE_MS = 60_000;
-const post = async (path: string, body: object = {}): Promise<ReplyBody> => {
-  const reply = await test.call('POST', `/api/v1${path}`, { body });
-  expect([reply.status, reply.body['code'], reply.body['detail']].slice(reply.status < 300 ? 3 : 0)).toEqual([]);
-  return reply.body;
-};
-const refused = async (path: string, body: object = {}) => {
-  const reply = await test.call('POST', `/api/v1${path}`, { body });
-  return [reply.status, reply.body['code']];
-};
+const { post, refused, quotaOf, macsOf } = doors(() => test);
 const rollout = async (id: unknown) => (await test.call('GET', `/api/v1/rollouts/${String(id)}`)).body;
-const quotaOf = async (hostId: string) =>
-  (await test.database.prisma.intent.findUniqueOrThrow({ where: { hostId } })).quota;
-const macsOf = (label: string, count: number) =>
-  Array.from({ length: count }).reduce<Promise<string[]>>(
-    async (macs) => [...(await macs), await addMac(test, { labels: [label] })],
-    Promise.resolve([]),
-  );
 /** What the evaluator would note: the Mac is in this state now, or was when its batch began. */
 async function becomes(hostId: string, state: string, findings: readonly object[] = [], now = test.clock.now()) {
   const engineView = {
@@ -389,74 +374,5 @@ describe('a policy', () => {
       { rings: [1, 2].map(() => ({ name: 'same', take: { kind: 'rest' } })) },
     ])
       expect(await refused('/policies', strategy(changes))).toEqual([400, 'VALIDATION_FAILED']);
-  });
-});
-
-describe('a proposal', () => {
-  const propose = async (body: object) => {
-    const { id } = await post('/proposals', body);
-    await test.sweep();
-    return (await test.call('GET', `/api/v1/proposals/${String(id)}`)).body;
-  };
-
-  it('shows each Mac before and after, and applying it does that; a second time, or after a change, it is refused', async () => {
-    const ready = await addMac(test, { labels: ['plan'], facts: kdkReadyFacts() });
-    const stock = await addMac(test, { labels: ['plan'], facts: stockFacts() });
-    await test.sweep();
-    const { policyId } = await post('/policies', { name: 'plan', quota: 8, selector: { labels: ['plan'] } });
-    const first = await propose({ policyId });
-    expect(first).toMatchObject({
-      state: 'ready',
-      members: 2,
-      summary: {
-        hosts: 2,
-        byRisk: { lowers_security: 2 },
-        byHands: { recovery: 1 },
-        blocked: 1,
-        blockedBy: [{ code: 'KDK_NOT_IN_CATALOGUE', hosts: 1 }],
-        grant: { covers: 0, of: 2, text: 'grant covers 0 of 2' },
-      },
-    });
-    const hosts = (await test.call('GET', `/api/v1/proposals/${String(first['id'])}/hosts?limit=1`)).body;
-    expect(hosts['items']).toMatchObject([
-      {
-        hostId: ready,
-        before: { quota: 2, state: 'not_started' },
-        after: { quota: 8 },
-        steps: ['build_kc', 'place_kit'],
-      },
-    ]);
-    expect(hosts['nextCursor']).not.toBeNull();
-    expect(await quotaOf(ready)).toBe(2);
-    await addMac(test, { labels: ['plan'] });
-    const moved = await test.call('POST', `/api/v1/proposals/${String(first['id'])}/apply`, {
-      body: { exception: EXCEPTION },
-    });
-    expect([moved.status, moved.body['code']]).toEqual([409, 'PROPOSAL_OUTDATED']);
-    expect(String(moved.body['detail'])).toContain('Of 2 Macs 0 left and 1 joined');
-    const second = await propose({ policyId });
-    await post('/policies', { name: 'other plan', quota: 8, selector: { labels: ['nobody'] } });
-    const pinned = await test.call('POST', `/api/v1/proposals/${String(second['id'])}/apply`, {
-      body: { exception: EXCEPTION },
-    });
-    expect(String(pinned.body['detail'])).toMatch(/Policy .* was not there, and is applied never, newest 1/);
-    const third = await propose({ policyId, revision: { quota: 9, selector: { labels: ['plan'] } } });
-    const done = await post(`/proposals/${String(third['id'])}/apply`, { exception: EXCEPTION });
-    expect(done['applied']).toMatchObject([{ hosts: 3 }]);
-    expect([await quotaOf(ready), await quotaOf(stock)]).toEqual([9, 9]);
-    expect(await refused(`/proposals/${String(third['id'])}/apply`)).toEqual([409, 'PROPOSAL_OUTDATED']);
-    const nothing = await propose({ policyId });
-    expect(nothing['summary']).toMatchObject({ hosts: 0 });
-    const rollouts = await test.database.prisma.rollout.count();
-    expect((await post(`/proposals/${String(nothing['id'])}/apply`))['applied']).toEqual([]);
-    expect(await test.database.prisma.rollout.count()).toBe(rollouts);
-  });
-
-  it('expires', async () => {
-    const { id } = await propose({});
-    test.clock.advance(25 * 60 * MINUTE_MS);
-    await test.sweep();
-    expect((await test.call('GET', `/api/v1/proposals/${String(id)}`)).body).toMatchObject({ state: 'expired' });
-    expect(await refused(`/proposals/${String(id)}/apply`)).toEqual([409, 'PROPOSAL_OUTDATED']);
   });
 });

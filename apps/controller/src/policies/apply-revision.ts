@@ -41,6 +41,20 @@ export interface ApplyOrder {
   readonly apply: boolean;
   readonly actor: Actor;
   readonly now: Date;
+  /** Hosts that the same change sends to stock, in this order and in others. Absent = those of this one. */
+  readonly taken?: readonly string[];
+}
+
+/** Several policies as one change: applied, or only made to let go of what they do not hold any more. */
+export interface ApplyManyOrder extends Omit<ApplyOrder, 'revision' | 'apply' | 'taken'> {
+  readonly revisions: readonly ApplyOrder['revision'][];
+  readonly letGoOf: readonly string[];
+}
+
+export interface AppliedMany {
+  readonly outcomes: readonly Outcome[];
+  /** Rollouts of Macs that policies only let go of. */
+  readonly letGo: readonly string[];
 }
 
 const AWAITS_APPROVAL = 'Another person approves the exception; then apply the policy.';
@@ -53,10 +67,9 @@ export class ApplyRevision {
     private readonly rollouts: RolloutEngine,
   ) {}
 
-  /** In the caller's transaction. Who holds which host is asked under one lock, so that two policies can't both win one. */
+  /** In the caller's transaction, under the lock of standing. */
   async put(tx: Tx, order: ApplyOrder): Promise<Outcome> {
     const { revision, exception, apply, actor, now } = order;
-    await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('policy standing', 3))`;
     const all = await standings(tx, await standingRevisions(tx, [revision]));
     const reach = reachOf(revision.policyId, all);
     if ((apply || exception !== undefined) && reach.held.length === 0) throw nothingHeld(revision, reach.heldByOthers);
@@ -78,7 +91,7 @@ export class ApplyRevision {
     await tx.policy.update({ where: { id: revision.policyId }, data: { appliedRevisionId: revision.id } });
     const hostIds = reach.held.map(({ id }) => id);
     const next = await this.leaving(tx, revision.policyId, all);
-    const taken = [...(revision.quota === QUOTA_STOCK ? hostIds : []), ...toStock(next)];
+    const taken = order.taken ?? [...(revision.quota === QUOTA_STOCK ? hostIds : []), ...toStock(next)];
     const made = await this.rollouts.create(tx, { revisionId: revision.id, hostIds, taken, actor: actor.name, now });
     const leavers = await this.letGo(tx, next, taken, actor, now);
     await this.audit(tx, order, made, reach.held.length);
@@ -91,6 +104,24 @@ export class ApplyRevision {
     };
   }
 
+  /** As one change: what all of it takes is counted together. */
+  async putMany(tx: Tx, { revisions, letGoOf, ...order }: ApplyManyOrder): Promise<AppliedMany> {
+    const all = await standings(tx, await standingRevisions(tx, revisions));
+    const policyIds = revisions.map(({ policyId }) => policyId);
+    const leaving: Leaving[] = [];
+    for (const policyId of new Set([...policyIds, ...letGoOf]))
+      leaving.push(...(await this.leaving(tx, policyId, all)));
+    const stock = revisions.filter(({ quota }) => quota === QUOTA_STOCK);
+    const held = stock.flatMap(({ policyId }) => reachOf(policyId, all).held.map(({ id }) => id));
+    const taken = [...new Set([...held, ...toStock(leaving)])];
+    const made: MadeRollout[] = [];
+    for (const policyId of letGoOf)
+      made.push(...(await this.letGo(tx, await this.leaving(tx, policyId, all), taken, order.actor, order.now)));
+    const outcomes: Outcome[] = [];
+    for (const revision of revisions) outcomes.push(await this.put(tx, { ...order, revision, apply: true, taken }));
+    return { outcomes, letGo: made.map(({ id }) => id) };
+  }
+
   /** The hosts that a revision's policy holds now: whom an approval covers. */
   async hostsOf(tx: Tx, revisionId: string): Promise<readonly HeldHost[]> {
     const row = await tx.policyRevision.findUniqueOrThrow({ where: { id: revisionId }, include: { policy: true } });
@@ -98,9 +129,8 @@ export class ApplyRevision {
     return reachOf(revision.policyId, await standings(tx, await standingRevisions(tx, [revision]))).held;
   }
 
-  /** Ends a policy: the hosts that it held go to whoever holds them next, or back to stock. */
+  /** Ends a policy, under the lock of standing: the hosts that it held go to whoever holds them next, or back to stock. */
   async withdraw(tx: Tx, policyId: string, actor: Actor, now: Date): Promise<readonly MadeRollout[]> {
-    await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('policy standing', 3))`;
     await tx.policy.update({ where: { id: policyId }, data: { archivedAt: now, appliedRevisionId: null } });
     const next = await this.leaving(tx, policyId, await standings(tx, await standingRevisions(tx)));
     return this.letGo(tx, next, toStock(next), actor, now);

@@ -8,13 +8,13 @@ import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
 import type { ExceptionInput, Exceptions } from '../exceptions/exceptions.ts';
 import type { MadeRollout, RolloutEngine } from '../rollouts/rollout-engine.ts';
-import { ApplyRevision, type Outcome } from './apply-revision.ts';
+import { type AppliedMany, ApplyRevision, type Outcome } from './apply-revision.ts';
 import { checkExtraArgs, type RevisionInput, readQuota } from './policy-input.ts';
 import { resolveSelector } from './selector.ts';
-import { standingRevision } from './standing.ts';
+import { lockStanding, standingRevision } from './standing.ts';
 import { checkStrategy } from './strategy-input.ts';
 
-export type { Outcome } from './apply-revision.ts';
+export type { AppliedMany, Outcome } from './apply-revision.ts';
 
 /** Runs first in the transaction of a change, and may refuse it. */
 export type Guard = (tx: Tx) => Promise<void>;
@@ -80,9 +80,33 @@ export class Policies {
     });
   }
 
+  /** Applies revisions as they are applied now, and lets go of Macs whose policies do not hold them any more: all of it, or nothing. */
+  async applyPresent(
+    revisionIds: readonly string[],
+    letGoOf: readonly string[],
+    exception: ExceptionInput | undefined,
+    actor: Actor,
+    now: Date,
+    guard: Guard,
+  ): Promise<AppliedMany> {
+    const applied = await this.database.transaction(async (tx) => {
+      await lockStanding(tx);
+      await guard(tx);
+      const rows = await tx.policyRevision.findMany({
+        where: { id: { in: [...revisionIds] } },
+        include: { policy: true },
+        orderBy: { policyId: 'asc' },
+      });
+      return this.applying.putMany(tx, { revisions: rows.map(applicable), letGoOf, exception, actor, now });
+    });
+    await this.rollouts.openPending(now);
+    return applied;
+  }
+
   /** Archives a policy: its Macs go to whoever holds them next, or back to stock, by rollouts. */
   async archive(policyId: string, actor: Actor, now: Date): Promise<readonly MadeRollout[]> {
     const made = await this.database.transaction(async (tx) => {
+      await lockStanding(tx);
       await tx.$queryRaw`SELECT 1 FROM policy WHERE id = ${policyId}::uuid FOR UPDATE`;
       const policy = await tx.policy.findUnique({ where: { id: policyId } });
       if (policy === null) throw new Problem('NOT_FOUND', `There is no policy ${policyId}.`);
@@ -106,7 +130,10 @@ export class Policies {
 
   /** Commits first; only then do intents flip, in chunks. A stop in between is resumed by the sweep. */
   private async change(now: Date, work: (tx: Tx) => Promise<Outcome>): Promise<Outcome> {
-    const outcome = await this.database.transaction(work);
+    const outcome = await this.database.transaction(async (tx) => {
+      await lockStanding(tx);
+      return work(tx);
+    });
     if (outcome.rolloutId !== null || outcome.leaverRolloutIds.length > 0) await this.rollouts.openPending(now);
     return outcome;
   }

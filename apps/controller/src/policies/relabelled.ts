@@ -8,7 +8,7 @@ import type { Database, Tx } from '../db/database.ts';
 import { grantsOf } from '../rollouts/intent-flip.ts';
 import type { RolloutEngine } from '../rollouts/rollout-engine.ts';
 import { holderOf } from './claims.ts';
-import { type HostClaim, type HostStanding, standingRevisions, standings } from './standing.ts';
+import { type HostClaim, type HostStanding, lockStanding, standingRevisions, standings } from './standing.ts';
 
 export const LABELS_ACTOR = 'system:labels';
 const LEFT = 'Its labels changed since.';
@@ -56,7 +56,7 @@ export class RelabelledHosts {
   }
 
   private async batch(tx: Tx, now: Date): Promise<number> {
-    await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('policy standing', 3))`;
+    await lockStanding(tx);
     const hosts = await tx.$queryRawUnsafe<Relabelled[]>(CLAIM, HOSTS_MAX);
     const all = hosts.length === 0 ? new Map() : await standings(tx, await standingRevisions(tx));
     for (const [revisionId, moved] of grouped(hosts, all)) {

@@ -8,10 +8,10 @@ import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
 import { loadBatch, loadKdks } from '../evaluator/host-batch.ts';
 import type { ExceptionInput } from '../exceptions/exceptions.ts';
-import type { Outcome, Policies } from '../policies/policies.ts';
+import type { AppliedMany, Policies } from '../policies/policies.ts';
 import { checkExtraArgs, readQuota } from '../policies/policy-input.ts';
 import { resolveSelector } from '../policies/selector.ts';
-import { type StandingRevision, standingRevision } from '../policies/standing.ts';
+import { lockStanding, type StandingRevision, standingRevision } from '../policies/standing.ts';
 import { checkStrategy } from '../policies/strategy-input.ts';
 import { grantsOf } from '../rollouts/intent-flip.ts';
 import type { ProposalInput } from './proposal-input.ts';
@@ -76,17 +76,8 @@ export class Proposals {
     try {
       const proposed = await this.proposedRevision(prisma, row.request as unknown as ProposalInput, id);
       const scope = await scopeOf(prisma, proposed);
-      await prisma.proposalHost.deleteMany({ where: { proposalId: id } });
-      const hosts = await this.computeHosts(id, scope, now);
-      await prisma.proposal.updateMany({
-        where: { id, state: 'computing' },
-        data: {
-          state: 'ready',
-          readyAt: now,
-          pins: toJson(scope.pins),
-          summary: toJson(summarize(hosts, scope.unknown)),
-        },
-      });
+      const hosts = await this.computeHosts(scope, now);
+      await this.database.transaction((tx) => this.keep(tx, id, scope, hosts, now));
     } catch (error) {
       log(`proposal ${id} failed: ${(error as Error).stack ?? String(error)}`);
       const problem = error instanceof Problem ? error.detail : 'The log of the controller has the cause.';
@@ -95,62 +86,56 @@ export class Proposals {
   }
 
   /** Does exactly what was shown: a pin that changed, or more than 1 % of the Macs moved, is refused with what changed. */
-  async apply(id: string, exception: ExceptionInput | undefined, actor: Actor, now: Date): Promise<readonly Outcome[]> {
+  async apply(id: string, exception: ExceptionInput | undefined, actor: Actor, now: Date): Promise<AppliedMany> {
     const { prisma } = this.database;
     const row = await prisma.proposal.findUnique({ where: { id } });
     if (row === null) throw new Problem('NOT_FOUND', `There is no proposal ${id}.`);
+    requireReady(row, now);
     const input = row.request as unknown as ProposalInput;
     const guard = async (tx: Tx) => this.hold(tx, id, input, actor, now);
-    const changed = await prisma.proposalHost.findMany({ where: { proposalId: id }, select: { revisionId: true } });
+    const changed = await prisma.proposalHost.findMany({ where: { proposalId: id } });
     if (changed.length === 0) {
       await this.database.transaction(guard);
-      return [];
+      return { outcomes: [], letGo: [] };
     }
-    if (input.policyId !== null) {
-      if (input.revision === null)
-        return [await this.policies.apply(input.policyId, exception, actor, now, null, guard)];
-      const revision = { ...input.revision, exception, apply: true };
-      return [await this.policies.revise(input.policyId, revision, actor, now, null, guard)];
+    if (input.policyId === null) {
+      const revisionIds = [...new Set(changed.flatMap(({ revisionId }) => revisionId ?? []))];
+      const letGoOf = await this.lettingGo(
+        changed.map(({ hostId }) => hostId),
+        revisionIds,
+      );
+      return this.policies.applyPresent(revisionIds, letGoOf, exception, actor, now, guard);
     }
-    return this.applyPresent(
-      changed.flatMap(({ revisionId }) => revisionId ?? []),
-      exception,
-      actor,
-      now,
-      guard,
-    );
+    const outcome =
+      input.revision === null
+        ? await this.policies.apply(input.policyId, exception, actor, now, null, guard)
+        : await this.policies.revise(
+            input.policyId,
+            { ...input.revision, exception, apply: true },
+            actor,
+            now,
+            null,
+            guard,
+          );
+    return { outcomes: [outcome], letGo: [] };
   }
 
-  /** Each policy in turn; the pins are held against the first, which is the first to change anything. */
-  private async applyPresent(
-    revisionIds: readonly string[],
-    exception: ExceptionInput | undefined,
-    actor: Actor,
-    now: Date,
-    guard: (tx: Tx) => Promise<void>,
-  ): Promise<readonly Outcome[]> {
-    const revisions = await this.database.prisma.policyRevision.findMany({
-      where: { id: { in: [...new Set(revisionIds)] } },
-      orderBy: { policyId: 'asc' },
-    });
-    const outcomes: Outcome[] = [];
-    for (const { policyId } of revisions)
-      outcomes.push(
-        await this.policies.apply(policyId, exception, actor, now, null, outcomes.length === 0 ? guard : undefined),
-      );
-    if (revisions.length === 0) await this.database.transaction(guard);
-    return outcomes;
+  /** Policies that hold some of these Macs by their intent, and are not among those that are applied. */
+  private async lettingGo(hostIds: readonly string[], applied: readonly string[]): Promise<readonly string[]> {
+    const rows = await this.database.prisma.$queryRaw<{ policyId: string }[]>`
+      SELECT DISTINCT p.policy_id::text AS "policyId" FROM intent i JOIN policy_revision p ON p.id = i.revision_id
+      WHERE i.host_id = ANY(${[...hostIds]}::uuid[])
+        AND p.policy_id NOT IN (SELECT policy_id FROM policy_revision WHERE id = ANY(${[...applied]}::uuid[]))
+      ORDER BY 1`;
+    return rows.map(({ policyId }) => policyId);
   }
 
   /** In the transaction that applies, under the lock that policies take: nothing moves between check and change. */
   private async hold(tx: Tx, id: string, input: ProposalInput, actor: Actor, now: Date): Promise<void> {
-    await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('policy standing', 3))`;
-    const { state, pins, expiresAt } = await tx.proposal.findUniqueOrThrow({ where: { id } });
-    if (state !== 'ready') throw new Problem('PROPOSAL_OUTDATED', `The proposal is ${state}.`, { changed: [state] });
-    if (expiresAt <= now)
-      throw new Problem('PROPOSAL_OUTDATED', `The proposal expired at ${expiresAt.toISOString()}.`, {
-        changed: ['expired'],
-      });
+    await lockStanding(tx);
+    const row = await tx.proposal.findUniqueOrThrow({ where: { id } });
+    requireReady(row, now);
+    const { state, pins } = row;
     const present = await scopeOf(tx, await this.proposedRevision(tx, input, id));
     const changed = brokenPins(pins as unknown as Pins, present.pins);
     if (changed.length > 0) throw new Problem('PROPOSAL_OUTDATED', changed.join(' '), { changed });
@@ -167,31 +152,49 @@ export class Proposals {
     });
   }
 
-  private async computeHosts(proposalId: string, { changes }: Scope, now: Date): Promise<readonly ProposedHost[]> {
-    const { prisma, fleetId, siteId } = this.database;
-    const context = { fleetId, checkInMs: this.checkInMs, kdks: await loadKdks(prisma), now };
-    const ids = [...changes.keys()];
-    const hosts: ProposedHost[] = [];
-    for (let start = 0; start < ids.length; start += CHUNK) {
-      const some = ids.slice(start, start + CHUNK);
-      const covered = await coveredHosts(prisma, some, changes, now);
-      const views = (await loadBatch(prisma, some, now)).flatMap((input) => {
-        const proposed = changes.get(input.hostId);
-        if (proposed === undefined) return [];
-        const cover = proposed.quota === QUOTA_STOCK ? null : covered.has(input.hostId);
-        return [proposeHost(input, proposed, cover, context)];
-      });
-      await prisma.proposalHost.createMany({
-        data: views.map((view) => ({
+  /** All of it or nothing, and once: whoever computed the same beside us finds it ready. */
+  private async keep(
+    tx: Tx,
+    proposalId: string,
+    { pins, unknown, changes }: Scope,
+    hosts: readonly ProposedHost[],
+    now: Date,
+  ) {
+    const [mine] = await tx.$queryRaw<object[]>`
+      SELECT 1 FROM proposal WHERE id = ${proposalId}::uuid AND state = 'computing' FOR UPDATE`;
+    if (mine === undefined) return;
+    const { siteId } = this.database;
+    for (let start = 0; start < hosts.length; start += CHUNK)
+      await tx.proposalHost.createMany({
+        data: hosts.slice(start, start + CHUNK).map((view) => ({
           proposalId,
           hostId: view.hostId,
           siteId,
           revisionId: changes.get(view.hostId)?.revisionId ?? null,
           view: toJson(view),
         })),
-        skipDuplicates: true,
       });
-      hosts.push(...views);
+    const summary = toJson(summarize(hosts, unknown));
+    await tx.proposal.update({
+      where: { id: proposalId },
+      data: { state: 'ready', readyAt: now, pins: toJson(pins), summary },
+    });
+  }
+
+  private async computeHosts({ changes }: Scope, now: Date): Promise<readonly ProposedHost[]> {
+    const { prisma, fleetId } = this.database;
+    const context = { fleetId, checkInMs: this.checkInMs, kdks: await loadKdks(prisma), now };
+    const ids = [...changes.keys()];
+    const hosts: ProposedHost[] = [];
+    for (let start = 0; start < ids.length; start += CHUNK) {
+      const some = ids.slice(start, start + CHUNK);
+      const covered = await coveredHosts(prisma, some, changes, now);
+      for (const input of await loadBatch(prisma, some, now)) {
+        const proposed = changes.get(input.hostId);
+        if (proposed === undefined) continue;
+        const cover = proposed.quota === QUOTA_STOCK ? null : covered.has(input.hostId);
+        hosts.push(proposeHost(input, proposed, cover, context));
+      }
       await new Promise((resolve) => setImmediate(resolve));
     }
     return hosts;
@@ -220,6 +223,14 @@ export class Proposals {
       selector: await resolveSelector(tx, revision.selector),
     };
   }
+}
+
+function requireReady({ state, expiresAt }: { readonly state: string; readonly expiresAt: Date }, now: Date): void {
+  if (state !== 'ready') throw new Problem('PROPOSAL_OUTDATED', `The proposal is ${state}.`, { changed: [state] });
+  if (expiresAt <= now)
+    throw new Problem('PROPOSAL_OUTDATED', `The proposal expired at ${expiresAt.toISOString()}.`, {
+      changed: ['expired'],
+    });
 }
 
 /** Hosts that a valid grant of their proposed revision names. */

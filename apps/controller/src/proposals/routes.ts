@@ -108,11 +108,15 @@ export function proposalRoutes(database: Database, proposals: Proposals): readon
       status: 200,
       params: idParams,
       body: applyProposalInput,
-      reply: z.object({ id: z.uuid(), applied: z.array(policyOutcome) }),
-      handle: async ({ params: { id }, body, actor, now }) => ({
-        id,
-        applied: [...(await proposals.apply(id, body.exception, actor, now))],
+      reply: z.object({
+        id: z.uuid(),
+        applied: z.array(policyOutcome),
+        letGo: z.array(z.uuid()).describe('Rollouts of Macs that policies only let go of.'),
       }),
+      handle: async ({ params: { id }, body, actor, now }) => {
+        const { outcomes, letGo } = await proposals.apply(id, body.exception, actor, now);
+        return { id, applied: [...outcomes], letGo: [...letGo] };
+      },
     }),
   ];
 

@@ -3,9 +3,11 @@
  * rollout of their own, never by a silent flip. Guarantee: a Mac that another live exception covers stays raised under that one, and
  * one whose renewal is under way is left alone until that rollout has set its intent.
  */
+
 import { AT_ONCE, QUOTA_STOCK } from '@headroom/core';
 import { writeHostEvents } from '../audit/write-many.ts';
 import { type Database, type Tx, writeAudit } from '../db/database.ts';
+import { lockStanding } from '../policies/standing.ts';
 import { tellWebhooks } from '../webhooks/outbox.ts';
 import { grantsOf } from './intent-flip.ts';
 import type { RolloutEngine } from './rollout-engine.ts';
@@ -53,7 +55,7 @@ export class ExceptionEnds {
 
   private async carryOut(tx: Tx, id: string, now: Date): Promise<void> {
     // Whoever applies a policy under a new exception comes before this, or after it.
-    await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('policy standing', 3))`;
+    await lockStanding(tx);
     await tx.$queryRaw`SELECT 1 FROM risk_exception WHERE id = ${id}::uuid FOR UPDATE`;
     const exception = await tx.riskException.findUnique({ where: { id } });
     if (exception === null || exception.endedAt !== null) return;

@@ -49,7 +49,8 @@ export const YIELD_TO_NEWER = `
 /** $1 rollout, $2 now. What failed waits for its turn again; what a newer rollout wants is never taken back by an older one. */
 export const RETRY_TARGETS = `
   UPDATE rollout_target t SET state = 'pending', reason = NULL, opened_at = NULL, ended_at = NULL, noted_at = $2::timestamptz
-  WHERE t.rollout_id = $1::uuid AND t.state IN ('failed', 'stuck') AND NOT ${HAS_NEWER}`;
+  WHERE t.rollout_id = $1::uuid AND t.state IN ('failed', 'stuck') AND NOT ${HAS_NEWER}
+    AND EXISTS (SELECT 1 FROM host h WHERE h.id = t.host_id AND h.retired_at IS NULL)`;
 
 /** $1 now. Rollouts that wait for a person and lost every Mac that was left, just now. */
 export const END_EMPTIED = `
