@@ -1,12 +1,23 @@
 // A real controller and one simulated Mac that is enrolled by the bundled agent, in a temporary folder.
 import { execFile, spawn } from 'node:child_process';
-import { closeSync, cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
-/** The V8 options that the LaunchDaemon gives to Node, read from its property list. */
+/** The options that the LaunchDaemon gives to Node, read from its property list. */
 export function daemonNodeOptions(root) {
   const plist = readFileSync(join(root, 'packaging/root/Library/LaunchDaemons/com.headroom.agent.plist'), 'utf8');
   return [...plist.matchAll(/<string>(--[a-z][a-z0-9-]*(?:=\d+)?)<\/string>/g)]
@@ -14,7 +25,7 @@ export function daemonNodeOptions(root) {
     .filter((option) => option !== '--log-file');
 }
 
-export async function openBed({ root, nodeOptions }) {
+export async function openBed({ root, node = process.execPath, nodeOptions }) {
   const { bundleAgent } = await import('../../packaging/build/bundle.mjs');
   const { startController } = await import('../../packages/quickstart/dist/controller-process.js');
   const { ApiClient } = await import('../../packages/quickstart/dist/api-client.js');
@@ -46,17 +57,18 @@ export async function openBed({ root, nodeOptions }) {
     startAgent() {
       const log = openSync(join(folder, 'agent.stderr.log'), 'a');
       const args = [...nodeOptions, bundle, 'run', '--sysroot', sysroot, '--log-file', join(folder, 'agent.log')];
-      const agent = spawn(process.execPath, args, { env: {}, stdio: ['ignore', 'ignore', log], detached: true });
+      const agent = spawn(node, args, { env: {}, stdio: ['ignore', 'ignore', log], detached: true });
       closeSync(log);
       agents.push(agent);
       return agent;
     },
-    /** When, in ms since 1970, a call of Nudges reached the controller after `since`; gives up after 30 s. */
+    /** When, in ms since 1970, a call of Nudges reached the controller after `since`, which was just now; gives up after 30 s. */
     async nudgesOpenedAt(since) {
-      for (let tries = 0; tries < 1500; tries += 1) {
-        const at = nudgeTimes(logFile).find((time) => time >= since);
+      const from = statSync(logFile).size;
+      for (let tries = 0; tries < 6000; tries += 1) {
+        const at = nudgeTimes(textFrom(logFile, from)).find((time) => time >= since);
         if (at !== undefined) return at;
-        await sleep(20);
+        await sleep(5);
       }
       const said = ['agent.log', 'agent.stderr.log']
         .map((file) => join(folder, file))
@@ -71,9 +83,18 @@ export async function openBed({ root, nodeOptions }) {
   };
 }
 
-function nudgeTimes(logFile) {
-  const lines = readFileSync(logFile, 'utf8').matchAll(
-    /(\d{4}-\d\d-\d\dT[\d:.]+Z)[^\n]*Received call to method \S*\/Nudges/g,
-  );
+/** Only what is new: reading it all again and again would take time from those that are measured. */
+function textFrom(file, from) {
+  const open = openSync(file, 'r');
+  try {
+    const bytes = Buffer.alloc(statSync(file).size - from);
+    return bytes.toString('utf8', 0, readSync(open, bytes, 0, bytes.length, from));
+  } finally {
+    closeSync(open);
+  }
+}
+
+function nudgeTimes(text) {
+  const lines = text.matchAll(/(\d{4}-\d\d-\d\dT[\d:.]+Z)[^\n]*Received call to method \S*\/Nudges/g);
   return [...lines].map(([, time]) => Date.parse(time));
 }

@@ -112,6 +112,19 @@ describe.skipIf(!hasPython)('property lists as python3 plistlib reads them (Debi
     expect(new Set([profile.PayloadUUID, payload.PayloadUUID]).size).toBe(2);
   });
 
+  it('starts Node without an option of V8, with which Node would compile its own modules at each start', () => {
+    const args = plist(DAEMON).ProgramArguments as string[];
+    const forNode = args.slice(
+      1,
+      args.findIndex((arg) => arg.endsWith('.mjs')),
+    );
+    const known = execFileSync(process.execPath, ['--v8-options'], { encoding: 'utf8', maxBuffer: 4 * 1024 * 1024 });
+    const ofV8 = new Set([...known.matchAll(/^ {2}--(?:no-)?([a-z0-9-]+)/gm)].map(([, name]) => name));
+    expect(ofV8).toContain('max-lazy');
+    for (const option of forNode) expect(ofV8).not.toContain(option.replace(/^--(?:no-)?/, '').replace(/=.*/, ''));
+    execFileSync(process.execPath, [...forNode, '--eval', '0']);
+  });
+
   it("defer macOS updates as long as Apple allows, by profile and by declaration, with the keys that the agent's facts look for", () => {
     const payloads: { PayloadType: string }[] = plist(DEFERRAL).PayloadContent;
     const [restrictions, automatic] = ['com.apple.applicationaccess', 'com.apple.SoftwareUpdate'].map((type) =>

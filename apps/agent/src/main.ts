@@ -1,4 +1,5 @@
 /** headroom-agent: the command line of the agent. Exit status: 0 done, 1 failed or refused, 2 wrong command line. */
+import './engine.ts';
 import { AgentError, explain } from './agent-error.ts';
 import { applyPlan } from './cli/apply-plan.ts';
 import { type Command, type Options, readCommandLine } from './cli/arguments.ts';
