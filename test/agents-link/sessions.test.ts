@@ -192,6 +192,19 @@ describe('check-ins', () => {
     expect((await reportOf(mac)).factsSha256).toBeNull();
   });
 
+  it('takes a number that no Mac can have as unknown, and all else that the Mac says', async () => {
+    const mac = await Mac.enrol(controller);
+    await mac.openSession();
+    const guests = { processesAtMost: 1e12, derivedQuota: 2, suspectedLeaked: null, witness: null };
+    await mac.checkIn(mac.facts({ guests, fileVault: 'on' }));
+    expect((await reportOf(mac)).facts).toMatchObject({
+      fileVault: 'on',
+      guests: { processesAtMost: null, derivedQuota: 2 },
+      unknown: { 'guests.processesAtMost': 'expected at most 2147483647, seen 1000000000000' },
+    });
+    expect((await mac.checkIn(null, undefined, (await reportOf(mac)).factsSha256 ?? '')).factsWanted).toBe(false);
+  });
+
   it('refuses a message above 1 MB', async () => {
     const mac = await Mac.enrol(controller);
     await mac.openSession();

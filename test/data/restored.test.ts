@@ -159,6 +159,33 @@ describe('a restored database', () => {
     expect((await other.openSession()).sessionNumber).toBe(2n);
   });
 
+  it.each([2n ** 52n + 1n, 2n ** 53n, 2n ** 63n - 1n])(
+    'ignores a generation that nobody gave (%d), and says so: its plans go on',
+    async (shown) => {
+      const mac = await Mac.enrol(controller);
+      await mac.openSession();
+      await newPlan(mac);
+      await mac.openSession(shown);
+      expect(await plansOf(mac)).toEqual([{ generation: 1n, state: 'open' }]);
+      expect(await work(mac)).toMatchObject({ generation: 1n });
+      expect((await newPlan(mac)).generation).toBe(2n);
+      const ignored = { ignoredGeneration: String(shown) };
+      const told = await controller.database.prisma.hostEvent.findMany({ where: { hostId: mac.hostId } });
+      expect(told.map(({ detail }) => detail)).toContainEqual(expect.objectContaining(ignored));
+      const audited = await controller.database.prisma.audit.findMany({ where: { entityId: mac.hostId } });
+      expect(audited.map(({ after }) => after)).toContainEqual(expect.objectContaining(ignored));
+    },
+  );
+
+  it('believes a generation while its plan can say it: the plan says the next one exactly', async () => {
+    const mac = await Mac.enrol(controller);
+    await mac.openSession(2n ** 52n);
+    const { generation } = await newPlan(mac);
+    const { job } = await mac.lease();
+    const plan = JSON.parse(Buffer.from(job?.plan ?? []).toString('utf8')) as { generation: number };
+    expect([generation, job?.generation, BigInt(plan.generation)]).toEqual(Array(3).fill(2n ** 52n + 1n));
+  });
+
   it('takes reports from their beginning again: positions belong to the session', async () => {
     const mac = await Mac.enrol(controller);
     await mac.openSession();

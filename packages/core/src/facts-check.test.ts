@@ -111,6 +111,28 @@ describe('facts from JSON', () => {
     expect(factsFromUnknown(value).ok).toBe(false);
   });
 
+  it.each([
+    [['guests', 'processesAtMost'], 'guests.processesAtMost', 1e12],
+    [['guests', 'derivedQuota'], 'guests.derivedQuota', -3e9],
+    [['guests', 'suspectedLeaked'], 'guests.suspectedLeaked', 2_147_483_648],
+    [['guests', 'witness', 'macosGuests'], 'guests.witness', 3e9],
+    [['update', 'deferralDays'], 'update.deferralDays', 2 ** 53 - 1],
+    [['boot', 'ordinal'], 'boot.ordinal', 2 ** 40],
+  ])('takes a number that no Mac can have as unknown: %j, keeping the rest', (place, path, value) => {
+    const sent = withValue(full, place, value) as Facts;
+    const { facts } = factsFromUnknown(sent) as { readonly facts: Facts };
+    expect(factAt(facts, path)).toBeNull();
+    expect(facts.unknown[path]).toBe(`expected at most 2147483647, seen ${value}`);
+    const back = withValue(facts, path.split('.'), factAt(sent, path)) as Facts;
+    expect({ ...back, unknown: sent.unknown }).toEqual(sent);
+    expect(fitsSchema(facts), JSON.stringify(fitsSchema.errors)).toBe(true);
+  });
+
+  it('keeps the highest number that a Mac can have, and free bytes beyond it', () => {
+    const facts = { ...full, guests: { ...full.guests, processesAtMost: 2_147_483_647 }, disk: { freeBytes: 2 ** 45 } };
+    expect(factsFromUnknown(facts)).toEqual({ ok: true, facts });
+  });
+
   it('tolerates fields that it does not know, and refuses what is too large', () => {
     expect(factsFromUnknown({ ...full, later: { x: 1 }, os: { ...full.os, later: 1 } }).ok).toBe(true);
     expect(factsFromUnknown(withValue(full, ['os', 'version'], 'x'.repeat(20_000))).ok).toBe(false);

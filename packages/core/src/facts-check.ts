@@ -22,6 +22,7 @@ import type {
   VolumeOwner,
   WitnessFact,
 } from './facts.ts';
+import { withoutAbsurd } from './facts-bounds.ts';
 import {
   bool,
   type Check,
@@ -173,8 +174,11 @@ const facts: Shape<Facts> = {
 };
 const check = fields(facts);
 
-/** Facts out of parsed JSON: additional fields are tolerated, a wrong type or a missing field is refused with its path. */
+/**
+ * Facts out of parsed JSON: additional fields are tolerated, a wrong type or a missing field is refused with its path. A number that
+ * no Mac can have is taken as unknown, with the reason: the other facts still count.
+ */
 export function factsFromUnknown(json: unknown): FactsCheck {
   const problem = check(json, '');
-  return problem === null ? { ok: true, facts: json as Facts } : { ok: false, problem };
+  return problem === null ? { ok: true, facts: withoutAbsurd(json as Facts) } : { ok: false, problem };
 }

@@ -4,6 +4,7 @@
  */
 import type { OpenSessionRequest } from '@headroom/proto';
 import { Clock } from '../common/clock.ts';
+import { logger } from '../common/log.ts';
 import { Problem } from '../common/problem.ts';
 import { Database, type Tx, writeAudit } from '../db/database.ts';
 import { markDue, writeHostEvent } from '../db/host-events.ts';
@@ -13,6 +14,8 @@ import { CloneWatch, type MacHint } from './clone-watch.ts';
 import { HostCertificates } from './host-certificates.ts';
 import { type LockedReport, lockHost } from './host-lock.ts';
 import { ReportStore } from './report-store.ts';
+
+const log = logger('agents');
 
 export interface OpenedSession {
   readonly sessionNumber: bigint;
@@ -38,10 +41,11 @@ export class SessionStore {
       const report = await lockHost(tx, hostId);
       if (report === null) throw new Problem('HOST_UNKNOWN', `host ${hostId} is not enrolled`);
       const sessionNumber = nextSession(report.sessionNumber, request.highestSession);
+      const shown = believed(request.highestGeneration);
       await this.writeReport(tx, report, sessionNumber, request);
       // An agent that could not read it says nothing; its facts say why.
       const rebooted = request.bootSessionId !== '' && (await this.reports.noteBoot(tx, report, request.bootSessionId));
-      const replaced = await this.moveGeneration(tx, report, request.highestGeneration);
+      const replaced = await this.moveGeneration(tx, report, shown);
       const cloned = await this.clones.noteSession(tx, caller, hintOf(caller, request));
       const retold = !sameKinds(report.capabilities, request.capabilities);
       const due = rebooted || replaced || cloned || retold || report.presence !== 'online';
@@ -106,7 +110,14 @@ export class SessionStore {
     const at = this.clock.now();
     const { bootOrdinal, highestSession } = request;
     const passed = highestSession > report.sessionNumber ? { passedSession: String(highestSession) } : {};
-    const detail = { sessionNumber: String(sessionNumber), bootOrdinal, ...passed, ...hintOf(caller, request) };
+    const ignored = ignoredGeneration(hostId, request);
+    const detail = {
+      sessionNumber: String(sessionNumber),
+      bootOrdinal,
+      ...passed,
+      ...ignored,
+      ...hintOf(caller, request),
+    };
     await writeHostEvent(tx, { siteId, hostId, at, kind: 'session', detail });
     await writeAudit(tx, {
       actor: `host:${hostId}`,
@@ -123,8 +134,22 @@ export class SessionStore {
 
 /** After a restore, what other holders of the identity (a clone) were given since is not known: so far nobody has come. */
 const LEAP = 1_000n;
-/** Above this nobody's word counts: the numbers that are left must last. Only the host itself could be locked out by it. */
+/**
+ * Above this nobody's word counts: the numbers that are left must last, and a plan says its own in JSON. Only the host itself could be
+ * locked out by it: an agent that holds to such a generation declines each plan with PLAN_OLD_GENERATION, whose remedy is for it.
+ */
 const SHOWN_MAX = 2n ** 52n;
+
+/** 0 = as if it had shown none. */
+function believed(shownGeneration: bigint): bigint {
+  return shownGeneration <= SHOWN_MAX ? shownGeneration : 0n;
+}
+
+function ignoredGeneration(hostId: string, { highestGeneration }: OpenSessionRequest): { ignoredGeneration?: string } {
+  if (believed(highestGeneration) === highestGeneration) return {};
+  log(`host ${hostId} shows the plan generation ${highestGeneration}, which no controller gave: ignored`);
+  return { ignoredGeneration: String(highestGeneration) };
+}
 
 /** `known` = the last number in the database, `shown` = the highest that the agent says it was given; 0 = it does not say. */
 export function nextSession(known: bigint, shown: bigint): bigint {

@@ -65,9 +65,14 @@ export function operationRoutes(database: Database): readonly Route[] {
 /** What somebody may have to look at; the delivered ones are many, and fine. */
 const DELIVERIES_SHOWN = ['queued', 'dead'] as const;
 
+const NOT_EVALUATED = `
+  SELECT count(*)::int AS hosts FROM host_state s JOIN host h ON h.id = s.host_id
+  WHERE h.retired_at IS NULL AND s.findings @> '[{"code": "EVALUATION_FAILED"}]'`;
+
 async function metrics({ prisma }: Database): Promise<string> {
-  const [hosts, jobs, deliveries] = await Promise.all([
+  const [hosts, [failed], jobs, deliveries] = await Promise.all([
     prisma.hostState.groupBy({ by: ['state'], where: { host: { retiredAt: null } }, _count: { _all: true } }),
+    prisma.$queryRawUnsafe<{ hosts: number }[]>(NOT_EVALUATED),
     prisma.job.groupBy({ by: ['state'], _count: { _all: true } }),
     Promise.all(DELIVERIES_SHOWN.map((state) => prisma.webhookDelivery.count({ where: { state } }))),
   ]);
@@ -79,6 +84,7 @@ async function metrics({ prisma }: Database): Promise<string> {
       'Macs by state.',
       hosts.map(({ state, _count }) => [`{state="${state}"}`, _count._all]),
     ),
+    ...gauge('headroom_hosts_not_evaluated', 'Macs with the finding EVALUATION_FAILED.', [['', failed?.hosts ?? 0]]),
     ...gauge(
       'headroom_jobs',
       'Jobs by state.',

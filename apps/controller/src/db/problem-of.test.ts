@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Problem } from '../common/problem.ts';
-import { problemOf } from './problem-of.ts';
+import { isOfData, problemOf } from './problem-of.ts';
 
 /** As they were seen when an embedded Postgres was killed and stopped under both clients. */
 const told = (message: string, more: object = {}) => Object.assign(new Error(message), more);
@@ -39,5 +39,33 @@ describe('what a failed statement means to the caller', () => {
   it('a refusal stays what it is', () => {
     const problem = new Problem('NOT_FOUND', 'there is none');
     expect(problemOf(problem)).toBe(problem);
+  });
+});
+
+describe('whose fault an error is', () => {
+  it.each([
+    told('value out of range', { code: '22003' }),
+    told('index row size exceeds', { code: '54000' }),
+    told('Raw query failed. Code: `23514`.', wrapped('23514')),
+    told('No record was found', { code: 'P2025' }),
+    told('The value of "x" is out of range', { code: 'ERR_OUT_OF_RANGE' }),
+    new TypeError('x is not a function'),
+    new Problem('NOT_FOUND', 'there is none'),
+  ])('of the data, wherever they are tried: %s', (error) => {
+    expect(isOfData(error)).toBe(true);
+  });
+
+  it.each([
+    told('the database system is starting up', { code: '57P03' }),
+    told('could not extend file', { code: '53100' }),
+    told('deadlock detected', wrapped('40P01')),
+    told('cannot execute UPDATE in a read-only transaction', { code: '25006' }),
+    told('Raw query failed. Code: `42703`.', wrapped('42703')),
+    told('could not read block', { code: '58030' }),
+    told('Raw query failed.', { code: 'P2010' }),
+    new Problem('NOT_READY', 'the database does not answer'),
+    'a text',
+  ])('of the database as a whole, or not known: %s', (error) => {
+    expect(isOfData(error)).toBe(false);
   });
 });

@@ -35,16 +35,36 @@ const BY_CODE: readonly (readonly [RegExp, string])[] = [
 const BY_TEXT =
   /^(Connection terminated|Client (has encountered a connection error|was closed)|timeout exceeded when trying to connect|connect ENOENT )/;
 
+/**
+ * A value that does not fit, a broken constraint, a row that is too large, as SQLSTATE says it; a row that is not there or a value that
+ * can't be read, as Prisma does; an argument that Node refuses.
+ */
+const OF_DATA = /^(2[23]...|54...|P20(0[0-7]|1[1-9]|2[035]|33)|ERR_.*)$/;
+
+/**
+ * Would it come again wherever these data are tried, and with others not? True of errors that come from our own code, false of whatever
+ * Postgres as a whole has: away, full, read-only, another schema. Blame no Mac for those.
+ */
+export function isOfData(error: unknown): boolean {
+  if (!(error instanceof Error) || problemOf(error)?.code === 'NOT_READY') return false;
+  const [code] = codesOf(error);
+  return code === undefined || OF_DATA.test(code) || error instanceof Problem;
+}
+
 function passingReason(error: Told): string | null {
-  const codes = [error.meta?.driverAdapterError?.cause?.originalCode, error.code];
-  for (const code of codes) {
-    const known = typeof code === 'string' ? BY_CODE.find(([pattern]) => pattern.test(code)) : undefined;
+  for (const code of codesOf(error)) {
+    const known = BY_CODE.find(([pattern]) => pattern.test(code));
     if (known !== undefined) return known[1];
   }
   return BY_TEXT.test(lastLine(error.message)) ? AWAY : null;
 }
 
-/** Prisma puts its own call before what was said. */
-function lastLine(text: string): string {
+/** What Postgres said comes first. */
+function codesOf({ meta, code }: Told): readonly string[] {
+  return [meta?.driverAdapterError?.cause?.originalCode, code].filter((one) => typeof one === 'string');
+}
+
+/** What went wrong, in one line: Prisma puts its own call, with its values, before what was said. */
+export function lastLine(text: string): string {
   return text.trimEnd().split('\n').at(-1)?.trim() ?? '';
 }

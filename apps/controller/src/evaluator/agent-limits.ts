@@ -52,7 +52,8 @@ interface Text {
   readonly args: TemplateArgs;
 }
 
-function finding(code: FindingCode, { detail, expected, seen, args }: Text): Finding {
+/** A finding of the catalogue that is about no single fact. */
+export function finding(code: FindingCode, { detail, expected, seen, args }: Text): Finding {
   const { severity, title, nextStep } = FINDINGS[code];
   const path = null;
   return {

@@ -6,6 +6,12 @@ export const CLAIM_DUE = `
   WHERE due_at <= $1::timestamptz OR review_at <= $1::timestamptz
   ORDER BY host_id LIMIT $2::int FOR UPDATE SKIP LOCKED`;
 
+/** $1 now, $2 hosts. Of these, the ones that are still due. */
+export const CLAIM_AGAIN = `
+  SELECT host_id::text AS "hostId" FROM host_state
+  WHERE host_id = ANY($2::uuid[]) AND (due_at <= $1::timestamptz OR review_at <= $1::timestamptz)
+  ORDER BY host_id FOR UPDATE SKIP LOCKED`;
+
 /**
  * $1 now. Hosts that were heard again after a silence: nothing else marks them due when their facts did not change. One that is
  * locked is being evaluated, or marked, by somebody else.
@@ -118,6 +124,16 @@ export const STORE_STATES = `
     evidence jsonb, record jsonb, updates jsonb, review_at timestamptz)
   WHERE s.host_id = v.host_id`;
 
-/** $1 hosts, $2 when to look again: for a host whose evaluation failed, so that it does not hold up the others. */
+/** $1 hosts, $2 when to look again. For those that are not evaluated: retired ones. */
 export const POSTPONE = `
   UPDATE host_state SET due_at = NULL, review_at = $2::timestamptz WHERE host_id = ANY($1::uuid[])`;
+
+/** $1 JSON of rows, $2 now, $3 when to look again. What became due since $2 stays due; the finding keeps the time of its first failure. */
+export const POSTPONE_FAILED = `
+  UPDATE host_state s SET due_at = CASE WHEN s.due_at > $2::timestamptz THEN s.due_at END, review_at = $3::timestamptz,
+    findings = jsonb_build_array(v.finding || COALESCE((SELECT jsonb_build_object('since', f.value -> 'since')
+        FROM jsonb_array_elements(s.findings) f WHERE f.value ->> 'code' = v.finding ->> 'code'), '{}'))
+      || (SELECT COALESCE(jsonb_agg(f.value), '[]') FROM jsonb_array_elements(s.findings) f
+        WHERE f.value ->> 'code' <> v.finding ->> 'code')
+  FROM jsonb_to_recordset($1::jsonb) AS v(host_id uuid, finding jsonb)
+  WHERE s.host_id = v.host_id AND (s.due_at <= $2::timestamptz OR s.review_at <= $2::timestamptz)`;

@@ -8,11 +8,12 @@ import type { LabelRules } from '../labels/label-rules.ts';
 import type { PlanWriter } from '../plans/plan-writer.ts';
 import type { RolloutEngine } from '../rollouts/rollout-engine.ts';
 import type { VisitWriter } from '../visits/visit-writer.ts';
-import { type Answer, type AnswerContext, answer } from './answer.ts';
+import { type Answer, answer } from './answer.ts';
+import { doApart } from './apart.ts';
 import { changesState, tellChanges } from './changes.ts';
-import { CLAIM_DUE, MARK_RETURNED, POSTPONE, STORE_STATES } from './evaluator-sql.ts';
+import { CLAIM_AGAIN, CLAIM_DUE, MARK_RETURNED, POSTPONE, STORE_STATES } from './evaluator-sql.ts';
 import { loadBatch, loadKdks } from './host-batch.ts';
-import type { HostInput } from './host-input.ts';
+import { type FailedHost, postponeFailed } from './not-evaluated.ts';
 import { storeWitnessed } from './witnessed.ts';
 
 const log = logger('evaluator');
@@ -50,17 +51,31 @@ export interface EvaluatorDeps {
 export class Evaluator {
   constructor(private readonly deps: EvaluatorDeps) {}
 
-  /** Evaluates one batch; returns how many hosts it took. 0 = nothing is due. */
+  /** Evaluates one batch; returns how many hosts it took. 0 = nothing is due. One that can't be evaluated holds up no other. */
   async runBatch(now: Date): Promise<number> {
+    let taken: readonly string[] = [];
+    const claim = async (tx: Tx) => {
+      taken = await claimed(tx, CLAIM_DUE, now, HOSTS_PER_BATCH);
+      return taken;
+    };
+    await this.evaluate(claim, now).catch((cause: unknown) =>
+      doApart(taken, cause, {
+        work: (ids) => this.evaluate((tx) => claimed(tx, CLAIM_AGAIN, now, ids), now),
+        giveUp: (hostId, error) =>
+          this.deps.database.transaction((tx) => this.postpone(tx, [{ hostId, cause: error }], now)),
+      }),
+    );
+    return taken.length;
+  }
+
+  private async evaluate(claim: (tx: Tx) => Promise<readonly string[]>, now: Date): Promise<void> {
     const { database, bus, rollouts } = this.deps;
-    const { taken, wakes, rolloutIds } = await database.transaction(async (tx) => {
-      const due = await tx.$queryRawUnsafe<{ hostId: string }[]>(CLAIM_DUE, now, HOSTS_PER_BATCH);
-      const ids = due.map(({ hostId }) => hostId);
-      return { taken: ids.length, ...(ids.length === 0 ? NOTHING : await this.evaluateHosts(tx, ids, now)) };
+    const { wakes, rolloutIds } = await database.transaction(async (tx) => {
+      const ids = await claim(tx);
+      return ids.length === 0 ? NOTHING : this.evaluateHosts(tx, ids, now);
     });
     rollouts.hasNews(rolloutIds);
     for (const wake of wakes) bus.publish(wake);
-    return taken;
   }
 
   async markReturned(now: Date): Promise<void> {
@@ -74,16 +89,27 @@ export class Evaluator {
     const kdks = await loadKdks(tx);
     const context = { fleetId: database.fleetId, checkInMs, listeningSince, verifies: verifierOf(key), kdks, now };
     const answers: Answer[] = [];
+    const failed: FailedHost[] = [];
     for (const [index, input] of inputs.entries()) {
       if (index % HOSTS_PER_TURN === HOSTS_PER_TURN - 1) await new Promise((resolve) => setImmediate(resolve));
-      const one = tryAnswer(input, context);
-      if (one !== null) answers.push(one);
+      try {
+        answers.push(answer(input, context));
+      } catch (cause) {
+        failed.push({ hostId: input.hostId, cause });
+      }
     }
     await this.store(tx, answers, now);
-    const answered = new Set(answers.map(({ input }) => input.hostId));
-    const left = ids.filter((id) => !answered.has(id));
+    await this.postpone(tx, failed, now);
+    const looked = new Set(inputs.map(({ hostId }) => hostId));
+    const left = ids.filter((id) => !looked.has(id));
     await tx.$executeRawUnsafe(POSTPONE, left, new Date(now.getTime() + POSTPONE_MS));
     return this.act(tx, answers, now);
+  }
+
+  private async postpone(tx: Tx, failed: readonly FailedHost[], now: Date): Promise<void> {
+    for (const { hostId, cause } of failed)
+      log(`host ${hostId} can't be evaluated, next try in 10 min: ${(cause as Error).stack ?? String(cause)}`);
+    await postponeFailed(tx, failed, now, new Date(now.getTime() + POSTPONE_MS));
   }
 
   private async store(tx: Tx, answers: readonly Answer[], now: Date): Promise<void> {
@@ -165,12 +191,7 @@ function wantsNewPlan({ input: { plan }, evaluation: { steps }, planIsObsolete }
   return JSON.stringify(plan.steps.slice(plan.nextStep)) !== JSON.stringify(steps);
 }
 
-/** One host that can't be evaluated must not hold up the others. */
-function tryAnswer(input: HostInput, context: AnswerContext): Answer | null {
-  try {
-    return answer(input, context);
-  } catch (error) {
-    log(`host ${input.hostId} can't be evaluated, next try in 10 min: ${(error as Error).stack ?? String(error)}`);
-    return null;
-  }
+async function claimed(tx: Tx, sql: string, now: Date, which: number | readonly string[]): Promise<readonly string[]> {
+  const due = await tx.$queryRawUnsafe<{ hostId: string }[]>(sql, now, which);
+  return due.map(({ hostId }) => hostId);
 }

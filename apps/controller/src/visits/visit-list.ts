@@ -29,7 +29,7 @@ const LISTED = `
     v.opened_by AS "openedBy", v.done_at AS "doneAt", v.done_by AS "doneBy", v.overdue_at AS "overdueAt",
     v.closed_at AS "closedAt", v.expires_at AS "expiresAt", v.evidence, h.name AS host, h.serial,
     p.asset_tag AS "assetTag", p.location, p.place, p.place_type AS "placeType", s.presence,
-    r.last_seen_at AS "lastSeenAt", (r.facts #>> '{guests,processesAtMost}')::int AS "processesAtMost",
+    r.last_seen_at AS "lastSeenAt", r.facts #> '{guests,processesAtMost}' AS "processesAtMost",
     r.facts ->> 'fileVault' AS "fileVault"
   FROM visit v JOIN host h ON h.id = v.host_id LEFT JOIN host_place p ON p.host_id = v.host_id
     LEFT JOIN host_state s ON s.host_id = v.host_id LEFT JOIN host_report r ON r.host_id = v.host_id`;

@@ -112,7 +112,7 @@ export const API_ERRORS = {
   },
   SELECTOR_EMPTY: {
     title: 'The selector names nothing',
-    remedy: 'Name labels, sites or hosts. To mean every Mac, say so with `all: true`.',
+    remedy: 'Name labels, hosts or a filter. To mean every Mac, filter by the site, such as `site==default`.',
     retry: 'permanent',
     http: 422,
     grpc: 'INVALID_ARGUMENT',

@@ -189,7 +189,7 @@ export const STEP_ERRORS = {
   PLAN_OLD_GENERATION: {
     title: 'The plan is older than one this Mac has already followed',
     remedy:
-      'Nothing to do: the controller moves past it. If it lasts, find out whether the database was restored from a backup.',
+      'Nothing to do: the controller moves past it. If it lasts, the generation that the Mac holds to was given by no controller (the timeline shows it as `ignoredGeneration`): move /var/db/headroom/state.json away on the Mac and restart its agent.',
     retry: 'transient',
     http: 409,
     grpc: 'ABORTED',

@@ -71,6 +71,12 @@ export const HOST_FINDINGS = {
     nextStep:
       'Move it to where a person gets to it, or give it remote hands (a servo on the power button and an IP-KVM), and say so in its place (PATCH /api/v1/hosts/ID/place). Else take it out of the policy.',
   },
+  EVALUATION_FAILED: {
+    severity: 'blocker',
+    title: 'The controller cannot evaluate this Mac; its state is the last one known',
+    nextStep:
+      'Report the cause: it is an error of ours. It is tried again every ten minutes, and when the Mac says something new; no other Mac waits for it.',
+  },
   AGENT_TOO_OLD: {
     severity: 'blocker',
     title: 'The agent is too old for a step of the plan',
