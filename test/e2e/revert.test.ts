@@ -1,9 +1,13 @@
-/** What is raised can be taken back: one call, one visit without a code, proof of stock, nothing left; and it can be raised again. */
+/**
+ * What is raised can be taken back: one call, one visit without a code, proof of stock, nothing left; and it can be raised again.
+ * It is taken back the same way, by itself, when its exception ends; until evidence says otherwise it is expired and still raised.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { guestQuota, loadState, startGuests, stopGuests } from '@headroom/mac-sim';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHOICES, type HostView, newestEvent, QUOTA, statesSince, summary, TestFleet } from './support/fleet.ts';
+import { endExceptionAt } from './support/near-end.ts';
 import { until } from './support/until.ts';
 
 let fleet: TestFleet;
@@ -145,4 +149,64 @@ describe('the way back of one Mac', () => {
     await fleet.raise();
     expect(guests()).toBe(QUOTA);
   }, 170_000);
+});
+
+describe('the end of its exception', () => {
+  const SOON_MS = 3000;
+  let exception = '';
+
+  interface LedgerRow {
+    readonly exceptionId: string;
+    readonly state: string;
+    readonly hostState: string | null;
+    readonly evidenceHolds: number;
+  }
+
+  async function ledgerRow(): Promise<LedgerRow | undefined> {
+    const { rows } = await fleet.fleet.api.get<{ rows: readonly LedgerRow[] }>('/api/v1/exceptions/ledger');
+    return rows.find(({ exceptionId }) => exceptionId === exception);
+  }
+
+  it('takes raise off the Mac and asks for a revert; the Mac is expired, still raised', async () => {
+    since = newestEvent(await host());
+    exception = await endExceptionAt(fleet, fleet.member(0), new Date(Date.now() + SOON_MS));
+    const due = await fleet.hostUntil(
+      fleet.member(0),
+      'revert visit due, raise gone',
+      ({ visit, plan }) => visit?.kind === 'revert' && visit.state === 'due' && plan?.state === 'done',
+      60_000,
+    );
+    expect(due).toMatchObject({ state: 'raised', waitsFor: expect.stringMatching(/^Expired, still raised\. /) });
+    expect(due.findings.map(({ title }) => title)).toContain('Expired, still raised');
+    expect(due.plan?.steps.map(({ kind }) => kind)).toEqual(['disarm_kit', 'clear_boot_args']);
+    const kit = ['revert', 'raise', 'KernelCollection.kc'].map((name) => lies(`Library/Headroom/${name}`));
+    expect(kit, 'what leads back stays, and nothing that raises').toEqual([true, false, false]);
+    expect(await ledgerRow()).toMatchObject({ state: 'expired', hostState: 'raised' });
+    expect(guests()).toBe(QUOTA);
+  }, 70_000);
+
+  it('is over, by evidence, once a person has made the revert, and no earlier', async () => {
+    const { visit } = await host();
+    await fleet.fleet.api.post(`/api/v1/visits/${visit?.id}/open`, {});
+    await fleet.fleet.api.post(`/api/v1/visits/${visit?.id}/done`, {});
+    const said = await host();
+    expect(
+      said.findings.map(({ title }) => title),
+      'a word is no evidence',
+    ).toContain('Expired, still raised');
+    const view = await until<HostView>(
+      'reverted',
+      async () => {
+        await fleet.fleet.technicians.round();
+        const seen = await host();
+        return { met: seen.state === 'reverted' && seen.visit?.state === 'closed', value: seen, seen: summary(seen) };
+      },
+      120_000,
+    );
+    expect(view.visit).toMatchObject({ id: visit?.id, kind: 'revert', state: 'closed' });
+    expect(view.findings.map(({ title }) => title)).not.toContain('Expired, still raised');
+    expect(statesSince(view, since)).toContain('reverted');
+    expect(guests()).toBe(2);
+    expect(await ledgerRow()).toMatchObject({ state: 'expired', hostState: 'reverted' });
+  }, 130_000);
 });
