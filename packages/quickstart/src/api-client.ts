@@ -73,6 +73,10 @@ export interface EvidenceRow {
 }
 
 export interface HostDetail extends HostRow {
+  /** How far a raise is proven: configured or witnessed; null = not raised. */
+  readonly proof: string | null;
+  /** What makes it witnessed. */
+  readonly witness: { readonly macosGuests: number } | null;
   readonly quotaWanted: number | null;
   readonly lastSeenAt: string | null;
   readonly findings: readonly FindingRow[];

@@ -3,7 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import type { HostDetail } from './api-client.ts';
 import { Fleet, fleetChoices } from './fleet.ts';
 import { parseOptions, type QuickstartOptions, USAGE } from './options.ts';
-import { type MacLine, Screen } from './table.ts';
+import { type MacLine, Screen, stateText, witnessText } from './table.ts';
 
 export interface QuickstartInput {
   readonly root: string;
@@ -126,13 +126,17 @@ function greet(screen: Screen, { controller }: Fleet, stateDir: string): void {
 
 function showRaised(screen: Screen, fleet: Fleet, hosts: readonly HostDetail[], ms: number): void {
   for (const { mac, hostId } of fleet.members) {
-    const evidence = hosts.find(({ id }) => id === hostId)?.evidence ?? [];
-    screen.say(`${mac.name} is raised:`);
-    for (const { title, seen } of evidence) screen.say(`  ${title}: ${seen}`);
+    const host = hosts.find(({ id }) => id === hostId);
+    if (host === undefined) continue;
+    screen.say(`${mac.name} is ${stateText(host)}:`);
+    for (const { title, seen } of host.evidence) screen.say(`  ${title}: ${seen}`);
+    screen.say(`  ${witnessText(host)}`);
   }
   screen.say(`${hosts.length} of ${hosts.length} raised after ${(ms / 1000).toFixed(1)} s`);
+  const dir = fleet.members[0]?.mac.dir ?? 'DIR';
+  screen.say(`Try next: npx --no-install mac-sim break ${dir} sip-enabled   and watch what is said of that Mac`);
   screen.say(
-    `Try next: npx --no-install mac-sim break ${fleet.members[0]?.mac.dir ?? 'DIR'} sip-enabled   and watch what is said of that Mac`,
+    `Or witness the raise: npx --no-install mac-sim guests ${dir} --start 3, and npx --no-install headroom-agent witness --sysroot ${dir} --guests 3`,
   );
 }
 

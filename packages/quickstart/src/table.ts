@@ -11,13 +11,31 @@ const HEADINGS = ['MAC', 'SYSTEM', 'STATE', 'EVIDENCE', 'WAITS FOR'] as const;
 
 function cells({ name, what, host }: MacLine): readonly string[] {
   if (host === null) return [name, what, 'not enrolled', '', 'its agent to enrol'];
-  return [name, what, host.state.replaceAll('_', ' '), evidenceText(host), waitsForText(host)];
+  return [name, what, stateText(host), evidenceText(host), waitsForText(host)];
 }
 
-/** "8/8" = pieces of evidence that hold, of all that *raised* needs; empty when none was looked at yet. */
-export function evidenceText({ evidence }: HostDetail): string {
+/** "raised (configured)" = all is set up for it; "raised (witnessed)" = guests were counted, too. */
+export function stateText({ state, proof }: HostDetail): string {
+  const words = state.replaceAll('_', ' ');
+  return proof === null ? words : `${words} (${proof})`;
+}
+
+/**
+ * "8/8" = pieces of evidence that hold, of all that *raised* needs; empty when none was looked at yet. Of a raised Mac also how
+ * many guests somebody counted on it, which alone shows that the kernel heeds the quota.
+ */
+export function evidenceText({ evidence, proof, witness }: HostDetail): string {
   if (evidence.length === 0) return '';
-  return `${evidence.filter(({ holds }) => holds === true).length}/${evidence.length}`;
+  const held = `${evidence.filter(({ holds }) => holds === true).length}/${evidence.length}`;
+  if (proof === null) return held;
+  return `${held}, ${witness === null ? 'no guests counted' : `${witness.macosGuests} guests counted`}`;
+}
+
+/** As a sentence, with what it takes. */
+export function witnessText({ witness }: HostDetail): string {
+  return witness === null
+    ? 'Not witnessed: nobody has counted more than two macOS guests alive at once in this boot.'
+    : `Witnessed: ${witness.macosGuests} macOS guests were counted alive at once in this boot.`;
 }
 
 function waitsForText({ state, waitsFor, findings }: HostDetail): string {
