@@ -1,6 +1,6 @@
 /** The real agent against the agents' side of a real controller: enrolment, sessions, leases, and a plan to its end. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -30,8 +30,8 @@ class RunningAgent {
   readonly ended: Promise<{ code: number | null; signal: string | null }>;
   private readonly child: ChildProcess;
 
-  constructor(...options: readonly string[]) {
-    const args = [LAUNCHER, 'run', '--sysroot', mac.sysroot, ...options];
+  constructor(on: SimulatedMac, options: readonly string[]) {
+    const args = [LAUNCHER, 'run', '--sysroot', on.sysroot, ...options];
     this.child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'pipe'] });
     this.child.stderr?.on('data', (chunk: Buffer) => {
       this.log += chunk.toString('utf8');
@@ -54,11 +54,11 @@ class RunningAgent {
   }
 }
 
-async function enroll(token: string): Promise<CommandResult> {
-  const file = join(mac.folder, 'token');
+async function enroll(token: string, on = mac): Promise<CommandResult> {
+  const file = join(on.folder, 'token');
   writeFileSync(file, `${token}\n`, { mode: 0o600 });
   const url = `https://localhost:${controller.enrolPort}`;
-  return command('headroom-agent', ['enroll', '--sysroot', mac.sysroot, '--url', url, '--token-file', file]);
+  return command('headroom-agent', ['enroll', '--sysroot', on.sysroot, '--url', url, '--token-file', file]);
 }
 
 describe('enrolment', () => {
@@ -89,11 +89,12 @@ describe('enrolment', () => {
 
 describe('the running agent', { timeout: 60_000 }, () => {
   const agents: RunningAgent[] = [];
-  const start = (...options: readonly string[]): RunningAgent => {
-    const agent = new RunningAgent(...options);
+  const startOn = (on: SimulatedMac, ...options: readonly string[]): RunningAgent => {
+    const agent = new RunningAgent(on, options);
     agents.push(agent);
     return agent;
   };
+  const start = (...options: readonly string[]): RunningAgent => startOn(mac, ...options);
   afterEach(async () => {
     await Promise.all(agents.splice(0).map((agent) => agent.kill('SIGKILL')));
   });
@@ -144,6 +145,30 @@ describe('the running agent', { timeout: 60_000 }, () => {
     await agent.says('SESSION_FENCED: Another Mac seems to use the identity');
     twin.close();
     await agent.kill('SIGTERM');
+  });
+
+  it('is refused on a Mac that got its identity by Migration Assistant, until that one is enrolled by itself', async () => {
+    const { hostId } = identity();
+    const other = await new SimulatedMac().start();
+    try {
+      const home = join(other.sysroot, 'private/var/db/headroom');
+      cpSync(join(mac.sysroot, 'private/var/db/headroom'), home, { recursive: true });
+      const copy = startOn(other);
+      await copy.says('HOST_UUID_DIFFERS');
+      expect(copy.log).not.toContain('is open');
+      const wanted = { hostId, kind: 'clone.suspected' };
+      const events = await controller.database.prisma.hostEvent.findMany({ where: wanted });
+      const named = events.map(({ detail }) => JSON.stringify(detail)).filter((text) => text.includes(other.hostUuid));
+      expect(named).toHaveLength(1);
+      expect(named[0]).toContain(mac.hostUuid);
+      await copy.kill('SIGKILL');
+      rmSync(home, { recursive: true });
+      expect(await enroll(await newToken(controller), other)).toMatchObject({ code: 0, stderr: '' });
+      await startOn(other).says('is open');
+    } finally {
+      await Promise.all(agents.splice(0).map((agent) => agent.kill('SIGKILL')));
+      other.remove();
+    }
   });
 
   it('tells the status files of a drain at once, over a restart, and that it is over', async () => {
