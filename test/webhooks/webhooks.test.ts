@@ -282,6 +282,45 @@ describe('a receiver that fails', () => {
     receiver.answer = (response) => response.writeHead(200).write('it goes on and');
     const dripped = await post(message, new AbortController().signal, 300);
     expect(dripped).toEqual({ status: 200, answer: 'it goes on and', error: null });
+    const upgraded = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n';
+    receiver.answer = (response) => response.socket?.write(upgraded);
+    const switched = await post(message, new AbortController().signal, 5_000);
+    expect(switched).toEqual({ status: 101, answer: '', error: 'answered 101' });
+  });
+
+  it('has no say any more once the webhook has another address', async () => {
+    let answerLate: () => void = () => {};
+    const id = await subscribe(['visit.*'], (response) => {
+      answerLate = () => response.writeHead(410).end();
+    });
+    await happen('visit.due');
+    await test.sweep();
+    await waitFor(() => receiver.open === 1);
+    const old = receiver;
+    const other = await Receiver.start();
+    receivers.push(other);
+    await test.call('PATCH', `/api/v1/webhooks/${id}`, { body: { url: other.url } });
+    answerLate();
+    await waitFor(() => old.open === 0);
+    await waitFor(async () => {
+      await test.sweep();
+      return (await deliveries(id, 'delivered')).length === 1;
+    });
+    expect(other.all).toHaveLength(1);
+    expect(await view(id)).toMatchObject({ state: 'on', dead: 0 });
+  });
+
+  it('is not sent what could not be sent for days', async () => {
+    const id = await subscribe(['visit.*']);
+    await happen('visit.due');
+    await test.call('PATCH', `/api/v1/webhooks/${id}`, { body: { state: 'off' } });
+    test.clock.advance(2 * DAY_MS);
+    await test.sweep();
+    expect(await view(id)).toMatchObject({ queued: 1, dead: 0 });
+    test.clock.advance(2 * DAY_MS);
+    await test.sweep();
+    expect(await view(id)).toMatchObject({ queued: 0, dead: 1 });
+    expect((await deliveries(id, 'dead'))[0]).toMatchObject({ lastError: expect.stringContaining('3 days') });
   });
 
   it('ends it with 410, visibly; turned on again, it goes on', async () => {

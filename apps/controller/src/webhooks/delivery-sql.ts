@@ -48,6 +48,14 @@ export const BURY_QUEUED = `
   UPDATE webhook_delivery SET state = 'dead', ended_at = $2::timestamptz, lease_until = NULL, last_error = $3
   WHERE webhook_id = $1::uuid AND state = 'queued'`;
 
+/** $1 due before, $2 now, $3 why, $4 at most. */
+export const BURY_OLD = `
+  UPDATE webhook_delivery d SET state = 'dead', ended_at = $2::timestamptz, lease_until = NULL, last_error = $3
+  FROM (
+    SELECT webhook_id, event_id FROM webhook_delivery WHERE state = 'queued' AND next_at < $1::timestamptz
+    ORDER BY next_at LIMIT $4 FOR UPDATE SKIP LOCKED) old
+  WHERE d.webhook_id = old.webhook_id AND d.event_id = old.event_id`;
+
 /** $1 state, $2 ended before, $3 at most. */
 export const PURGE = `
   DELETE FROM webhook_delivery d USING (

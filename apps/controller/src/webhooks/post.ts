@@ -27,14 +27,9 @@ export interface Answered {
 export function post({ url, headers, body }: Message, stop: AbortSignal, timeMs = POST_MS): Promise<Answered> {
   const bytes = Buffer.from(body, 'utf8');
   const late = AbortSignal.timeout(timeMs);
+  const end = AbortSignal.any([stop, late]);
   const request = new URL(url).protocol === 'https:' ? requestHttps : requestHttp;
   return new Promise((resolve) => {
-    const fail = (error: Error) =>
-      resolve({
-        status: null,
-        answer: '',
-        error: late.aborted ? `no answer within ${timeMs / 1000} s` : textOf(error),
-      });
     const sent = request(url, {
       method: 'POST',
       // A connection of its own: none that the receiver closed meanwhile, and no proxy.
@@ -45,11 +40,25 @@ export function post({ url, headers, body }: Message, stop: AbortSignal, timeMs 
         'content-length': bytes.length,
         'user-agent': 'Headroom-Webhooks/1',
       },
-      signal: AbortSignal.any([stop, late]),
+      signal: end,
     });
+    const fail = (error: Error) =>
+      resolve({
+        status: null,
+        answer: '',
+        error: late.aborted ? `no answer within ${timeMs / 1000} s` : textOf(error),
+      });
+    // Whatever a receiver does to the connection, its time is over when it is over.
+    const cut = () => fail(new Error('stopped'));
+    end.addEventListener('abort', cut, { once: true });
     sent.on('error', fail);
+    sent.once('upgrade', (response, socket) => {
+      socket.destroy();
+      resolve({ status: response.statusCode ?? 0, answer: '', error: errorOf(response) });
+    });
     sent.once('response', async (response) => {
       // Its status is there: what goes wrong from now on is no failure.
+      end.removeEventListener('abort', cut);
       sent.off('error', fail).on('error', () => {});
       const answer = await readStart(response);
       sent.destroy();

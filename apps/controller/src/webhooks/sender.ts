@@ -7,7 +7,7 @@ import type { Clock } from '../common/clock.ts';
 import { logger } from '../common/log.ts';
 import { type Database, writeAudit } from '../db/database.ts';
 import { pauseMs } from './back-off.ts';
-import { BURY_QUEUED, CLAIM, DUE_WEBHOOKS, PURGE, RECORD, RELEASE } from './delivery-sql.ts';
+import { BURY_OLD, BURY_QUEUED, CLAIM, DUE_WEBHOOKS, PURGE, RECORD, RELEASE } from './delivery-sql.ts';
 import { type Answered, POST_MS, post } from './post.ts';
 
 const log = logger('webhooks');
@@ -22,6 +22,8 @@ const REST_MS = 200;
 const STOP_MS = 2_000;
 const GONE = 410;
 const DAY_MS = 86_400_000;
+/** Due for so long and not delivered, it is old news: the receiver is too slow, or its webhook is off. */
+export const WAITS_DAYS = 3;
 /** How long ended deliveries are kept. */
 export const KEPT_DAYS = { delivered: 7, dead: 30 } as const;
 const PURGED_AT_ONCE = 1_000;
@@ -84,9 +86,11 @@ export class WebhookSender {
     }
   }
 
-  /** Removes what ended long ago. */
+  /** Ends what waited for too long, and removes what ended long ago. */
   async purge(now: Date): Promise<void> {
     const before = (days: number) => new Date(now.getTime() - days * DAY_MS);
+    const old = `Due for more than ${WAITS_DAYS} days and not delivered.`;
+    await this.database.pool.query(BURY_OLD, [before(WAITS_DAYS), now, old, PURGED_AT_ONCE]);
     await this.database.pool.query(PURGE, ['delivered', before(KEPT_DAYS.delivered), PURGED_AT_ONCE]);
     const { siteId, fleetId } = this.database;
     await this.database.transaction(async (tx) => {
@@ -131,7 +135,7 @@ export class WebhookSender {
       await this.database.pool.query(RELEASE, [webhookId, eventId, leaseNumber]);
       return;
     }
-    if (answered.status === GONE) await this.gone(webhookId);
+    if (answered.status === GONE) await this.gone(claimed);
     else await this.record(claimed, answered);
   }
 
@@ -146,18 +150,21 @@ export class WebhookSender {
     if (state === 'dead') log(`webhook ${webhookId}: event ${eventId} is a dead letter: ${error}`);
   }
 
-  /** 410 is the receiver's own word that nothing shall come any more. Nothing else turns a webhook off. */
-  private async gone(id: string): Promise<void> {
+  /** 410 is the receiver's own word that nothing shall come any more. Nothing else turns a webhook off. One at an older address has no say. */
+  private async gone({ webhookId: id, url, eventId, leaseNumber }: Claimed): Promise<void> {
     const { siteId } = this.database;
     const at = this.clock.now();
     const reason = 'The receiver answered 410 Gone.';
     await this.database.transaction(async (tx) => {
-      await tx.$executeRawUnsafe(BURY_QUEUED, id, at, reason);
       const { count } = await tx.webhook.updateMany({
-        where: { id, state: 'on' },
+        where: { id, state: 'on', url },
         data: { state: 'gone', stateReason: reason, lastError: reason, failingSince: at, changedAt: at },
       });
-      if (count === 0) return;
+      if (count === 0) {
+        await tx.$executeRawUnsafe(RELEASE, id, eventId, leaseNumber);
+        return;
+      }
+      await tx.$executeRawUnsafe(BURY_QUEUED, id, at, reason);
       const after = { state: 'gone', reason };
       const entity = { entity: 'webhook', entityId: id };
       await writeAudit(tx, { actor: 'system:webhooks', action: 'webhook.gone', ...entity, after, at, siteId });
