@@ -44,6 +44,7 @@ export async function startController(options: Partial<ControllerConfig> = {}, k
     databaseUrl: null,
     publicHost: 'localhost',
     listenHost: '127.0.0.1',
+    apiHost: '127.0.0.1',
     apiPort: 0,
     enrolPort: 0,
     agentPort: 0,

@@ -17,9 +17,12 @@ export interface ControllerConfig {
   readonly agentUrl?: string | null;
   /** Where people find this controller, for QR codes; `{id}` in it is the host, else its path in the API follows. Absent = none. */
   readonly publicUrl?: string | null;
-  /** Name that agents and people dial; must resolve to `listenHost`. */
+  /** Name that Macs and people dial; for Macs it must lead to `listenHost`. */
   readonly publicHost: string;
+  /** Where Macs are listened to, over TLS. */
   readonly listenHost: string;
+  /** Where the REST API listens, in plain HTTP: apart, so that letting Macs in never lets admins' tokens cross a network in clear. */
+  readonly apiHost: string;
   readonly apiPort: number;
   readonly enrolPort: number;
   readonly agentPort: number;

@@ -7,12 +7,20 @@ describe('parseServeOptions', () => {
     const { config, exitWithParent } = parseServeOptions([], {});
     expect(config).toMatchObject({
       listenHost: '127.0.0.1',
+      apiHost: '127.0.0.1',
       nudges: true,
       simulation: false,
       databaseUrl: null,
       checkInMs: 60_000,
     });
     expect(exitWithParent).toBe(false);
+  });
+
+  it('lets Macs in without putting the API, which is plain HTTP, on the network', () => {
+    expect(parseServeOptions(['--listen-host', '0.0.0.0'], {}).config).toMatchObject({
+      listenHost: '0.0.0.0',
+      apiHost: '127.0.0.1',
+    });
   });
 
   it.each([

@@ -12,7 +12,8 @@ export const USAGE = `headroom-controller serve [options]
   --public-host NAME    name that agents and people dial (default localhost)
   --public-url URL      where people find it, for QR codes on run sheets: https://name/hosts/{id}, or a base that the
                         API's path is added to (default HEADROOM_PUBLIC_URL; without either there are no QR codes)
-  --listen-host ADDR    address to listen on (default 127.0.0.1)
+  --listen-host ADDR    address for Macs: enrolment and agents, both TLS (default 127.0.0.1)
+  --api-host ADDR       address for the REST API, which speaks plain HTTP: put a TLS proxy before it (default 127.0.0.1)
   --api-port N          REST API (default 0 = any free port)
   --enrol-port N        enrolment (default 0)
   --agent-port N        agents (default 0)
@@ -44,6 +45,7 @@ const OPTIONS = {
   'fleet-name': { type: 'string', default: 'fleet' },
   'public-host': { type: 'string', default: 'localhost' },
   'listen-host': { type: 'string', default: '127.0.0.1' },
+  'api-host': { type: 'string', default: '127.0.0.1' },
   'api-port': { type: 'string', default: '0' },
   'enrol-port': { type: 'string', default: '0' },
   'agent-port': { type: 'string', default: '0' },
@@ -73,6 +75,7 @@ export function parseServeOptions(args: readonly string[], env: NodeJS.ProcessEn
     publicUrl: readPublicUrl(values['public-url'] ?? env['HEADROOM_PUBLIC_URL']),
     publicHost: values['public-host'],
     listenHost: values['listen-host'],
+    apiHost: values['api-host'],
     apiPort: whole('--api-port', values['api-port'], 0, 65535),
     enrolPort: whole('--enrol-port', values['enrol-port'], 0, 65535),
     agentPort: whole('--agent-port', values['agent-port'], 0, 65535),

@@ -89,19 +89,25 @@ async function startParts(wanted: ControllerConfig, onStop: OnStop): Promise<Omi
   await rememberPorts(config.stateDir, { apiPort, enrolPort, agentPort });
   const host = config.publicHost;
   return {
-    apiUrl: `http://${host}:${apiPort}`,
+    apiUrl: `http://${apiName(config)}:${apiPort}`,
     enrolUrl: `https://${host}:${enrolPort}`,
     agentUrl: `https://${host}:${agentPort}`,
     lost,
   };
 }
 
-async function listen(api: Api, { apiPort, listenHost }: ControllerConfig): Promise<INestApplication> {
+async function listen(api: Api, { apiPort, apiHost }: ControllerConfig): Promise<INestApplication> {
   const app = await NestFactory.create<NestExpressApplication>(api.module, {
     bodyParser: false,
     logger: ['error', 'warn', 'fatal'],
   });
   app.disable('x-powered-by');
-  await app.listen(apiPort, listenHost);
+  await app.listen(apiPort, apiHost);
   return app;
+}
+
+/** Where it listens; on every address, the name that people dial. */
+function apiName({ apiHost, publicHost }: ControllerConfig): string {
+  if (apiHost === '0.0.0.0' || apiHost === '::') return publicHost;
+  return apiHost.includes(':') ? `[${apiHost}]` : apiHost;
 }
