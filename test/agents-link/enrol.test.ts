@@ -164,10 +164,28 @@ describe('enrolment', () => {
     expect((await postEnrol(controller, body, '/')).status).toBe(404);
   });
 
-  it('revokes the old certificate when a Mac enrols again with a new key', async () => {
+  it('lets no token put another Mac in the place of one that is enrolled', async () => {
     const hostUuid = newUuid();
     const before = await Mac.enrol(controller, hostUuid);
     await before.openSession();
+    const token = await newToken(controller);
+    const reply = await postEnrol(controller, new MacKey().enrolBody(token, hostUuid));
+    expect([reply.status, reply.body['code'], reply.body['hostId']]).toEqual([
+      409,
+      'ENROL_HOST_HAS_CERTIFICATE',
+      before.hostId,
+    ]);
+    await before.checkIn(null);
+    const row = { where: { id: token.split('.')[0] ?? '' } };
+    expect(await controller.database.prisma.enrolToken.findUnique(row)).toMatchObject({ usesLeft: 1 });
+  });
+
+  it('takes a Mac in again with a new key once an admin has revoked the old one', async () => {
+    const hostUuid = newUuid();
+    const before = await Mac.enrol(controller, hostUuid);
+    await before.openSession();
+    const revocation = { hostId: before.hostId, actor: 'test', reason: 'erased' };
+    await controller.database.transaction((tx) => controller.certificates.revokeAll(tx, revocation));
     const after = await Mac.enrol(controller, hostUuid);
     expect(after.hostId).toBe(before.hostId);
     expect(await refusal(before.checkIn(null))).toBe('CERTIFICATE_REVOKED');

@@ -78,6 +78,7 @@ export class Enrolment {
     await tx.enrolToken.update({ where: { id: token.id }, data: { usesLeft: { decrement: 1 } } });
     const { siteId } = this.database;
     const { hostId, before } = await writeHost(tx, { siteId, request, labels: token.labels, now });
+    if (before !== null) await requireNoCertificate(tx, hostId, before, now);
     const actor = `enrol_token:${token.id}`;
     const revoked = await this.certificates.revokeAll(tx, { hostId, actor, reason: 'enrolled again with a new key' });
     const { pem } = await this.writeCertificate(tx, hostId, token, request, now);
@@ -123,6 +124,20 @@ interface RecordEntry {
   readonly actor: string;
   readonly request: EnrolRequest;
   readonly now: Date;
+}
+
+/** A token lets Macs in; it does not let one take the place of another. Whoever may revoke certificates opens that way. */
+async function requireNoCertificate(tx: Tx, hostId: string, { name }: KnownHost, now: Date): Promise<void> {
+  const held = await tx.certificate.findFirst({
+    where: { hostId, revokedAt: null, notAfter: { gt: now } },
+    orderBy: { issuedAt: 'desc' },
+  });
+  if (held !== null)
+    throw new Problem(
+      'ENROL_HOST_HAS_CERTIFICATE',
+      `${name} (host ${hostId}) has this hardware UUID and a valid certificate of ${held.issuedAt.toISOString()} for another key`,
+      { hostId },
+    );
 }
 
 /** Compares with a hash that nothing has when the token is unknown, so that both refusals take as long. */

@@ -1,5 +1,6 @@
 /** The rows that make a host: who it is, its labels, an empty report, a state that is due, and an intent of stock. */
 import { QUOTA_STOCK } from '@headroom/core';
+import { lockHost } from '../agents/host-lock.ts';
 import { uuidv7 } from '../common/ids.ts';
 import type { Tx } from '../db/database.ts';
 import { markRelabelled } from '../hosts/relabelled-mark.ts';
@@ -34,7 +35,10 @@ export async function writeHost(tx: Tx, input: HostRowsInput): Promise<WrittenHo
   const known = await tx.host.findUnique({ where: { hardwareUuid: request.hostUuid } });
   const hostId = known?.id ?? uuidv7(now.getTime());
   if (known === null) await createHost(tx, hostId, input);
-  else await updateHost(tx, hostId, input);
+  else {
+    await lockHost(tx, hostId);
+    await updateHost(tx, hostId, input);
+  }
   await tx.hostLabel.createMany({
     data: [...new Set(labels)].map((label) => ({ hostId, siteId, label })),
     skipDuplicates: true,

@@ -9,6 +9,14 @@ export const ENROLMENT_ERRORS = {
     http: 409,
     grpc: 'ALREADY_EXISTS',
   },
+  ENROL_HOST_HAS_CERTIFICATE: {
+    title: 'A Mac with this hardware UUID is enrolled already, with another key',
+    remedy:
+      'If this is that Mac, erased or set up anew: have an admin revoke its certificates (POST /api/v1/hosts/{hostId}/certificates/revoke), then enrol again. If not, somebody tries to take its place.',
+    retry: 'needs_admin',
+    http: 409,
+    grpc: 'ALREADY_EXISTS',
+  },
   ENROL_NO_HOST_UUID: {
     title: 'The hardware UUID of this Mac cannot be read',
     remedy: 'Run `ioreg -rd1 -c IOPlatformExpertDevice` on the Mac and read its text.',
