@@ -16,6 +16,8 @@ interface Cut {
   readonly happens: string;
   readonly receipt: string;
   readonly state: object;
+  /** What the same line says then. */
+  readonly again: RegExp;
 }
 
 const OF_RAISE: readonly Cut[] = [
@@ -25,6 +27,7 @@ const OF_RAISE: readonly Cut[] = [
     happens: 'SIP is off, the receipt says only that raise began.',
     receipt: 'started',
     state: { policy: { ...LOWERED, coih: null } },
+    again: /Step 1, csrutil disable: already done/,
   },
   {
     after: 'configure-boot',
@@ -32,6 +35,7 @@ const OF_RAISE: readonly Cut[] = [
     happens: 'A kernel is installed, and nothing proves that it is ours; so it is installed again.',
     receipt: 'csrutil-done',
     state: { policy: { ...LOWERED, coih: expect.any(String) } },
+    again: /Step 1, csrutil disable: already done[\s\S]*Step 2, kmutil configure-boot\. It will ask/,
   },
   {
     after: 'nvram',
@@ -39,6 +43,7 @@ const OF_RAISE: readonly Cut[] = [
     happens: 'The arguments were only buffered, and are lost.',
     receipt: 'configure-boot-done',
     state: { policy: LOWERED, nvram: NOT_STORED },
+    again: /already done for this very kernel collection[\s\S]*Step 3, boot arguments: stored/,
   },
   {
     after: 'nvram -s',
@@ -46,6 +51,7 @@ const OF_RAISE: readonly Cut[] = [
     happens: 'All is stored, the receipt does not say so.',
     receipt: 'configure-boot-done',
     state: { policy: LOWERED, nvram: STORED },
+    again: /already done for this very kernel collection[\s\S]*Step 3, boot arguments: stored/,
   },
 ];
 
@@ -56,6 +62,7 @@ const OF_REVERT: readonly Cut[] = [
     happens: 'The arguments were only buffered as deleted, so the kernel that is still there keeps them.',
     receipt: 'started',
     state: { policy: LOWERED, nvram: STORED },
+    again: /Step 1, boot arguments: none, as before[\s\S]*Step 2, csrutil enable\. It will ask/,
   },
   {
     after: 'csrutil enable',
@@ -63,16 +70,18 @@ const OF_REVERT: readonly Cut[] = [
     happens: 'Full Security, the stock kernel, and stored arguments that no kernel gets any more.',
     receipt: 'started',
     state: { policy: { smb0: false, sip0: null, coih: null }, nvram: STORED },
+    again:
+      /Step 1, boot arguments: refused here[\s\S]*Step 2, csrutil enable: already done[\s\S]*They have no effect while the filter is on/,
   },
 ];
 
 const TEXT = 'run sheet: back by the button, the same line; done steps are left out';
 
-function scenarioOf({ after, call, happens, receipt, state }: Cut, verb: 'raise' | 'revert'): Scenario {
-  const again = async (visitor: Visitor): Promise<unknown> => {
+function scenarioOf({ after, call, happens, receipt, state, again }: Cut, verb: 'raise' | 'revert'): Scenario {
+  const follow = async (visitor: Visitor): Promise<void> => {
     mended(visitor);
     cutPower(visitor.mac.dir);
-    return visitor[verb]();
+    expect((await visitor[verb]()).transcript).toMatch(again);
   };
   return {
     name: `power fails after ${after}${verb === 'revert' ? ', in revert' : ''}`,
@@ -84,7 +93,7 @@ function scenarioOf({ after, call, happens, receipt, state }: Cut, verb: 'raise'
     remedy: {
       text: TEXT,
       onSheet: { says: /Power fails.* back by the held button, type the same line again; done steps are left out/ },
-      follow: again,
+      follow,
     },
     finally: verb === 'raise' ? 'raised' : 'reverted',
   };
