@@ -25,6 +25,8 @@ afterAll(async () => {
   await controller?.stop();
 });
 
+const isNoSocket = (path: string): boolean => !path.endsWith('.sock');
+
 class RunningAgent {
   log = '';
   readonly ended: Promise<{ code: number | null; signal: string | null }>;
@@ -147,12 +149,33 @@ describe('the running agent', { timeout: 60_000 }, () => {
     await agent.kill('SIGTERM');
   });
 
+  it('tells the controller at once of guests that somebody has counted', async () => {
+    const { hostId } = identity();
+    const agent = start('--check-in-ms', '600000');
+    await agent.says('is open');
+    const said = ['witness', '--sysroot', mac.sysroot, '--guests', '4', '--source', 'probe'];
+    expect(await command('headroom-agent', said)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('4 macOS'),
+    });
+    await agent.says('witness: 4 macOS guests, says probe');
+    await waitFor(async () => {
+      const { facts } = await controller.database.prisma.hostReport.findUniqueOrThrow({ where: { hostId } });
+      return (facts as { guests: { witness: { macosGuests: number } | null } }).guests.witness?.macosGuests === 4;
+    });
+    const refused = await command('headroom-agent', [...said.slice(0, 4), '2000']);
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^Not taken: macosGuests: expected a whole number/),
+    });
+  });
+
   it('is refused on a Mac that got its identity by Migration Assistant, until that one is enrolled by itself', async () => {
     const { hostId } = identity();
     const other = await new SimulatedMac().start();
     try {
       const home = join(other.sysroot, 'private/var/db/headroom');
-      cpSync(join(mac.sysroot, 'private/var/db/headroom'), home, { recursive: true });
+      cpSync(join(mac.sysroot, 'private/var/db/headroom'), home, { recursive: true, filter: isNoSocket });
       const copy = startOn(other);
       await copy.says('HOST_UUID_DIFFERS');
       expect(copy.log).not.toContain('is open');

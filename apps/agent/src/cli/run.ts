@@ -7,6 +7,7 @@ import { newFactsSender } from '../link/facts-sender.ts';
 import { kdkImageFrom } from '../link/kdk-image.ts';
 import { newRefusedReports } from '../link/refused-reports.ts';
 import { runLink } from '../link/run-link.ts';
+import { newWake } from '../link/wake.ts';
 import { openLocalSocket } from '../local/socket.ts';
 import { type Log, logToStderr } from '../log.ts';
 import { openLogFile } from '../log-file.ts';
@@ -71,7 +72,12 @@ async function serve({ mac, credentials, controller, signal, checkInMs, log }: S
     log,
   };
   log(`agent ${AGENT_VERSION}, host ${identity.hostId}, controller ${identity.agentUrl}`);
-  const closeSocket = await openLocalSocket({ mac, status, onWitness: reader.expire, log });
+  const wake = newWake();
+  const onWitness = (): void => {
+    reader.expire();
+    wake.wake();
+  };
+  const closeSocket = await openLocalSocket({ mac, status, onWitness, log });
   try {
     await runLink({
       runner,
@@ -81,6 +87,7 @@ async function serve({ mac, credentials, controller, signal, checkInMs, log }: S
       status,
       refused: newRefusedReports(),
       signal,
+      wake,
       checkInMs,
     });
   } finally {

@@ -17,11 +17,13 @@ import { sendOldReports, type WorkPorts, workThrough } from './leased-work.ts';
 import { listenToNudges } from './nudges.ts';
 import { newRenewal, type Renewal } from './renewal.ts';
 import { openSession, type Session } from './session.ts';
-import { newWake, type Wake } from './wake.ts';
+import type { Wake } from './wake.ts';
 
 export interface LinkInput extends WorkPorts {
   readonly reader: FactsReader;
   readonly signal: AbortSignal;
+  /** Ends the pause between two check-ins; a nudge of the controller does, and news of this Mac. */
+  readonly wake: Wake;
   /** Overrides what the controller says. */
   readonly checkInMs: number | null;
 }
@@ -76,7 +78,7 @@ const RENEWED = new ControllerError(null, 0, 'the certificate was renewed');
 
 /** Lives until something breaks it; gives back what. */
 async function oneSession(input: Life, pause: Backoff): Promise<ControllerError> {
-  const { controller, runner, signal, sender, reader } = input;
+  const { controller, runner, signal, wake, sender, reader } = input;
   const ended = new AbortController();
   const both = AbortSignal.any([signal, ended.signal]);
   let listening: Promise<void> = Promise.resolve();
@@ -86,12 +88,11 @@ async function oneSession(input: Life, pause: Backoff): Promise<ControllerError>
     sender.forget();
     reader.expire();
     pause.reset();
-    const wake = newWake();
     listening = listenToNudges(controller, session.number, () => wake.wake(), both, runner.log);
     await input.pins.learn(session.grantKeyRotations);
     await input.cleared();
     await sendOldReports(input, session);
-    return await rounds(input, session, wake);
+    return await rounds(input, session);
   } catch (error) {
     return error instanceof ControllerError ? error : controllerError('agent', error);
   } finally {
@@ -100,8 +101,8 @@ async function oneSession(input: Life, pause: Backoff): Promise<ControllerError>
   }
 }
 
-async function rounds(input: Life, session: Session, wake: Wake): Promise<ControllerError> {
-  const { signal, reader, status } = input;
+async function rounds(input: Life, session: Session): Promise<ControllerError> {
+  const { signal, wake, reader, status } = input;
   let checkInMs = input.checkInMs ?? session.checkInMs;
   while (!signal.aborted) {
     const wasDrained = isDrained(status.visit());
