@@ -263,7 +263,7 @@ describe('a receiver that fails', () => {
     const slowReceiver = receiver;
     await happen('visit.due', {}, AT_ONCE * 3);
     await test.sweep();
-    await waitFor(() => slowReceiver.open === AT_ONCE);
+    await waitFor(() => slowReceiver.all.length === AT_ONCE);
     const quick = await subscribe(['job.*']);
     await happen('step.lapsed', { jobId: 'j' }, 10);
     await test.sweep();
@@ -311,8 +311,10 @@ describe('a receiver that fails', () => {
   });
 
   it('is not sent what could not be sent for days', async () => {
-    const id = await subscribe(['visit.*']);
+    const id = await subscribe(['visit.*'], status(503));
     await happen('visit.due');
+    await test.sweep();
+    await waitFor(async () => (await deliveries(id))[0]?.['attempts'] === (1 as unknown));
     await test.call('PATCH', `/api/v1/webhooks/${id}`, { body: { state: 'off' } });
     test.clock.advance(2 * DAY_MS);
     await test.sweep();
