@@ -20,6 +20,8 @@ const options = [
   'unknownFields=true',
   'snakeToCamel=true',
   'useExactTypes=false',
+  // Nobody reads or writes messages as JSON.
+  'outputJsonMethods=false',
 ].join(',');
 mkdirSync(out, { recursive: true });
 execFileSync(

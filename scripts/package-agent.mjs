@@ -19,7 +19,7 @@ const pin = JSON.parse(readFileSync(join(root, 'packaging/node.json'), 'utf8'));
 const folder = resolve(root, values.out ?? 'dist-agent');
 const name = layoutName(version);
 const layout = join(folder, name);
-const bundle = join(folder, 'agent.mjs');
+const bundle = join(folder, 'agent.cjs');
 
 mkdirSync(folder, { recursive: true });
 const { bytes, packages } = await bundleAgent({ root, outfile: bundle });

@@ -31,7 +31,7 @@ export async function openBed({ root, node = process.execPath, nodeOptions }) {
   const { ApiClient } = await import('../../packages/quickstart/dist/api-client.js');
   const { bootMac, createMac } = await import('../../packages/mac-sim/dist/index.js');
   const folder = mkdtempSync(join(tmpdir(), 'headroom-bench-'));
-  const bundle = join(folder, 'agent.mjs');
+  const bundle = join(folder, 'agent.cjs');
   const { bytes } = await bundleAgent({ root, outfile: bundle });
   cpSync(join(root, 'apps/agent/kit'), join(folder, 'kit'), { recursive: true });
 

@@ -19,7 +19,7 @@ export function writeLayout({ root, out, version, bundle, licences, pin }) {
   cpSync(join(source, 'scripts'), join(out, 'scripts'), { recursive: true });
   cpSync(join(source, 'root'), join(out, 'root'), { recursive: true });
   cpSync(join(root, 'apps/agent/kit'), join(out, HOME, 'kit'), { recursive: true });
-  cpSync(bundle, join(out, HOME, 'agent.mjs'));
+  cpSync(bundle, join(out, HOME, 'agent.cjs'));
   writeFileSync(join(out, HOME, 'LICENSES.txt'), licences);
   for (const folder of ADMIN_FOLDERS) cpSync(join(source, folder), join(out, 'admin', folder), { recursive: true });
   fillIn(join(out, 'admin'), valuesOf({ version, pin }));

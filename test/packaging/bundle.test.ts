@@ -31,7 +31,7 @@ describe('bundled agent', () => {
       const { collectedAt: _, disk: __, ...rest } = JSON.parse(text);
       return rest;
     };
-    const bundled = facts(join(release.layout, HOME, 'agent.mjs'));
+    const bundled = facts(join(release.layout, HOME, 'agent.cjs'));
     expect(bundled.kernel.variant).toBe('T8112');
     expect(bundled).toEqual(facts(join(ROOT, 'apps/agent/dist/main.js')));
   });
@@ -43,7 +43,7 @@ describe('bundled agent', () => {
       const root = join(folder, 'project');
       mkdirSync(join(root, 'apps/agent/dist'), { recursive: true });
       symlinkSync(join(ROOT, 'apps/controller'), join(root, 'apps/controller'));
-      symlinkSync(join(release.layout, HOME, 'agent.mjs'), join(root, 'apps/agent/dist/main.js'));
+      symlinkSync(join(release.layout, HOME, 'agent.cjs'), join(root, 'apps/agent/dist/main.js'));
       const choices = [{ variant: 'T6020', os: '14.5', build: '23F79' }];
       const fleet = await Fleet.start({ root, stateDir: join(folder, 'state'), choices });
       try {

@@ -88,7 +88,7 @@ describe.skipIf(!hasPython)('property lists as python3 plistlib reads them (Debi
     expect({ Label, KeepAlive, RunAtLoad }).toEqual({ Label: 'com.headroom.agent', KeepAlive: true, RunAtLoad: true });
     const [program, ...args] = ProgramArguments as string[];
     expect(`root${program}`).toBe(`${HOME}/bin/headroom-agent-node`);
-    expect(filesBelow(release.layout)).toContain(`root${args.find((arg) => arg.endsWith('.mjs'))}`);
+    expect(filesBelow(release.layout)).toContain(`root${args.find((arg) => arg.endsWith('.cjs'))}`);
     const rotated = shipped('root/private/etc/newsyslog.d/headroom-agent.conf')
       .split('\n')
       .filter((line) => line !== '' && !line.startsWith('#'))
@@ -116,7 +116,7 @@ describe.skipIf(!hasPython)('property lists as python3 plistlib reads them (Debi
     const args = plist(DAEMON).ProgramArguments as string[];
     const forNode = args.slice(
       1,
-      args.findIndex((arg) => arg.endsWith('.mjs')),
+      args.findIndex((arg) => arg.endsWith('.cjs')),
     );
     const known = execFileSync(process.execPath, ['--v8-options'], { encoding: 'utf8', maxBuffer: 4 * 1024 * 1024 });
     const ofV8 = new Set([...known.matchAll(/^ {2}--(?:no-)?([a-z0-9-]+)/gm)].map(([, name]) => name));

@@ -39,7 +39,7 @@ export interface Release {
 export async function makeRelease(folder: string): Promise<Release> {
   const { bundleAgent, licencesOf, writeLayout } = await buildModules();
   const { nodeTarball, pin } = standInNode(folder);
-  const bundle = join(folder, 'agent.mjs');
+  const bundle = join(folder, 'agent.cjs');
   const { packages } = await bundleAgent({ root: ROOT, outfile: bundle });
   const layout = join(folder, 'layout');
   const licences = licencesOf(ROOT, packages);

@@ -131,7 +131,7 @@ describe('make-pkg', () => {
   });
 
   it.each([
-    ['a changed part', `${HOME}/agent.mjs`, 'not the published one'],
+    ['a changed part', `${HOME}/agent.cjs`, 'not the published one'],
     ['a changed daemon', 'root/Library/LaunchDaemons/com.headroom.agent.plist', 'not the published one'],
     ['an unknown file', 'root/Library/LaunchDaemons/com.example.plist', 'unknown files'],
     ['an unknown script', 'scripts/preflight', 'unknown files'],
@@ -171,7 +171,7 @@ describe('install and uninstall', () => {
   it('give an agent that starts from its place', () => {
     install();
     const home = join(volume(), HOME.replace(/^root\//, ''));
-    const args = [join(home, 'bin/headroom-agent-node'), join(home, 'agent.mjs'), '--version'];
+    const args = [join(home, 'bin/headroom-agent-node'), join(home, 'agent.cjs'), '--version'];
     const { version } = JSON.parse(readFileSync(new URL('../../apps/agent/package.json', import.meta.url), 'utf8'));
     expect(execFileSync(args[0] ?? '', args.slice(1), { encoding: 'utf8' })).toBe(`${version}\n`);
   });

@@ -42,6 +42,8 @@ function messageOf(error: unknown): string {
 }
 
 process.umask(0o022);
-process.exitCode = await main(process.argv.slice(2));
-// Sockets and watchers must not hold the process once its command is done and its output is out.
-process.stdout.write('', () => process.exit());
+main(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
+  // Sockets and watchers must not hold the process once its command is done and its output is out.
+  process.stdout.write('', () => process.exit());
+});

@@ -34,43 +34,6 @@ export enum Outcome {
   UNRECOGNIZED = -1,
 }
 
-export function outcomeFromJSON(object: any): Outcome {
-  switch (object) {
-    case 0:
-    case "OUTCOME_UNSPECIFIED":
-      return Outcome.UNSPECIFIED;
-    case 1:
-    case "OUTCOME_SUCCEEDED":
-      return Outcome.SUCCEEDED;
-    case 2:
-    case "OUTCOME_FAILED":
-      return Outcome.FAILED;
-    case 3:
-    case "OUTCOME_REFUSED":
-      return Outcome.REFUSED;
-    case -1:
-    case "UNRECOGNIZED":
-    default:
-      return Outcome.UNRECOGNIZED;
-  }
-}
-
-export function outcomeToJSON(object: Outcome): string {
-  switch (object) {
-    case Outcome.UNSPECIFIED:
-      return "OUTCOME_UNSPECIFIED";
-    case Outcome.SUCCEEDED:
-      return "OUTCOME_SUCCEEDED";
-    case Outcome.FAILED:
-      return "OUTCOME_FAILED";
-    case Outcome.REFUSED:
-      return "OUTCOME_REFUSED";
-    case Outcome.UNRECOGNIZED:
-    default:
-      return "UNRECOGNIZED";
-  }
-}
-
 /** Order of reports: compared as (boot_ordinal, sequence) within a session; lower is dropped. */
 export interface ReportPosition {
   sessionNumber: bigint;
@@ -342,36 +305,6 @@ export const ReportPosition: MessageFns<ReportPosition> = {
     }
   },
 
-  fromJSON(object: any): ReportPosition {
-    return {
-      sessionNumber: isSet(object.sessionNumber)
-        ? BigInt(object.sessionNumber)
-        : isSet(object.session_number)
-        ? BigInt(object.session_number)
-        : 0n,
-      bootOrdinal: isSet(object.bootOrdinal)
-        ? globalThis.Number(object.bootOrdinal)
-        : isSet(object.boot_ordinal)
-        ? globalThis.Number(object.boot_ordinal)
-        : 0,
-      sequence: isSet(object.sequence) ? BigInt(object.sequence) : 0n,
-    };
-  },
-
-  toJSON(message: ReportPosition): unknown {
-    const obj: any = {};
-    if (message.sessionNumber !== 0n) {
-      obj.sessionNumber = message.sessionNumber.toString();
-    }
-    if (message.bootOrdinal !== 0) {
-      obj.bootOrdinal = Math.round(message.bootOrdinal);
-    }
-    if (message.sequence !== 0n) {
-      obj.sequence = message.sequence.toString();
-    }
-    return obj;
-  },
-
   create(base?: DeepPartial<ReportPosition>): ReportPosition {
     return ReportPosition.fromPartial(base ?? {});
   },
@@ -528,70 +461,6 @@ export const OpenSessionRequest: MessageFns<OpenSessionRequest> = {
     }
   },
 
-  fromJSON(object: any): OpenSessionRequest {
-    return {
-      agentVersion: isSet(object.agentVersion)
-        ? globalThis.String(object.agentVersion)
-        : isSet(object.agent_version)
-        ? globalThis.String(object.agent_version)
-        : "",
-      capabilities: globalThis.Array.isArray(object?.capabilities)
-        ? object.capabilities.map((e: any) => globalThis.String(e))
-        : [],
-      hostUuid: isSet(object.hostUuid)
-        ? globalThis.String(object.hostUuid)
-        : isSet(object.host_uuid)
-        ? globalThis.String(object.host_uuid)
-        : "",
-      bootSessionId: isSet(object.bootSessionId)
-        ? globalThis.String(object.bootSessionId)
-        : isSet(object.boot_session_id)
-        ? globalThis.String(object.boot_session_id)
-        : "",
-      bootOrdinal: isSet(object.bootOrdinal)
-        ? globalThis.Number(object.bootOrdinal)
-        : isSet(object.boot_ordinal)
-        ? globalThis.Number(object.boot_ordinal)
-        : 0,
-      highestGeneration: isSet(object.highestGeneration)
-        ? BigInt(object.highestGeneration)
-        : isSet(object.highest_generation)
-        ? BigInt(object.highest_generation)
-        : 0n,
-      highestSession: isSet(object.highestSession)
-        ? BigInt(object.highestSession)
-        : isSet(object.highest_session)
-        ? BigInt(object.highest_session)
-        : 0n,
-    };
-  },
-
-  toJSON(message: OpenSessionRequest): unknown {
-    const obj: any = {};
-    if (message.agentVersion !== "") {
-      obj.agentVersion = message.agentVersion;
-    }
-    if (message.capabilities?.length) {
-      obj.capabilities = message.capabilities;
-    }
-    if (message.hostUuid !== "") {
-      obj.hostUuid = message.hostUuid;
-    }
-    if (message.bootSessionId !== "") {
-      obj.bootSessionId = message.bootSessionId;
-    }
-    if (message.bootOrdinal !== 0) {
-      obj.bootOrdinal = Math.round(message.bootOrdinal);
-    }
-    if (message.highestGeneration !== 0n) {
-      obj.highestGeneration = message.highestGeneration.toString();
-    }
-    if (message.highestSession !== 0n) {
-      obj.highestSession = message.highestSession.toString();
-    }
-    return obj;
-  },
-
   create(base?: DeepPartial<OpenSessionRequest>): OpenSessionRequest {
     return OpenSessionRequest.fromPartial(base ?? {});
   },
@@ -739,64 +608,6 @@ export const OpenSessionReply: MessageFns<OpenSessionReply> = {
     }
   },
 
-  fromJSON(object: any): OpenSessionReply {
-    return {
-      sessionNumber: isSet(object.sessionNumber)
-        ? BigInt(object.sessionNumber)
-        : isSet(object.session_number)
-        ? BigInt(object.session_number)
-        : 0n,
-      fleetId: isSet(object.fleetId)
-        ? globalThis.String(object.fleetId)
-        : isSet(object.fleet_id)
-        ? globalThis.String(object.fleet_id)
-        : "",
-      hostId: isSet(object.hostId)
-        ? globalThis.String(object.hostId)
-        : isSet(object.host_id)
-        ? globalThis.String(object.host_id)
-        : "",
-      checkInMs: isSet(object.checkInMs)
-        ? globalThis.Number(object.checkInMs)
-        : isSet(object.check_in_ms)
-        ? globalThis.Number(object.check_in_ms)
-        : 0,
-      leaseTtlMs: isSet(object.leaseTtlMs)
-        ? globalThis.Number(object.leaseTtlMs)
-        : isSet(object.lease_ttl_ms)
-        ? globalThis.Number(object.lease_ttl_ms)
-        : 0,
-      grantKeyRotations: globalThis.Array.isArray(object?.grantKeyRotations)
-        ? object.grantKeyRotations.map((e: any) => GrantKeyRotation.fromJSON(e))
-        : globalThis.Array.isArray(object?.grant_key_rotations)
-        ? object.grant_key_rotations.map((e: any) => GrantKeyRotation.fromJSON(e))
-        : [],
-    };
-  },
-
-  toJSON(message: OpenSessionReply): unknown {
-    const obj: any = {};
-    if (message.sessionNumber !== 0n) {
-      obj.sessionNumber = message.sessionNumber.toString();
-    }
-    if (message.fleetId !== "") {
-      obj.fleetId = message.fleetId;
-    }
-    if (message.hostId !== "") {
-      obj.hostId = message.hostId;
-    }
-    if (message.checkInMs !== 0) {
-      obj.checkInMs = Math.round(message.checkInMs);
-    }
-    if (message.leaseTtlMs !== 0) {
-      obj.leaseTtlMs = Math.round(message.leaseTtlMs);
-    }
-    if (message.grantKeyRotations?.length) {
-      obj.grantKeyRotations = message.grantKeyRotations.map((e) => GrantKeyRotation.toJSON(e));
-    }
-    return obj;
-  },
-
   create(base?: DeepPartial<OpenSessionReply>): OpenSessionReply {
     return OpenSessionReply.fromPartial(base ?? {});
   },
@@ -906,44 +717,6 @@ export const GrantKeyRotation: MessageFns<GrantKeyRotation> = {
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
-  },
-
-  fromJSON(object: any): GrantKeyRotation {
-    return {
-      keyId: isSet(object.keyId)
-        ? globalThis.String(object.keyId)
-        : isSet(object.key_id)
-        ? globalThis.String(object.key_id)
-        : "",
-      publicKeyPem: isSet(object.publicKeyPem)
-        ? globalThis.String(object.publicKeyPem)
-        : isSet(object.public_key_pem)
-        ? globalThis.String(object.public_key_pem)
-        : "",
-      signedBy: isSet(object.signedBy)
-        ? globalThis.String(object.signedBy)
-        : isSet(object.signed_by)
-        ? globalThis.String(object.signed_by)
-        : "",
-      signature: isSet(object.signature) ? Buffer.from(bytesFromBase64(object.signature)) : Buffer.alloc(0),
-    };
-  },
-
-  toJSON(message: GrantKeyRotation): unknown {
-    const obj: any = {};
-    if (message.keyId !== "") {
-      obj.keyId = message.keyId;
-    }
-    if (message.publicKeyPem !== "") {
-      obj.publicKeyPem = message.publicKeyPem;
-    }
-    if (message.signedBy !== "") {
-      obj.signedBy = message.signedBy;
-    }
-    if (message.signature.length !== 0) {
-      obj.signature = base64FromBytes(message.signature);
-    }
-    return obj;
   },
 
   create(base?: DeepPartial<GrantKeyRotation>): GrantKeyRotation {
@@ -1057,44 +830,6 @@ export const CheckInRequest: MessageFns<CheckInRequest> = {
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
-  },
-
-  fromJSON(object: any): CheckInRequest {
-    return {
-      position: isSet(object.position) ? ReportPosition.fromJSON(object.position) : undefined,
-      factsJson: isSet(object.factsJson)
-        ? Buffer.from(bytesFromBase64(object.factsJson))
-        : isSet(object.facts_json)
-        ? Buffer.from(bytesFromBase64(object.facts_json))
-        : Buffer.alloc(0),
-      factsSha256: isSet(object.factsSha256)
-        ? globalThis.String(object.factsSha256)
-        : isSet(object.facts_sha256)
-        ? globalThis.String(object.facts_sha256)
-        : "",
-      grantKeyId: isSet(object.grantKeyId)
-        ? globalThis.String(object.grantKeyId)
-        : isSet(object.grant_key_id)
-        ? globalThis.String(object.grant_key_id)
-        : undefined,
-    };
-  },
-
-  toJSON(message: CheckInRequest): unknown {
-    const obj: any = {};
-    if (message.position !== undefined) {
-      obj.position = ReportPosition.toJSON(message.position);
-    }
-    if (message.factsJson.length !== 0) {
-      obj.factsJson = base64FromBytes(message.factsJson);
-    }
-    if (message.factsSha256 !== "") {
-      obj.factsSha256 = message.factsSha256;
-    }
-    if (message.grantKeyId !== undefined) {
-      obj.grantKeyId = message.grantKeyId;
-    }
-    return obj;
   },
 
   create(base?: DeepPartial<CheckInRequest>): CheckInRequest {
@@ -1224,52 +959,6 @@ export const CheckInReply: MessageFns<CheckInReply> = {
     }
   },
 
-  fromJSON(object: any): CheckInReply {
-    return {
-      workAvailable: isSet(object.workAvailable)
-        ? globalThis.Boolean(object.workAvailable)
-        : isSet(object.work_available)
-        ? globalThis.Boolean(object.work_available)
-        : false,
-      factsWanted: isSet(object.factsWanted)
-        ? globalThis.Boolean(object.factsWanted)
-        : isSet(object.facts_wanted)
-        ? globalThis.Boolean(object.facts_wanted)
-        : false,
-      checkInMs: isSet(object.checkInMs)
-        ? globalThis.Number(object.checkInMs)
-        : isSet(object.check_in_ms)
-        ? globalThis.Number(object.check_in_ms)
-        : 0,
-      grantKeyRotations: globalThis.Array.isArray(object?.grantKeyRotations)
-        ? object.grantKeyRotations.map((e: any) => GrantKeyRotation.fromJSON(e))
-        : globalThis.Array.isArray(object?.grant_key_rotations)
-        ? object.grant_key_rotations.map((e: any) => GrantKeyRotation.fromJSON(e))
-        : [],
-      visit: isSet(object.visit) ? VisitNotice.fromJSON(object.visit) : undefined,
-    };
-  },
-
-  toJSON(message: CheckInReply): unknown {
-    const obj: any = {};
-    if (message.workAvailable !== false) {
-      obj.workAvailable = message.workAvailable;
-    }
-    if (message.factsWanted !== false) {
-      obj.factsWanted = message.factsWanted;
-    }
-    if (message.checkInMs !== 0) {
-      obj.checkInMs = Math.round(message.checkInMs);
-    }
-    if (message.grantKeyRotations?.length) {
-      obj.grantKeyRotations = message.grantKeyRotations.map((e) => GrantKeyRotation.toJSON(e));
-    }
-    if (message.visit !== undefined) {
-      obj.visit = VisitNotice.toJSON(message.visit);
-    }
-    return obj;
-  },
-
   create(base?: DeepPartial<CheckInReply>): CheckInReply {
     return CheckInReply.fromPartial(base ?? {});
   },
@@ -1369,32 +1058,6 @@ export const VisitNotice: MessageFns<VisitNotice> = {
     }
   },
 
-  fromJSON(object: any): VisitNotice {
-    return {
-      visitId: isSet(object.visitId)
-        ? globalThis.String(object.visitId)
-        : isSet(object.visit_id)
-        ? globalThis.String(object.visit_id)
-        : "",
-      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
-      phase: isSet(object.phase) ? globalThis.String(object.phase) : "",
-    };
-  },
-
-  toJSON(message: VisitNotice): unknown {
-    const obj: any = {};
-    if (message.visitId !== "") {
-      obj.visitId = message.visitId;
-    }
-    if (message.kind !== "") {
-      obj.kind = message.kind;
-    }
-    if (message.phase !== "") {
-      obj.phase = message.phase;
-    }
-    return obj;
-  },
-
   create(base?: DeepPartial<VisitNotice>): VisitNotice {
     return VisitNotice.fromPartial(base ?? {});
   },
@@ -1471,24 +1134,6 @@ export const LeaseRequest: MessageFns<LeaseRequest> = {
     }
   },
 
-  fromJSON(object: any): LeaseRequest {
-    return {
-      sessionNumber: isSet(object.sessionNumber)
-        ? BigInt(object.sessionNumber)
-        : isSet(object.session_number)
-        ? BigInt(object.session_number)
-        : 0n,
-    };
-  },
-
-  toJSON(message: LeaseRequest): unknown {
-    const obj: any = {};
-    if (message.sessionNumber !== 0n) {
-      obj.sessionNumber = message.sessionNumber.toString();
-    }
-    return obj;
-  },
-
   create(base?: DeepPartial<LeaseRequest>): LeaseRequest {
     return LeaseRequest.fromPartial(base ?? {});
   },
@@ -1560,18 +1205,6 @@ export const LeaseReply: MessageFns<LeaseReply> = {
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
-  },
-
-  fromJSON(object: any): LeaseReply {
-    return { job: isSet(object.job) ? Job.fromJSON(object.job) : undefined };
-  },
-
-  toJSON(message: LeaseReply): unknown {
-    const obj: any = {};
-    if (message.job !== undefined) {
-      obj.job = Job.toJSON(message.job);
-    }
-    return obj;
   },
 
   create(base?: DeepPartial<LeaseReply>): LeaseReply {
@@ -1735,68 +1368,6 @@ export const Job: MessageFns<Job> = {
     }
   },
 
-  fromJSON(object: any): Job {
-    return {
-      jobId: isSet(object.jobId)
-        ? globalThis.String(object.jobId)
-        : isSet(object.job_id)
-        ? globalThis.String(object.job_id)
-        : "",
-      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
-      leaseNumber: isSet(object.leaseNumber)
-        ? globalThis.Number(object.leaseNumber)
-        : isSet(object.lease_number)
-        ? globalThis.Number(object.lease_number)
-        : 0,
-      leaseTtlMs: isSet(object.leaseTtlMs)
-        ? globalThis.Number(object.leaseTtlMs)
-        : isSet(object.lease_ttl_ms)
-        ? globalThis.Number(object.lease_ttl_ms)
-        : 0,
-      generation: isSet(object.generation) ? BigInt(object.generation) : 0n,
-      stepIndex: isSet(object.stepIndex)
-        ? globalThis.Number(object.stepIndex)
-        : isSet(object.step_index)
-        ? globalThis.Number(object.step_index)
-        : 0,
-      plan: isSet(object.plan) ? Buffer.from(bytesFromBase64(object.plan)) : Buffer.alloc(0),
-      planSignature: isSet(object.planSignature)
-        ? Buffer.from(bytesFromBase64(object.planSignature))
-        : isSet(object.plan_signature)
-        ? Buffer.from(bytesFromBase64(object.plan_signature))
-        : Buffer.alloc(0),
-    };
-  },
-
-  toJSON(message: Job): unknown {
-    const obj: any = {};
-    if (message.jobId !== "") {
-      obj.jobId = message.jobId;
-    }
-    if (message.kind !== "") {
-      obj.kind = message.kind;
-    }
-    if (message.leaseNumber !== 0) {
-      obj.leaseNumber = Math.round(message.leaseNumber);
-    }
-    if (message.leaseTtlMs !== 0) {
-      obj.leaseTtlMs = Math.round(message.leaseTtlMs);
-    }
-    if (message.generation !== 0n) {
-      obj.generation = message.generation.toString();
-    }
-    if (message.stepIndex !== 0) {
-      obj.stepIndex = Math.round(message.stepIndex);
-    }
-    if (message.plan.length !== 0) {
-      obj.plan = base64FromBytes(message.plan);
-    }
-    if (message.planSignature.length !== 0) {
-      obj.planSignature = base64FromBytes(message.planSignature);
-    }
-    return obj;
-  },
-
   create(base?: DeepPartial<Job>): Job {
     return Job.fromPartial(base ?? {});
   },
@@ -1913,44 +1484,6 @@ export const RenewRequest: MessageFns<RenewRequest> = {
     }
   },
 
-  fromJSON(object: any): RenewRequest {
-    return {
-      sessionNumber: isSet(object.sessionNumber)
-        ? BigInt(object.sessionNumber)
-        : isSet(object.session_number)
-        ? BigInt(object.session_number)
-        : 0n,
-      jobId: isSet(object.jobId)
-        ? globalThis.String(object.jobId)
-        : isSet(object.job_id)
-        ? globalThis.String(object.job_id)
-        : "",
-      leaseNumber: isSet(object.leaseNumber)
-        ? globalThis.Number(object.leaseNumber)
-        : isSet(object.lease_number)
-        ? globalThis.Number(object.lease_number)
-        : 0,
-      progress: isSet(object.progress) ? globalThis.String(object.progress) : "",
-    };
-  },
-
-  toJSON(message: RenewRequest): unknown {
-    const obj: any = {};
-    if (message.sessionNumber !== 0n) {
-      obj.sessionNumber = message.sessionNumber.toString();
-    }
-    if (message.jobId !== "") {
-      obj.jobId = message.jobId;
-    }
-    if (message.leaseNumber !== 0) {
-      obj.leaseNumber = Math.round(message.leaseNumber);
-    }
-    if (message.progress !== "") {
-      obj.progress = message.progress;
-    }
-    return obj;
-  },
-
   create(base?: DeepPartial<RenewRequest>): RenewRequest {
     return RenewRequest.fromPartial(base ?? {});
   },
@@ -2036,32 +1569,6 @@ export const RenewReply: MessageFns<RenewReply> = {
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
-  },
-
-  fromJSON(object: any): RenewReply {
-    return {
-      stillYours: isSet(object.stillYours)
-        ? globalThis.Boolean(object.stillYours)
-        : isSet(object.still_yours)
-        ? globalThis.Boolean(object.still_yours)
-        : false,
-      leaseTtlMs: isSet(object.leaseTtlMs)
-        ? globalThis.Number(object.leaseTtlMs)
-        : isSet(object.lease_ttl_ms)
-        ? globalThis.Number(object.lease_ttl_ms)
-        : 0,
-    };
-  },
-
-  toJSON(message: RenewReply): unknown {
-    const obj: any = {};
-    if (message.stillYours !== false) {
-      obj.stillYours = message.stillYours;
-    }
-    if (message.leaseTtlMs !== 0) {
-      obj.leaseTtlMs = Math.round(message.leaseTtlMs);
-    }
-    return obj;
   },
 
   create(base?: DeepPartial<RenewReply>): RenewReply {
@@ -2238,76 +1745,6 @@ export const FinishRequest: MessageFns<FinishRequest> = {
     }
   },
 
-  fromJSON(object: any): FinishRequest {
-    return {
-      position: isSet(object.position) ? ReportPosition.fromJSON(object.position) : undefined,
-      jobId: isSet(object.jobId)
-        ? globalThis.String(object.jobId)
-        : isSet(object.job_id)
-        ? globalThis.String(object.job_id)
-        : "",
-      leaseNumber: isSet(object.leaseNumber)
-        ? globalThis.Number(object.leaseNumber)
-        : isSet(object.lease_number)
-        ? globalThis.Number(object.lease_number)
-        : 0,
-      generation: isSet(object.generation) ? BigInt(object.generation) : 0n,
-      outcome: isSet(object.outcome) ? outcomeFromJSON(object.outcome) : 0,
-      errorCode: isSet(object.errorCode)
-        ? globalThis.String(object.errorCode)
-        : isSet(object.error_code)
-        ? globalThis.String(object.error_code)
-        : "",
-      errorDetail: isSet(object.errorDetail)
-        ? globalThis.String(object.errorDetail)
-        : isSet(object.error_detail)
-        ? globalThis.String(object.error_detail)
-        : "",
-      resultJson: isSet(object.resultJson)
-        ? Buffer.from(bytesFromBase64(object.resultJson))
-        : isSet(object.result_json)
-        ? Buffer.from(bytesFromBase64(object.result_json))
-        : Buffer.alloc(0),
-      factsJson: isSet(object.factsJson)
-        ? Buffer.from(bytesFromBase64(object.factsJson))
-        : isSet(object.facts_json)
-        ? Buffer.from(bytesFromBase64(object.facts_json))
-        : Buffer.alloc(0),
-    };
-  },
-
-  toJSON(message: FinishRequest): unknown {
-    const obj: any = {};
-    if (message.position !== undefined) {
-      obj.position = ReportPosition.toJSON(message.position);
-    }
-    if (message.jobId !== "") {
-      obj.jobId = message.jobId;
-    }
-    if (message.leaseNumber !== 0) {
-      obj.leaseNumber = Math.round(message.leaseNumber);
-    }
-    if (message.generation !== 0n) {
-      obj.generation = message.generation.toString();
-    }
-    if (message.outcome !== 0) {
-      obj.outcome = outcomeToJSON(message.outcome);
-    }
-    if (message.errorCode !== "") {
-      obj.errorCode = message.errorCode;
-    }
-    if (message.errorDetail !== "") {
-      obj.errorDetail = message.errorDetail;
-    }
-    if (message.resultJson.length !== 0) {
-      obj.resultJson = base64FromBytes(message.resultJson);
-    }
-    if (message.factsJson.length !== 0) {
-      obj.factsJson = base64FromBytes(message.factsJson);
-    }
-    return obj;
-  },
-
   create(base?: DeepPartial<FinishRequest>): FinishRequest {
     return FinishRequest.fromPartial(base ?? {});
   },
@@ -2413,32 +1850,6 @@ export const FinishReply: MessageFns<FinishReply> = {
     }
   },
 
-  fromJSON(object: any): FinishReply {
-    return {
-      accepted: isSet(object.accepted) ? globalThis.Boolean(object.accepted) : false,
-      code: isSet(object.code) ? globalThis.String(object.code) : "",
-      workAvailable: isSet(object.workAvailable)
-        ? globalThis.Boolean(object.workAvailable)
-        : isSet(object.work_available)
-        ? globalThis.Boolean(object.work_available)
-        : false,
-    };
-  },
-
-  toJSON(message: FinishReply): unknown {
-    const obj: any = {};
-    if (message.accepted !== false) {
-      obj.accepted = message.accepted;
-    }
-    if (message.code !== "") {
-      obj.code = message.code;
-    }
-    if (message.workAvailable !== false) {
-      obj.workAvailable = message.workAvailable;
-    }
-    return obj;
-  },
-
   create(base?: DeepPartial<FinishReply>): FinishReply {
     return FinishReply.fromPartial(base ?? {});
   },
@@ -2515,24 +1926,6 @@ export const NudgesRequest: MessageFns<NudgesRequest> = {
     }
   },
 
-  fromJSON(object: any): NudgesRequest {
-    return {
-      sessionNumber: isSet(object.sessionNumber)
-        ? BigInt(object.sessionNumber)
-        : isSet(object.session_number)
-        ? BigInt(object.session_number)
-        : 0n,
-    };
-  },
-
-  toJSON(message: NudgesRequest): unknown {
-    const obj: any = {};
-    if (message.sessionNumber !== 0n) {
-      obj.sessionNumber = message.sessionNumber.toString();
-    }
-    return obj;
-  },
-
   create(base?: DeepPartial<NudgesRequest>): NudgesRequest {
     return NudgesRequest.fromPartial(base ?? {});
   },
@@ -2604,18 +1997,6 @@ export const Nudge: MessageFns<Nudge> = {
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
-  },
-
-  fromJSON(object: any): Nudge {
-    return { kind: isSet(object.kind) ? globalThis.String(object.kind) : "" };
-  },
-
-  toJSON(message: Nudge): unknown {
-    const obj: any = {};
-    if (message.kind !== "") {
-      obj.kind = message.kind;
-    }
-    return obj;
   },
 
   create(base?: DeepPartial<Nudge>): Nudge {
@@ -2701,24 +2082,6 @@ export const FetchKdkRequest: MessageFns<FetchKdkRequest> = {
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
-  },
-
-  fromJSON(object: any): FetchKdkRequest {
-    return {
-      sha256: isSet(object.sha256) ? globalThis.String(object.sha256) : "",
-      offset: isSet(object.offset) ? BigInt(object.offset) : 0n,
-    };
-  },
-
-  toJSON(message: FetchKdkRequest): unknown {
-    const obj: any = {};
-    if (message.sha256 !== "") {
-      obj.sha256 = message.sha256;
-    }
-    if (message.offset !== 0n) {
-      obj.offset = message.offset.toString();
-    }
-    return obj;
   },
 
   create(base?: DeepPartial<FetchKdkRequest>): FetchKdkRequest {
@@ -2821,32 +2184,6 @@ export const KdkChunk: MessageFns<KdkChunk> = {
     }
   },
 
-  fromJSON(object: any): KdkChunk {
-    return {
-      data: isSet(object.data) ? Buffer.from(bytesFromBase64(object.data)) : Buffer.alloc(0),
-      offset: isSet(object.offset) ? BigInt(object.offset) : 0n,
-      totalBytes: isSet(object.totalBytes)
-        ? BigInt(object.totalBytes)
-        : isSet(object.total_bytes)
-        ? BigInt(object.total_bytes)
-        : 0n,
-    };
-  },
-
-  toJSON(message: KdkChunk): unknown {
-    const obj: any = {};
-    if (message.data.length !== 0) {
-      obj.data = base64FromBytes(message.data);
-    }
-    if (message.offset !== 0n) {
-      obj.offset = message.offset.toString();
-    }
-    if (message.totalBytes !== 0n) {
-      obj.totalBytes = message.totalBytes.toString();
-    }
-    return obj;
-  },
-
   create(base?: DeepPartial<KdkChunk>): KdkChunk {
     return KdkChunk.fromPartial(base ?? {});
   },
@@ -2933,28 +2270,6 @@ export const RenewCertificateRequest: MessageFns<RenewCertificateRequest> = {
     }
   },
 
-  fromJSON(object: any): RenewCertificateRequest {
-    return {
-      publicKeyPem: isSet(object.publicKeyPem)
-        ? globalThis.String(object.publicKeyPem)
-        : isSet(object.public_key_pem)
-        ? globalThis.String(object.public_key_pem)
-        : "",
-      proof: isSet(object.proof) ? Buffer.from(bytesFromBase64(object.proof)) : Buffer.alloc(0),
-    };
-  },
-
-  toJSON(message: RenewCertificateRequest): unknown {
-    const obj: any = {};
-    if (message.publicKeyPem !== "") {
-      obj.publicKeyPem = message.publicKeyPem;
-    }
-    if (message.proof.length !== 0) {
-      obj.proof = base64FromBytes(message.proof);
-    }
-    return obj;
-  },
-
   create(base?: DeepPartial<RenewCertificateRequest>): RenewCertificateRequest {
     return RenewCertificateRequest.fromPartial(base ?? {});
   },
@@ -3025,24 +2340,6 @@ export const RenewCertificateReply: MessageFns<RenewCertificateReply> = {
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
-  },
-
-  fromJSON(object: any): RenewCertificateReply {
-    return {
-      certificatePem: isSet(object.certificatePem)
-        ? globalThis.String(object.certificatePem)
-        : isSet(object.certificate_pem)
-        ? globalThis.String(object.certificate_pem)
-        : "",
-    };
-  },
-
-  toJSON(message: RenewCertificateReply): unknown {
-    const obj: any = {};
-    if (message.certificatePem !== "") {
-      obj.certificatePem = message.certificatePem;
-    }
-    return obj;
   },
 
   create(base?: DeepPartial<RenewCertificateReply>): RenewCertificateReply {
@@ -3281,14 +2578,6 @@ export const AgentServiceClient = makeGenericClientConstructor(
   serviceName: string;
 };
 
-function bytesFromBase64(b64: string): Uint8Array {
-  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
-}
-
-function base64FromBytes(arr: Uint8Array): string {
-  return globalThis.Buffer.from(arr).toString("base64");
-}
-
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 
 export type DeepPartial<T> = T extends bigint ? string | number | bigint
@@ -3297,15 +2586,9 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-function isSet(value: any): boolean {
-  return value !== null && value !== undefined;
-}
-
 export interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  fromJSON(object: any): T;
-  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }
