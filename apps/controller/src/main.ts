@@ -2,15 +2,15 @@
 import { logger } from './common/log.ts';
 import { Problem } from './common/problem.ts';
 import { parseServeOptions, USAGE } from './config/parse.ts';
-import { DATA_USAGE, runExport, runImport } from './data/commands.ts';
-import { ROTATE_USAGE, rotateGrantKey, rotateWebhookKey } from './keys/rotate-command.ts';
-import { startController } from './process/controller.ts';
+import { takeGround } from './process/ground.ts';
 
 const log = logger('controller');
 
 async function serve(args: readonly string[]): Promise<void> {
   const { config, exitWithParent } = parseServeOptions(args, process.env);
-  const controller = await startController(config);
+  const ground = await takeGround(config);
+  const { startController } = await import('./process/controller.ts');
+  const controller = await startController(config, ground);
   const { apiUrl, enrolUrl, agentUrl, lost } = controller;
   process.stdout.write(`${JSON.stringify({ apiUrl, enrolUrl, agentUrl })}\n`);
   log(`ready: API ${apiUrl}, enrolment ${enrolUrl}, agents ${agentUrl}, state in ${config.stateDir}`);
@@ -31,27 +31,33 @@ function endOf(exitWithParent: boolean): Promise<string> {
   });
 }
 
-/** Each makes files that nobody else may read: hence the umask. */
+/** Each makes files that nobody else may read: hence the umask. Each loads what it needs. */
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   serve,
-  export: (args) => runExport(args, process.env),
-  import: (args) => runImport(args, process.env),
+  export: async (args) => (await import('./data/commands.ts')).runExport(args, process.env),
+  import: async (args) => (await import('./data/commands.ts')).runImport(args, process.env),
   'rotate-grant-key': async (args) => {
-    process.stdout.write(await rotateGrantKey(args));
+    process.stdout.write(await (await import('./keys/rotate-command.ts')).rotateGrantKey(args));
   },
   'rotate-webhook-key': async (args) => {
-    process.stdout.write(await rotateWebhookKey(args));
+    process.stdout.write(await (await import('./keys/rotate-command.ts')).rotateWebhookKey(args));
   },
 };
 
+async function usage(): Promise<string> {
+  const { ROTATE_USAGE } = await import('./keys/rotate-command.ts');
+  const { DATA_USAGE } = await import('./data/commands.ts');
+  return `${USAGE}\n\n${ROTATE_USAGE}\n\n${DATA_USAGE}\n`;
+}
+
 async function main([command, ...args]: readonly string[]): Promise<number> {
   if (command === '--help' || command === '-h') {
-    process.stdout.write(`${USAGE}\n\n${ROTATE_USAGE}\n\n${DATA_USAGE}\n`);
+    process.stdout.write(await usage());
     return 0;
   }
   const run = Object.hasOwn(COMMANDS, command ?? '') ? COMMANDS[command ?? ''] : undefined;
   if (run === undefined) {
-    process.stderr.write(`${USAGE}\n\n${ROTATE_USAGE}\n\n${DATA_USAGE}\n`);
+    process.stderr.write(await usage());
     return 2;
   }
   try {

@@ -23,6 +23,12 @@ export interface NewApiToken {
   readonly at: Date;
 }
 
+/** What a token's holder shows, and what the database keeps of it. */
+export function newSecret(): { readonly secret: string; readonly sha256: string } {
+  const secret = `hrt_${randomBytes(32).toString('base64url')}`;
+  return { secret, sha256: sha256(secret) };
+}
+
 /** Makes a bearer token. The secret is returned once; the database keeps its sha256 only. */
 export async function createApiToken(tx: Tx, order: NewApiToken): Promise<string> {
   return (await makeApiToken(tx, order)).secret;
@@ -32,11 +38,9 @@ export async function makeApiToken(
   tx: Tx,
   { name, role, createdBy, siteId, at }: NewApiToken,
 ): Promise<{ readonly id: string; readonly secret: string }> {
-  const secret = `hrt_${randomBytes(32).toString('base64url')}`;
+  const { secret, sha256: secretSha256 } = newSecret();
   const id = uuidv7(at.getTime());
-  await tx.apiToken.create({
-    data: { id, siteId, name, role, secretSha256: sha256(secret), createdAt: at },
-  });
+  await tx.apiToken.create({ data: { id, siteId, name, role, secretSha256, createdAt: at } });
   await writeAudit(tx, {
     actor: createdBy,
     action: 'api_token.create',
@@ -49,13 +53,17 @@ export async function makeApiToken(
   return { id, secret };
 }
 
+/** $1 sha256 of the secret. */
+const LIVE_TOKEN = `
+  SELECT id::text AS id, name, role FROM api_token WHERE secret_sha256 = $1 AND revoked_at IS NULL`;
+
 /** The caller behind an `Authorization` header; refuses with UNAUTHENTICATED and never says why a token is wrong. */
 export async function authenticate(database: Database, header: string | undefined): Promise<Actor> {
   const secret = /^Bearer ([\w.~+/-]{16,200})$/.exec(header ?? '')?.[1];
   if (secret === undefined)
     throw new Problem('UNAUTHENTICATED', 'The request has no "Authorization: Bearer <token>" header.');
-  const token = await database.prisma.apiToken.findUnique({ where: { secretSha256: sha256(secret) } });
-  if (token === null || token.revokedAt !== null || !isRole(token.role))
+  const [token] = await database.look<{ id: string; name: string; role: string }>(LIVE_TOKEN, sha256(secret));
+  if (token === undefined || !isRole(token.role))
     throw new Problem('UNAUTHENTICATED', 'The token is not known, or was revoked.');
   return { tokenId: token.id, name: `token:${token.name}`, role: token.role, permissions: permissionsOf(token.role) };
 }

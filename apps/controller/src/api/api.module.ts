@@ -65,8 +65,9 @@ function register(router: Router, method: Method, path: string, handler: HttpHan
   else router.delete(path, handler);
 }
 
-/** The document describes itself too, and is built once. */
+/** The document describes itself too, and is built once, when somebody first asks. */
 function documentRow(routes: readonly Route[]): Route {
+  let document: Record<string, unknown> | null = null;
   const row: Route = {
     id: 'getOpenApi',
     method: 'GET',
@@ -80,8 +81,10 @@ function documentRow(routes: readonly Route[]): Route {
     reply: z.record(z.string(), z.unknown()),
     etag: null,
     open: null,
-    handle: () => document,
+    handle: () => {
+      document ??= openApi([...routes, row]);
+      return document;
+    },
   };
-  const document = openApi([...routes, row]);
   return row;
 }

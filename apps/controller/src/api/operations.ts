@@ -30,7 +30,7 @@ export function operationRoutes(database: Database): readonly Route[] {
       reply: OK,
       handle: async () => {
         try {
-          await database.prisma.$queryRaw`SELECT 1`;
+          await database.look('SELECT 1');
         } catch {
           throw new Problem('NOT_READY', 'The database does not answer.');
         }
@@ -62,39 +62,37 @@ export function operationRoutes(database: Database): readonly Route[] {
   ];
 }
 
+const HOSTS = `
+  SELECT s.state, count(*)::int AS count FROM host_state s JOIN host h ON h.id = s.host_id
+  WHERE h.retired_at IS NULL GROUP BY s.state ORDER BY s.state`;
+const JOBS = 'SELECT state, count(*)::int AS count FROM job GROUP BY state ORDER BY state';
 /** What somebody may have to look at; the delivered ones are many, and fine. */
-const DELIVERIES_SHOWN = ['queued', 'dead'] as const;
+const DELIVERIES = `
+  SELECT shown.state, (SELECT count(*)::int FROM webhook_delivery d WHERE d.state = shown.state) AS count
+  FROM unnest(ARRAY['queued', 'dead']) AS shown(state)`;
 
 const NOT_EVALUATED = `
   SELECT count(*)::int AS hosts FROM host_state s JOIN host h ON h.id = s.host_id
   WHERE h.retired_at IS NULL AND s.findings @> '[{"code": "EVALUATION_FAILED"}]'`;
 
-async function metrics({ prisma }: Database): Promise<string> {
+async function metrics(database: Database): Promise<string> {
+  const count = async (sql: string) =>
+    (await database.look<{ state: string; count: number }>(sql)).map(
+      ({ state, count }) => [`{state="${state}"}`, count] as const,
+    );
   const [hosts, [failed], jobs, deliveries] = await Promise.all([
-    prisma.hostState.groupBy({ by: ['state'], where: { host: { retiredAt: null } }, _count: { _all: true } }),
-    prisma.$queryRawUnsafe<{ hosts: number }[]>(NOT_EVALUATED),
-    prisma.job.groupBy({ by: ['state'], _count: { _all: true } }),
-    Promise.all(DELIVERIES_SHOWN.map((state) => prisma.webhookDelivery.count({ where: { state } }))),
+    count(HOSTS),
+    database.look<{ hosts: number }>(NOT_EVALUATED),
+    count(JOBS),
+    count(DELIVERIES),
   ]);
   const { rss, heapUsed } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
   return [
-    ...gauge(
-      'headroom_hosts',
-      'Macs by state.',
-      hosts.map(({ state, _count }) => [`{state="${state}"}`, _count._all]),
-    ),
+    ...gauge('headroom_hosts', 'Macs by state.', hosts),
     ...gauge('headroom_hosts_not_evaluated', 'Macs with the finding EVALUATION_FAILED.', [['', failed?.hosts ?? 0]]),
-    ...gauge(
-      'headroom_jobs',
-      'Jobs by state.',
-      jobs.map(({ state, _count }) => [`{state="${state}"}`, _count._all]),
-    ),
-    ...gauge(
-      'headroom_webhook_deliveries',
-      'Messages to webhooks that wait, and dead letters.',
-      DELIVERIES_SHOWN.map((state, index) => [`{state="${state}"}`, deliveries[index] ?? 0]),
-    ),
+    ...gauge('headroom_jobs', 'Jobs by state.', jobs),
+    ...gauge('headroom_webhook_deliveries', 'Messages to webhooks that wait, and dead letters.', deliveries),
     ...gauge('process_resident_memory_bytes', 'Resident memory.', [['', rss]]),
     ...gauge('nodejs_heap_used_bytes', 'Heap in use.', [['', heapUsed]]),
     ...gauge('process_uptime_seconds', 'Time since the start.', [['', process.uptime()]]),

@@ -4,7 +4,7 @@
  */
 import { logger } from '../common/log.ts';
 import type { ControllerConfig } from '../config/config.ts';
-import { type Database, type Tx, writeAudit } from '../db/database.ts';
+import { type Database, writeAudit } from '../db/database.ts';
 import { type Month, monthInName, monthOf, nameOf, startOf } from './month.ts';
 
 const log = logger('history');
@@ -24,8 +24,6 @@ const DAY_MS = 86_400_000;
 const RETRY_MS = 60_000;
 /** Changing partitions waits for open transactions and makes later ones wait: give up early and come again. */
 const LOCK_TIMEOUT = `SET LOCAL lock_timeout = '2s'`;
-/** Moving a month of rows out of DEFAULT may take a while; it happens once, after a migration or an import. */
-const MOVE_TIMEOUT_MS = 600_000;
 
 export interface KeptHistory {
   readonly made: readonly string[];
@@ -57,9 +55,9 @@ export class HistoryKeeper {
     for (const table of HISTORY_TABLES) {
       const keptFrom = new Date(now.getTime() - this.retention[DAYS[table]] * DAY_MS);
       for (const month of await this.monthsToMake(table, keptFrom, now))
-        if (await this.change((tx) => makeMonth(tx, table, month))) made.push(`${table}_${nameOf(month)}`);
+        if (await this.makeMonth(table, month)) made.push(`${table}_${nameOf(month)}`);
       for (const month of await this.monthsOf(table))
-        if (startOf(month + 1) <= keptFrom && (await this.change((tx) => this.dropMonth(tx, table, month, now))))
+        if (startOf(month + 1) <= keptFrom && (await this.dropMonth(table, month, now)))
           dropped.push(`${table}_${nameOf(month)}`);
       await this.database.pool.query(`DELETE FROM ${table}_default WHERE at < $1`, [startOf(monthOf(keptFrom))]);
     }
@@ -84,63 +82,47 @@ export class HistoryKeeper {
     return rows.map(({ name }) => monthInName(table, name)).filter((month) => month !== null);
   }
 
-  private async dropMonth(tx: Tx, table: HistoryTable, month: Month, at: Date): Promise<boolean> {
+  /**
+   * Makes the month beside the table and attaches it, which lets others read and write meanwhile. Only DEFAULT is locked: rows of
+   * this month that land there are moved, and none may be added before the month takes them.
+   */
+  private makeMonth(table: HistoryTable, month: Month): Promise<boolean> {
     const name = `${table}_${nameOf(month)}`;
-    if (!(await exists(tx, name))) return false;
-    await tx.$executeRawUnsafe(`DROP TABLE ${name}`);
+    const [from, to] = [startOf(month).toISOString(), startOf(month + 1).toISOString()];
+    return this.database.hotTransaction(async (client) => {
+      await client.query(ALONE);
+      if ((await client.query(EXISTS, [name])).rows.length > 0) return false;
+      await client.query(`
+        LOCK TABLE ${table}_default IN ACCESS EXCLUSIVE MODE;
+        CREATE TABLE ${name} (LIKE ${table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES);
+        WITH moved AS (DELETE FROM ${table}_default WHERE at >= '${from}' AND at < '${to}' RETURNING *)
+          INSERT INTO ${name} SELECT * FROM moved;
+        ALTER TABLE ${table} ATTACH PARTITION ${name} FOR VALUES FROM ('${from}') TO ('${to}')`);
+      return true;
+    });
+  }
+
+  private dropMonth(table: HistoryTable, month: Month, at: Date): Promise<boolean> {
+    const name = `${table}_${nameOf(month)}`;
     const { siteId } = this.database;
     const after = { retentionDays: this.retention[DAYS[table]] };
-    await writeAudit(tx, {
-      actor: 'system:history',
-      action: 'history.drop',
-      entity: 'history',
-      entityId: name,
-      after,
-      at,
-      siteId,
+    const what = { actor: 'system:history', action: 'history.drop', entity: 'history', entityId: name, after };
+    return this.database.transaction(async (tx) => {
+      await tx.$executeRawUnsafe(LOCK_TIMEOUT);
+      await tx.$executeRawUnsafe(ONE_AT_A_TIME);
+      if ((await tx.$queryRawUnsafe<unknown[]>(EXISTS, name)).length === 0) return false;
+      await tx.$executeRawUnsafe(`DROP TABLE ${name}`);
+      await writeAudit(tx, { ...what, at, siteId });
+      return true;
     });
-    return true;
-  }
-
-  private change(work: (tx: Tx) => Promise<boolean>): Promise<boolean> {
-    return this.database.prisma.$transaction(
-      async (tx) => {
-        await tx.$executeRawUnsafe(LOCK_TIMEOUT);
-        await tx.$executeRawUnsafe(ONE_AT_A_TIME);
-        return work(tx);
-      },
-      { timeout: MOVE_TIMEOUT_MS },
-    );
   }
 }
 
-/**
- * Makes the month beside the table and attaches it, which lets others read and write meanwhile. Only DEFAULT is locked: rows of
- * this month that land there are moved, and none may be added before the month takes them.
- */
-async function makeMonth(tx: Tx, table: HistoryTable, month: Month): Promise<boolean> {
-  const name = `${table}_${nameOf(month)}`;
-  if (await exists(tx, name)) return false;
-  const [from, to] = [startOf(month).toISOString(), startOf(month + 1).toISOString()];
-  await tx.$executeRawUnsafe(`LOCK TABLE ${table}_default IN ACCESS EXCLUSIVE MODE`);
-  await tx.$executeRawUnsafe(
-    `CREATE TABLE ${name} (LIKE ${table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)`,
-  );
-  await tx.$executeRawUnsafe(
-    `WITH moved AS (DELETE FROM ${table}_default WHERE at >= '${from}' AND at < '${to}' RETURNING *)
-     INSERT INTO ${name} SELECT * FROM moved`,
-  );
-  await tx.$executeRawUnsafe(`ALTER TABLE ${table} ATTACH PARTITION ${name} FOR VALUES FROM ('${from}') TO ('${to}')`);
-  return true;
-}
-
-async function exists(tx: Tx, name: string): Promise<boolean> {
-  const [row] = await tx.$queryRaw<{ found: boolean }[]>`SELECT to_regclass(${name}) IS NOT NULL AS found`;
-  return row?.found === true;
-}
+const EXISTS = 'SELECT 1 WHERE to_regclass($1) IS NOT NULL';
 
 /** Ends with the transaction. The number is ours by habit: nothing else of the controller takes it. */
 const ONE_AT_A_TIME = 'SELECT pg_advisory_xact_lock(4840201)';
+const ALONE = `${LOCK_TIMEOUT}; ${ONE_AT_A_TIME}`;
 
 /** $1 table. */
 const PARTITIONS = `

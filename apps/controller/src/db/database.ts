@@ -7,17 +7,28 @@ import { PrismaClient } from './generated/client.ts';
 /** What a store works with: the client itself or an open transaction. */
 export type Tx = Prisma.TransactionClient;
 
-/** The one door to Postgres. Every change goes through `transaction`, together with its audit row. */
+/**
+ * The one door to Postgres. Every change goes through `transaction`, together with its audit row. Prisma is woken by its first use,
+ * and weighs more than all else: what a start or the plain timer asks when there is nothing to do goes through `look`.
+ */
 export class Database {
-  readonly prisma: PrismaClient;
+  private client: PrismaClient | null = null;
 
   constructor(
     readonly pool: pg.Pool,
     /** The fleet and site of this instance: every row carries the site. */
     readonly fleetId: string,
     readonly siteId: string,
-  ) {
-    this.prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
+  ) {}
+
+  get prisma(): PrismaClient {
+    this.client ??= new PrismaClient({ adapter: new PrismaPg(this.pool) });
+    return this.client;
+  }
+
+  /** One statement through pg alone. */
+  async look<Row extends pg.QueryResultRow>(sql: string, ...values: readonly unknown[]): Promise<readonly Row[]> {
+    return (await this.pool.query<Row>(sql, [...values])).rows;
   }
 
   /** Runs `work` in one transaction (READ COMMITTED, at most 15 s). Publish wake-ups only after it has returned. */
@@ -51,7 +62,7 @@ export class Database {
   }
 
   async close(): Promise<void> {
-    await this.prisma.$disconnect();
+    await this.client?.$disconnect();
     await this.pool.end();
   }
 }

@@ -22,6 +22,8 @@ export interface OpenDatabaseOptions {
   /** Null = embedded Postgres under stateDir. */
   readonly databaseUrl: string | null;
   readonly fleetName: string;
+  /** The embedded Postgres, when somebody began to start it already. */
+  readonly postgres?: EmbeddedPostgres | null;
   /** Another Postgres than the one that npm installed, for the embedded one. */
   readonly binaries?: PostgresBinaries;
 }
@@ -38,8 +40,8 @@ export interface OpenedDatabase {
 
 /** Starts or reaches Postgres, brings its schema up to date, and makes sure that it says which fleet it belongs to. */
 export async function openDatabase(options: OpenDatabaseOptions): Promise<OpenedDatabase> {
-  const { stateDir, databaseUrl, fleetName, binaries } = options;
-  const embedded = databaseUrl === null ? new EmbeddedPostgres(stateDir, [], binaries) : null;
+  const { stateDir, databaseUrl, fleetName, binaries, postgres = null } = options;
+  const embedded = databaseUrl === null ? (postgres ?? new EmbeddedPostgres(stateDir, [], binaries)) : null;
   await embedded?.start();
   const connection: PostgresConnection =
     embedded === null ? { connectionString: databaseUrl ?? '' } : { ...embedded.address };

@@ -1,5 +1,10 @@
 /** SQL of the evaluator. Time always comes as a parameter. Batches hold at most 200 hosts, in host order. */
 
+/** $1 now. A row when anything is due, whoever works on it. */
+export const ANY_DUE = `
+  SELECT 1 WHERE EXISTS (SELECT 1 FROM host_state WHERE due_at <= $1::timestamptz)
+    OR EXISTS (SELECT 1 FROM host_state WHERE review_at <= $1::timestamptz)`;
+
 /** $1 now, $2 how many. Takes hosts that are due and that nobody else works on; they stay locked until the transaction ends. */
 export const CLAIM_DUE = `
   SELECT host_id::text AS "hostId" FROM host_state

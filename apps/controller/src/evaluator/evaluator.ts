@@ -11,7 +11,7 @@ import type { VisitWriter } from '../visits/visit-writer.ts';
 import { type Answer, answer } from './answer.ts';
 import { doApart } from './apart.ts';
 import { changesState, tellChanges } from './changes.ts';
-import { CLAIM_AGAIN, CLAIM_DUE, MARK_RETURNED, POSTPONE, STORE_STATES } from './evaluator-sql.ts';
+import { ANY_DUE, CLAIM_AGAIN, CLAIM_DUE, MARK_RETURNED, POSTPONE, STORE_STATES } from './evaluator-sql.ts';
 import { loadBatch, loadKdks } from './host-batch.ts';
 import { type FailedHost, postponeFailed } from './not-evaluated.ts';
 import { storeWitnessed } from './witnessed.ts';
@@ -53,6 +53,7 @@ export class Evaluator {
 
   /** Evaluates one batch; returns how many hosts it took. 0 = nothing is due. One that can't be evaluated holds up no other. */
   async runBatch(now: Date): Promise<number> {
+    if ((await this.deps.database.look(ANY_DUE, now)).length === 0) return 0;
     let taken: readonly string[] = [];
     const claim = async (tx: Tx) => {
       taken = await claimed(tx, CLAIM_DUE, now, HOSTS_PER_BATCH);
@@ -79,7 +80,7 @@ export class Evaluator {
   }
 
   async markReturned(now: Date): Promise<void> {
-    await this.deps.database.prisma.$executeRawUnsafe(MARK_RETURNED, now);
+    await this.deps.database.look(MARK_RETURNED, now);
   }
 
   private async evaluateHosts(tx: Tx, ids: readonly string[], now: Date): Promise<AfterCommit> {

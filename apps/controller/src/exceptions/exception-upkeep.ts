@@ -16,6 +16,17 @@ const APPROVER_GONE = `
     AND NOT EXISTS (SELECT 1 FROM api_token t WHERE 'token:' || t.name = e.approver AND t.revoked_at IS NULL)
   ORDER BY e.id`;
 
+/** $1 now, $2 until. */
+const ENDING = `
+  SELECT id::text AS id, expires_at AS "expiresAt", warned_days AS "warnedDays" FROM risk_exception
+  WHERE revoked_at IS NULL AND NOT awaits_approval AND expires_at > $1::timestamptz AND expires_at <= $2::timestamptz`;
+
+interface Ending {
+  readonly id: string;
+  readonly expiresAt: Date;
+  readonly warnedDays: number | null;
+}
+
 /** What time and people do to exceptions: warnings before the end, each once, and the end when their approver is gone. */
 export class ExceptionUpkeep {
   constructor(
@@ -25,21 +36,15 @@ export class ExceptionUpkeep {
 
   async sweepOnce(now: Date): Promise<void> {
     await this.warn(now);
-    const gone = await this.database.prisma.$queryRawUnsafe<{ id: string; approver: string }[]>(APPROVER_GONE, now);
+    const gone = await this.database.look<{ id: string; approver: string }>(APPROVER_GONE, now);
     for (const { id, approver } of gone)
       await this.exceptions.revoke(id, ACTOR, `The approver ${approver} was removed.`);
   }
 
   private async warn(now: Date): Promise<void> {
     const [furthest] = WARNING_DAYS;
-    const ending = await this.database.prisma.riskException.findMany({
-      where: {
-        revokedAt: null,
-        awaitsApproval: false,
-        expiresAt: { gt: now, lte: new Date(now.getTime() + furthest * DAY_MS) },
-      },
-      select: { id: true, expiresAt: true, warnedDays: true },
-    });
+    const until = new Date(now.getTime() + furthest * DAY_MS);
+    const ending = await this.database.look<Ending>(ENDING, now, until);
     for (const { id, expiresAt, warnedDays } of ending) {
       const leftMs = expiresAt.getTime() - now.getTime();
       const days = WARNING_DAYS.filter((one) => leftMs <= one * DAY_MS).at(-1);

@@ -103,10 +103,9 @@ export class HostEnds {
 
   /** Retires what was led back for it. A newer intent, or a rollout that lost the Mac, ends the wish to retire it. */
   async sweepOnce(now: Date): Promise<void> {
-    const { prisma } = this.database;
-    const dropped = await prisma.$queryRawUnsafe<Asked[]>(NOT_LED_BACK);
+    const dropped = await this.database.look<Asked>(NOT_LED_BACK);
     for (const asked of dropped) await this.database.transaction((tx) => this.drop(tx, asked, now));
-    for (const { hostId, askedBy, reason } of await prisma.$queryRawUnsafe<Asked[]>(LED_BACK)) {
+    for (const { hostId, askedBy, reason } of await this.database.look<Asked>(LED_BACK)) {
       const order = { hostId, reason: reason ?? '', actor: askedBy ?? ACTOR, now };
       const serials = await this.database.transaction(async (tx) => {
         const state = await this.lock(tx, hostId);

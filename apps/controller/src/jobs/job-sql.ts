@@ -83,6 +83,9 @@ export const RENEW = `
 /** A host that renews is heard of. $1 host, $2 session, $3 now. */
 export const HEARD = `UPDATE host_report SET last_seen_at = $3 WHERE host_id = $1 AND session_number = $2::bigint`;
 
+/** $1 now. A row when a lease has lapsed. */
+export const ANY_LAPSED = `SELECT 1 FROM job WHERE state IN (${LAPSING}) AND lease_expires_at <= $1 LIMIT 1`;
+
 /** Locks up to $2 lapsed leases, in host order. $1 now. */
 export const LAPSED = `
   SELECT id, host_id AS "hostId", kind, lease_number AS "leaseNumber" FROM job

@@ -13,7 +13,7 @@ import { CallBatch, type CallResult } from '../db/call-batch.ts';
 import { Database, type Tx, writeAudit } from '../db/database.ts';
 import { writeHostEvent } from '../db/host-events.ts';
 import { JOBS_ACTOR, nextOf, statesTaking } from './job-life.ts';
-import { BACK_OFF_ENDED, HEARD, LAPSED, LEASE, RENEW, WORK_AVAILABLE } from './job-sql.ts';
+import { ANY_LAPSED, BACK_OFF_ENDED, HEARD, LAPSED, LEASE, RENEW, WORK_AVAILABLE } from './job-sql.ts';
 
 export type Lane = 'plan' | 'care';
 
@@ -152,7 +152,7 @@ export class JobStore {
   async sweep(): Promise<number> {
     const now = this.clock.now();
     let total = 0;
-    for (;;) {
+    while ((await this.database.look(ANY_LAPSED, now)).length > 0) {
       const lapsed = await this.database.transaction((tx) => this.takeBack(tx, now));
       for (const { hostId } of lapsed) this.bus.publish({ kind: 'work', hostId });
       total += lapsed.length;

@@ -11,7 +11,7 @@ import { Problem } from '../common/problem.ts';
 import { type Database, type Tx, writeAudit } from '../db/database.ts';
 import { readFilter } from '../hosts/filter-sql.ts';
 import { markRelabelled } from '../hosts/relabelled-mark.ts';
-import { applyRule, FORGET_REMOVED, MARK_NEXT, type RuledHost, type RuleText } from './rule-sql.ts';
+import { applyRule, FORGET_REMOVED, MARK_NEXT, type RuledHost, type RuleText, UNSPREAD } from './rule-sql.ts';
 
 export const LABEL_RULES_MAX = 50;
 const MARKED_AT_ONCE = 1_000;
@@ -88,17 +88,20 @@ export class LabelRules {
 
   /** Marks every Mac due, a thousand at a time. Cut in between, the next sweep does it again. */
   private async spread(now: Date): Promise<void> {
-    const { prisma, pool } = this.database;
-    const rules = await prisma.labelRule.findMany({ where: { spreadAt: null }, select: { id: true, changedAt: true } });
+    const rules = await this.database.look<{ id: string; changedAt: Date }>(UNSPREAD);
     if (rules.length === 0) return;
     let last: string | null = FIRST;
     while (last !== null) {
-      const { rows }: { rows: { last: string | null }[] } = await pool.query(MARK_NEXT, [last, now, MARKED_AT_ONCE]);
+      const { rows }: { rows: { last: string | null }[] } = await this.database.pool.query(MARK_NEXT, [
+        last,
+        now,
+        MARKED_AT_ONCE,
+      ]);
       last = rows[0]?.last ?? null;
       if (last !== null) this.bus.publish({ kind: 'due', hostId: last });
     }
     for (const { id, changedAt } of rules)
-      await prisma.labelRule.updateMany({ where: { id, changedAt }, data: { spreadAt: now } });
+      await this.database.prisma.labelRule.updateMany({ where: { id, changedAt }, data: { spreadAt: now } });
   }
 
   private async tell(

@@ -70,3 +70,6 @@ export const MARK_NEXT = `
 export const FORGET_REMOVED = `
   DELETE FROM label_rule r WHERE r.removed_at IS NOT NULL AND r.spread_at IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM host_label l WHERE l.rule_id = r.id)`;
+
+/** Rules that changed, and that not every Mac has been marked for. */
+export const UNSPREAD = `SELECT id::text AS id, changed_at AS "changedAt" FROM label_rule WHERE spread_at IS NULL`;

@@ -23,6 +23,8 @@ interface Relabelled {
   readonly waitsFor: readonly (string | null)[];
 }
 
+const ANY = 'SELECT 1 FROM host WHERE relabelled_at IS NOT NULL LIMIT 1';
+
 const CLAIM = `
   SELECT h.id::text AS "hostId", p.policy_id::text AS "policyId", i.revision_id::text AS "revisionId",
     ARRAY(SELECT r.revision_id::text FROM rollout_target t JOIN rollout r ON r.id = t.rollout_id
@@ -49,8 +51,7 @@ export class RelabelledHosts {
   ) {}
 
   async sweepOnce(now: Date): Promise<void> {
-    const found = await this.database.prisma.host.findFirst({ where: { relabelledAt: { not: null } } });
-    if (found === null) return;
+    if ((await this.database.look(ANY)).length === 0) return;
     while ((await this.database.transaction((tx) => this.batch(tx, now))) === HOSTS_MAX);
     await this.rollouts.openPending(now);
   }

@@ -16,6 +16,7 @@ import { EnrolmentServer } from '../enrol/enrolment-server.ts';
 import { TokenService } from '../enrol/token-service.ts';
 import { JobStore } from '../jobs/job-store.ts';
 import { ensureAdminToken } from './admin-token.ts';
+import type { Ground } from './ground.ts';
 import { rememberPorts, withRememberedPorts } from './ports.ts';
 import { type OnStop, openStores } from './stores.ts';
 import { Sweep } from './sweep.ts';
@@ -32,27 +33,33 @@ export interface RunningController {
 }
 
 /** Starts a controller; whatever was started is stopped again when a later part cannot start. */
-export async function startController(config: ControllerConfig): Promise<RunningController> {
+export async function startController(config: ControllerConfig, ground: Ground): Promise<RunningController> {
   const stops: (() => Promise<unknown>)[] = [];
   const stop = async () => {
     for (const one of stops.splice(0).reverse()) await one().catch((error: unknown) => log(`while stopping: ${error}`));
   };
   try {
-    return { ...(await startParts(config, (one) => stops.push(one))), stop };
+    return { ...(await startParts(config, ground, (one) => stops.push(one))), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function startParts(wanted: ControllerConfig, onStop: OnStop): Promise<Omit<RunningController, 'stop'>> {
+async function startParts(
+  wanted: ControllerConfig,
+  { stateLock, postgres }: Ground,
+  onStop: OnStop,
+): Promise<Omit<RunningController, 'stop'>> {
+  onStop(() => stateLock.release());
+  onStop(async () => postgres?.stop());
   const config = await withRememberedPorts(wanted);
   const clock = new SystemClock();
   let onLost: (reason: string) => void = () => {};
   const lost = new Promise<string>((resolve) => {
     onLost = resolve;
   });
-  const { database, keys, bus, queue } = await openStores(config, clock, onStop, onLost);
+  const { database, keys, bus, queue } = await openStores(config, clock, onStop, onLost, postgres);
   await ensureAdminToken(database, config.stateDir, clock);
   const certificates = new HostCertificates(database, clock);
   const jobs = new JobStore(database, clock, bus, config);

@@ -4,10 +4,10 @@ import type { ControllerConfig } from '../config/config.ts';
 import { HistoryKeeper } from '../data/history.ts';
 import type { Database } from '../db/database.ts';
 import { openDatabase } from '../db/open.ts';
+import type { EmbeddedPostgres } from '../db/postgres/embedded.ts';
 import type { KeyStore } from '../keys/key-store.ts';
 import { openKeys } from '../keys/open-keys.ts';
 import { FleetLock } from './fleet-lock.ts';
-import { StateLock } from './state-lock.ts';
 import { openWakeUps, type WakeUps } from './wake-ups.ts';
 
 const log = logger('controller');
@@ -19,22 +19,21 @@ export interface Stores extends WakeUps {
   readonly keys: KeyStore;
 }
 
-/** Takes what only one may have, then opens what everything else works with: database, keys, wake-ups. */
+/** Takes the lock on a database that others may reach, then opens what everything else works with: database, keys, wake-ups. */
 export async function openStores(
   config: ControllerConfig,
   clock: Clock,
   onStop: OnStop,
   onLost: (reason: string) => void,
+  postgres: EmbeddedPostgres | null,
 ): Promise<Stores> {
-  const stateLock = await StateLock.take(config.stateDir);
-  onStop(() => stateLock.release());
   const { databaseUrl } = config;
   // An embedded Postgres lies in the state folder, so that folder's lock says it all.
   const fleetLock =
     databaseUrl === null ? null : await FleetLock.take(databaseUrl, config.redisUrl ? 'together' : 'alone', onLost);
   onStop(async () => fleetLock?.release());
   const open = async () => {
-    const opened = await openDatabase(config);
+    const opened = await openDatabase({ ...config, postgres });
     onStop(opened.stop);
     // Before anybody writes: Postgres refuses a row that is on its way to DEFAULT while its month is made.
     const history = new HistoryKeeper(opened.database, config);

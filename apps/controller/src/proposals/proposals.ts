@@ -24,6 +24,11 @@ const HOUR_MS = 3_600_000;
 export const PROPOSAL_HOURS = 24;
 const CHUNK = 200;
 
+/** $1 now. */
+const EXPIRE = `
+  UPDATE proposal SET state = 'expired' WHERE state IN ('computing', 'ready') AND expires_at <= $1::timestamptz`;
+const WAITING = `SELECT id::text AS id FROM proposal WHERE state = 'computing'`;
+
 /** Previews of what policies would do to the fleet. Making one changes nothing; applying one does what was shown, or nothing. */
 export class Proposals {
   constructor(
@@ -59,12 +64,8 @@ export class Proposals {
 
   /** Computes what waits, and ends what is too old. A lost wake-up costs time only. */
   async sweepOnce(now: Date): Promise<void> {
-    const { prisma } = this.database;
-    await prisma.proposal.updateMany({
-      where: { state: { in: ['computing', 'ready'] }, expiresAt: { lte: now } },
-      data: { state: 'expired' },
-    });
-    const waiting = await prisma.proposal.findMany({ where: { state: 'computing' }, select: { id: true } });
+    await this.database.look(EXPIRE, now);
+    const waiting = await this.database.look<{ id: string }>(WAITING);
     for (const { id } of waiting) await this.compute(id, now);
   }
 

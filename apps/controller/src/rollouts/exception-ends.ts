@@ -49,7 +49,7 @@ export class ExceptionEnds {
   ) {}
 
   async sweepOnce(now: Date): Promise<void> {
-    const ended = await this.database.prisma.$queryRawUnsafe<{ id: string }[]>(ENDED, now);
+    const ended = await this.database.look<{ id: string }>(ENDED, now);
     for (const { id } of ended) await this.database.transaction((tx) => this.carryOut(tx, id, now));
   }
 

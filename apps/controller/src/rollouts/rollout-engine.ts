@@ -155,7 +155,7 @@ export class RolloutEngine {
 
   /** Moves every running rollout as far as it may go now; resumes what a stop cut off. */
   async openPending(now: Date): Promise<void> {
-    const due = await this.database.prisma.$queryRawUnsafe<{ id: string }[]>(DUE_ROLLOUTS, now);
+    const due = await this.database.look<{ id: string }>(DUE_ROLLOUTS, now);
     for (const id of new Set([...this.withNews, ...due.map((rollout) => rollout.id)])) {
       const hasNews = this.withNews.delete(id);
       try {

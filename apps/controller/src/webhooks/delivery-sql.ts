@@ -56,6 +56,9 @@ export const BURY_OLD = `
     ORDER BY next_at LIMIT $4 FOR UPDATE SKIP LOCKED) old
   WHERE d.webhook_id = old.webhook_id AND d.event_id = old.event_id`;
 
+/** $1 ended before. A row when there are such dead letters. */
+export const ANY_DEAD = `SELECT 1 FROM webhook_delivery WHERE state = 'dead' AND ended_at < $1::timestamptz LIMIT 1`;
+
 /** $1 state, $2 ended before, $3 at most. */
 export const PURGE = `
   DELETE FROM webhook_delivery d USING (

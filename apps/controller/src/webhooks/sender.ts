@@ -7,7 +7,7 @@ import type { Clock } from '../common/clock.ts';
 import { logger } from '../common/log.ts';
 import { type Database, writeAudit } from '../db/database.ts';
 import { pauseMs } from './back-off.ts';
-import { BURY_OLD, BURY_QUEUED, CLAIM, DUE_WEBHOOKS, PURGE, RECORD, RELEASE } from './delivery-sql.ts';
+import { ANY_DEAD, BURY_OLD, BURY_QUEUED, CLAIM, DUE_WEBHOOKS, PURGE, RECORD, RELEASE } from './delivery-sql.ts';
 import { type Answered, POST_MS, post } from './post.ts';
 
 const log = logger('webhooks');
@@ -92,6 +92,7 @@ export class WebhookSender {
     const old = `Due for more than ${WAITS_DAYS} days and not delivered.`;
     await this.database.pool.query(BURY_OLD, [before(WAITS_DAYS), now, old, PURGED_AT_ONCE]);
     await this.database.pool.query(PURGE, ['delivered', before(KEPT_DAYS.delivered), PURGED_AT_ONCE]);
+    if ((await this.database.look(ANY_DEAD, before(KEPT_DAYS.dead))).length === 0) return;
     const { siteId, fleetId } = this.database;
     await this.database.transaction(async (tx) => {
       const dead = await tx.$executeRawUnsafe(PURGE, 'dead', before(KEPT_DAYS.dead), PURGED_AT_ONCE);

@@ -41,6 +41,7 @@ export class EmbeddedPostgres {
   private readonly dataDir: string;
   private readonly socketDir: string;
   private child: ChildProcess | null = null;
+  private starting: Promise<void> | null = null;
   private stopping = false;
   /** Until the first answer: how often it ended, and the last thing it said. */
   private startEnds = 0;
@@ -57,22 +58,34 @@ export class EmbeddedPostgres {
     this.socketDir = this.address.host;
   }
 
-  async start(): Promise<void> {
-    await mkdir(this.socketDir, { recursive: true, mode: 0o700 });
-    await chmod(this.socketDir, 0o700);
-    await clearLeftover(this.dataDir, this.socketDir);
-    if (!existsSync(join(this.dataDir, 'PG_VERSION'))) await this.initialise();
-    this.spawnServer();
-    try {
-      await this.waitUntilReady();
-    } catch (error) {
-      await this.stop();
-      throw error;
-    }
+  /** Whoever calls it again waits for the same start. */
+  start(): Promise<void> {
+    this.starting ??= this.startServer();
+    return this.starting;
   }
 
   async stop(): Promise<void> {
     this.stopping = true;
+    await this.starting?.catch(() => {});
+    await this.stopServer();
+  }
+
+  private async startServer(): Promise<void> {
+    await mkdir(this.socketDir, { recursive: true, mode: 0o700 });
+    await chmod(this.socketDir, 0o700);
+    await clearLeftover(this.dataDir, this.socketDir);
+    if (!existsSync(join(this.dataDir, 'PG_VERSION'))) await this.initialise();
+    if (!this.stopping) this.spawnServer();
+    try {
+      await this.waitUntilReady();
+    } catch (error) {
+      this.stopping = true;
+      await this.stopServer();
+      throw error;
+    }
+  }
+
+  private async stopServer(): Promise<void> {
     const child = this.child;
     if (child === null || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
@@ -157,6 +170,7 @@ export class EmbeddedPostgres {
   private async waitUntilReady(): Promise<void> {
     const until = Date.now() + START_TIMEOUT_MS;
     for (;;) {
+      if (this.stopping) throw new Problem('NOT_READY', `Postgres in ${this.dataDir} was stopped while it started.`);
       const client = new pg.Client(this.address);
       try {
         await client.connect();
