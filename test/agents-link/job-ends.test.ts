@@ -44,10 +44,10 @@ describe('a job that a Mac works on and that somebody cancels', () => {
     expect(await mac.renew(job.jobId, job.leaseNumber)).toMatchObject({ stillYours: false });
     await mac.openSession();
     expect((await mac.lease()).job).toBeUndefined();
-    expect(await ends.sweep(controller.clock.now())).toBe(0);
+    expect(await ends.letGo(controller.clock.now())).toBe(0);
     controller.clock.advance(30_001);
     expect(await controller.jobs.sweep()).toBe(0);
-    expect(await ends.sweep(controller.clock.now())).toBe(1);
+    expect(await ends.letGo(controller.clock.now())).toBe(1);
     expect(await states(planId)).toBe('cancelled cancelled');
     expect(await mac.finish(job)).toMatchObject({ accepted: false, code: 'FINISH_UNKNOWN_JOB' });
   });
@@ -68,7 +68,7 @@ describe('a job that a Mac works on and that somebody cancels', () => {
 
 describe('a job that becomes too old', () => {
   /** Certificates go by the real time, so the clock of the controller stays near it. */
-  const sweepLater = (ms: number) => ends.sweep(new Date(controller.clock.now().getTime() + ms));
+  const sweepLater = (ms: number) => ends.expire(new Date(controller.clock.now().getTime() + ms));
 
   it('is a dead letter when no Mac has it, and its plan failed', async () => {
     const mac = await Mac.enrol(controller);
@@ -86,11 +86,11 @@ describe('a job that becomes too old', () => {
     const { prisma } = controller.database;
     const createdAt = new Date(controller.clock.now().getTime() - JOB_AGE_MS_MAX);
     await prisma.job.update({ where: { id: job.jobId }, data: { createdAt } });
-    await ends.sweep(controller.clock.now());
+    await ends.expire(controller.clock.now());
     expect(await states(planId)).toBe('open cancelling');
     expect(await mac.renew(job.jobId, job.leaseNumber)).toMatchObject({ stillYours: false });
     controller.clock.advance(30_001);
-    await ends.sweep(controller.clock.now());
+    await ends.letGo(controller.clock.now());
     expect(await states(planId)).toBe('cancelled cancelled');
   });
 });

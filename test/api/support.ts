@@ -12,6 +12,7 @@ import { toJson } from '../../apps/controller/src/audit/json.ts';
 import { InProcessBus } from '../../apps/controller/src/bus/bus.ts';
 import { Clock } from '../../apps/controller/src/common/clock.ts';
 import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
+import { SweepHealth } from '../../apps/controller/src/common/sweep-parts.ts';
 import type { Database } from '../../apps/controller/src/db/database.ts';
 import { TokenService } from '../../apps/controller/src/enrol/token-service.ts';
 import { JobStore } from '../../apps/controller/src/jobs/job-store.ts';
@@ -68,8 +69,9 @@ export interface TestApi {
   /** The bearer token of a role. */
   token(role: Role): string;
   call(method: string, path: string, options?: CallOptions): Promise<Reply>;
-  /** What the controller's timer does. */
+  /** What the controller's timer does; throws when a part of it failed. */
   sweep(): Promise<void>;
+  readonly health: SweepHealth;
   stop(): Promise<void>;
 }
 
@@ -85,6 +87,7 @@ export async function openTestApi(): Promise<TestApi> {
   const certificates = new HostCertificates(database, clock);
   const { grantKey, webhookKey } = keys;
   const watchTimes = { pollMs: 100, restMs: 20, heartbeatMs: 200 };
+  const health = new SweepHealth();
   const parts = {
     config,
     database,
@@ -96,6 +99,7 @@ export async function openTestApi(): Promise<TestApi> {
     jobs,
     enrolTokens,
     certificates,
+    health,
     watchTimes,
   };
   const api = createApi(parts);
@@ -114,7 +118,12 @@ export async function openTestApi(): Promise<TestApi> {
     keys,
     token: (role) => tokens.get(role) ?? '',
     call: (method, path, options = {}) => call(url, tokens, method, path, options),
-    sweep: () => api.sweepOnce(clock.now()),
+    health,
+    async sweep() {
+      await health.round(api.sweepParts, clock);
+      const failed = health.rounds().filter(([, rounds]) => rounds > 0);
+      if (failed.length > 0) throw new Error(`failed: ${failed.map(([part]) => part).join(', ')}`);
+    },
     async stop() {
       await api.stop();
       await app.close();

@@ -5,6 +5,7 @@ import type { HostCertificates } from '../agents/host-certificates.ts';
 import { auditRoutes } from '../audit/routes.ts';
 import type { ControllerBus } from '../bus/bus.ts';
 import type { Clock } from '../common/clock.ts';
+import type { SweepHealth, SweepPart } from '../common/sweep-parts.ts';
 import type { ControllerConfig } from '../config/config.ts';
 import type { Database } from '../db/database.ts';
 import { Evaluator } from '../evaluator/evaluator.ts';
@@ -81,6 +82,8 @@ export interface ApiDeps {
   readonly certificates: HostCertificates;
   /** The token service. */
   readonly enrolTokens: EnrolTokens;
+  /** Of this process. */
+  readonly health: SweepHealth;
   /** Tests hurry. */
   readonly watchTimes?: WatchTimes;
 }
@@ -97,13 +100,13 @@ export interface Api {
   /** Makes folders and takes the queue's work; call it before the listener opens. */
   start(): Promise<void>;
   /** For the plain timer: everything that a lost wake-up could have left behind. */
-  sweepOnce(now: Date): Promise<void>;
+  readonly sweepParts: readonly SweepPart[];
   /** Waits for messages to webhooks that are under way, for a moment. */
   stop(): Promise<void>;
 }
 
 export function createApi(deps: ApiDeps): Api {
-  const { config, database, clock, bus, queue, grantKey, webhookKey, jobs, enrolTokens, certificates } = deps;
+  const { config, database, clock, bus, queue, grantKey, webhookKey, jobs, enrolTokens, certificates, health } = deps;
   const rollouts = new RolloutEngine(database, bus);
   const exceptions = new Exceptions(database, bus, clock, grantKey, config.simulation);
   const policies = new Policies(database, exceptions, rollouts);
@@ -133,7 +136,7 @@ export function createApi(deps: ApiDeps): Api {
   const relabelled = new RelabelledHosts(database, rollouts);
   const sender = new WebhookSender(database, clock, bus, webhookKey);
   const routes = [
-    ...operationRoutes(database),
+    ...operationRoutes(database, health),
     // Before the routes with an id in the same place.
     ...watchRoutes(hub),
     ...tokenRoutes(database, () => hub.soon()),
@@ -173,19 +176,22 @@ export function createApi(deps: ApiDeps): Api {
       await evaluatorLoop.start();
       sender.start();
     },
-    async sweepOnce(now) {
-      await idempotency.purge(now);
-      await upkeep.sweepOnce(now);
-      await exceptionEnds.sweepOnce(now);
-      await hostEnds.sweepOnce(now);
-      await jobEnds.sweep(now);
-      await labels.sweepOnce(now);
-      await relabelled.sweepOnce(now);
-      await proposals.sweepOnce(now);
-      await evaluatorLoop.sweepOnce(now);
-      await sender.purge(now);
-      await sender.look();
-    },
+    sweepParts: [
+      { name: 'repeated requests', run: (now) => idempotency.purge(now) },
+      { name: 'warnings before an end', run: (now) => upkeep.warn(now) },
+      { name: 'approvers that are gone', run: (now) => upkeep.endOrphaned(now) },
+      { name: 'ends of exceptions', run: (now) => exceptionEnds.sweepOnce(now) },
+      { name: 'retiring hosts', run: (now) => hostEnds.sweepOnce(now) },
+      { name: 'old jobs', run: (now) => jobEnds.expire(now) },
+      { name: 'cancelled jobs', run: (now) => jobEnds.letGo(now) },
+      { name: 'label rules', run: (now) => labels.sweepOnce(now) },
+      { name: 'changed labels', run: (now) => relabelled.sweepOnce(now) },
+      { name: 'proposals', run: (now) => proposals.sweepOnce(now) },
+      { name: 'rollouts', run: (now) => rollouts.openDue(now) },
+      { name: 'evaluator', run: (now) => evaluatorLoop.sweepOnce(now) },
+      { name: 'old deliveries', run: (now) => sender.purge(now) },
+      { name: 'webhooks', run: () => sender.look() },
+    ],
     async stop() {
       hub.stop();
       evaluatorLoop.stop();

@@ -1,14 +1,21 @@
 /** Routes for whoever runs the controller: is it alive, is it ready, and a few numbers for Prometheus. */
 import { z } from 'zod';
 import { Problem } from '../common/problem.ts';
+import type { SweepHealth } from '../common/sweep-parts.ts';
 import type { Database } from '../db/database.ts';
+import { isoDate } from './paging.ts';
 import { PERMISSIONS, ROLES } from './permissions.ts';
 import { type Route, route } from './route.ts';
 
 const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8';
 const OK = z.object({ status: z.literal('ok') });
+const READY = OK.extend({
+  failing: z
+    .array(z.object({ part: z.string(), since: isoDate, rounds: z.number().int() }))
+    .describe('Parts of the sweep that keep failing, rounds in a row; the log has the cause. The others go on.'),
+});
 
-export function operationRoutes(database: Database): readonly Route[] {
+export function operationRoutes(database: Database, health: SweepHealth): readonly Route[] {
   return [
     route({
       id: 'getHealth',
@@ -25,16 +32,17 @@ export function operationRoutes(database: Database): readonly Route[] {
       method: 'GET',
       path: '/readyz',
       permission: 'public',
-      summary: 'The database answers too.',
+      summary: 'The database answers too. What keeps failing in the background is named.',
       status: 200,
-      reply: OK,
+      reply: READY,
       handle: async () => {
         try {
           await database.look('SELECT 1');
         } catch {
           throw new Problem('NOT_READY', 'The database does not answer.');
         }
-        return { status: 'ok' as const };
+        const failing = health.failing().map((one) => ({ ...one, since: one.since.toISOString() }));
+        return { status: 'ok' as const, failing };
       },
     }),
     route({
@@ -47,7 +55,7 @@ export function operationRoutes(database: Database): readonly Route[] {
       status: 200,
       text: PROMETHEUS,
       reply: z.string(),
-      handle: () => metrics(database),
+      handle: () => metrics(database, health),
     }),
     route({
       id: 'getMe',
@@ -75,7 +83,7 @@ const NOT_EVALUATED = `
   SELECT count(*)::int AS hosts FROM host_state s JOIN host h ON h.id = s.host_id
   WHERE h.retired_at IS NULL AND s.findings @> '[{"code": "EVALUATION_FAILED"}]'`;
 
-async function metrics(database: Database): Promise<string> {
+async function metrics(database: Database, health: SweepHealth): Promise<string> {
   const count = async (sql: string) =>
     (await database.look<{ state: string; count: number }>(sql)).map(
       ({ state, count }) => [`{state="${state}"}`, count] as const,
@@ -93,6 +101,11 @@ async function metrics(database: Database): Promise<string> {
     ...gauge('headroom_hosts_not_evaluated', 'Macs with the finding EVALUATION_FAILED.', [['', failed?.hosts ?? 0]]),
     ...gauge('headroom_jobs', 'Jobs by state.', jobs),
     ...gauge('headroom_webhook_deliveries', 'Messages to webhooks that wait, and dead letters.', deliveries),
+    ...gauge(
+      'headroom_sweep_failed_rounds',
+      'Rounds in a row that a part of the sweep has failed; 0 = it works.',
+      health.rounds().map(([part, rounds]) => [`{part="${part}"}`, rounds]),
+    ),
     ...gauge('process_resident_memory_bytes', 'Resident memory.', [['', rss]]),
     ...gauge('nodejs_heap_used_bytes', 'Heap in use.', [['', heapUsed]]),
     ...gauge('process_uptime_seconds', 'Time since the start.', [['', process.uptime()]]),

@@ -35,6 +35,12 @@ const BY_CODE: readonly (readonly [RegExp, string])[] = [
 const BY_TEXT =
   /^(Connection terminated|Client (has encountered a connection error|was closed)|timeout exceeded when trying to connect|connect ENOENT )/;
 
+/** Postgres itself is away or full: whatever is tried next fails as well. */
+export function isAway(error: unknown): boolean {
+  const reason = error instanceof Error ? passingReason(error) : null;
+  return reason === AWAY || reason === FULL;
+}
+
 /**
  * A value that does not fit, a broken constraint, a row that is too large, as SQLSTATE says it; a row that is not there or a value that
  * can't be read, as Prisma does; an argument that Node refuses.

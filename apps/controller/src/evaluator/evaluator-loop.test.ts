@@ -45,21 +45,20 @@ async function start(batches: number[], clock: Clock = new SystemClock()) {
   const runBatch = vi.fn(async () => batches.shift() ?? 0);
   const markReturned = vi.fn(async () => {});
   const openPending = vi.fn(async () => {});
-  const finishEnded = vi.fn(async () => {});
   const evaluator = { runBatch, markReturned } as unknown as Evaluator;
-  const rollouts = { openPending, finishEnded } as unknown as RolloutEngine;
+  const rollouts = { openPending } as unknown as RolloutEngine;
   const loop = new EvaluatorLoop(evaluator, rollouts, clock, queue, bus);
   loops.push(loop);
   await loop.start();
-  return { queue, bus, loop, runBatch, markReturned, openPending, finishEnded };
+  return { queue, bus, loop, runBatch, markReturned, openPending };
 }
 
 describe('the evaluator loop', () => {
   it('makes one run of many wake-ups, and runs until nothing is due', async () => {
-    const { queue, bus, runBatch, finishEnded } = await start([200, 30]);
+    const { queue, bus, runBatch, openPending } = await start([200, 30]);
     for (let index = 0; index < 50; index += 1) bus.publish({ kind: 'due', hostId: `host-${index}` });
     bus.publish({ kind: 'changed', hostId: 'host-1' });
-    await vi.waitFor(() => expect(finishEnded).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(openPending).toHaveBeenCalledTimes(1));
     expect(queue.added).toEqual(['evaluate fleet']);
     expect(runBatch).toHaveBeenCalledTimes(3);
   });
@@ -106,11 +105,11 @@ describe('the evaluator loop', () => {
     expect(rests).toEqual([40, 250]);
   });
 
-  it('sweeps without any wake-up: rollouts, returns, then what is due', async () => {
-    const { queue, loop, runBatch, markReturned, openPending } = await start([5]);
+  it('sweeps without any wake-up: returns, then what is due', async () => {
+    const { queue, loop, runBatch, markReturned } = await start([5]);
     await loop.sweepOnce(new Date());
     expect(queue.added).toEqual([]);
-    for (const call of [openPending, markReturned]) expect(call).toHaveBeenCalledTimes(1);
+    expect(markReturned).toHaveBeenCalledTimes(1);
     expect(runBatch).toHaveBeenCalledTimes(2);
   });
 

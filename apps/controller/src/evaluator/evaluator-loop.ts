@@ -57,12 +57,11 @@ export class EvaluatorLoop {
     } finally {
       this.draining -= 1;
     }
-    await this.rollouts.finishEnded(this.clock.now());
+    await this.rollouts.openPending(this.clock.now());
   }
 
-  /** Everything that a lost wake-up could have left behind. */
+  /** What a lost wake-up could have left behind: who is heard of again, and what is due. */
   async sweepOnce(now: Date): Promise<void> {
-    await this.rollouts.openPending(now);
     await this.evaluator.markReturned(now);
     await this.drain();
   }

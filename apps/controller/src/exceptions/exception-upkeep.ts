@@ -1,6 +1,7 @@
 import { writeHostEvents } from '../audit/write-many.ts';
 import type { Database } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
+import { eachApart } from '../db/each-apart.ts';
 import { tellWebhooks } from '../webhooks/outbox.ts';
 import { WARNING_DAYS } from './exception-view.ts';
 import type { Exceptions } from './exceptions.ts';
@@ -27,6 +28,8 @@ interface Ending {
   readonly warnedDays: number | null;
 }
 
+const idOf = ({ id }: { readonly id: string }) => id;
+
 /** What time and people do to exceptions: warnings before the end, each once, and the end when their approver is gone. */
 export class ExceptionUpkeep {
   constructor(
@@ -34,23 +37,25 @@ export class ExceptionUpkeep {
     private readonly exceptions: Exceptions,
   ) {}
 
-  async sweepOnce(now: Date): Promise<void> {
-    await this.warn(now);
+  /** Ends those whose approver is gone. */
+  async endOrphaned(now: Date): Promise<void> {
     const gone = await this.database.look<{ id: string; approver: string }>(APPROVER_GONE, now);
-    for (const { id, approver } of gone)
-      await this.exceptions.revoke(id, ACTOR, `The approver ${approver} was removed.`);
+    await eachApart(gone, idOf, ({ id, approver }) =>
+      this.exceptions.revoke(id, ACTOR, `The approver ${approver} was removed.`),
+    );
   }
 
-  private async warn(now: Date): Promise<void> {
+  /** Warns before the end. */
+  async warn(now: Date): Promise<void> {
     const [furthest] = WARNING_DAYS;
     const until = new Date(now.getTime() + furthest * DAY_MS);
     const ending = await this.database.look<Ending>(ENDING, now, until);
-    for (const { id, expiresAt, warnedDays } of ending) {
+    await eachApart(ending, idOf, async ({ id, expiresAt, warnedDays }) => {
       const leftMs = expiresAt.getTime() - now.getTime();
       const days = WARNING_DAYS.filter((one) => leftMs <= one * DAY_MS).at(-1);
       if (days !== undefined && (warnedDays === null || days < warnedDays))
         await this.warnOnce(id, days, expiresAt, now);
-    }
+    });
   }
 
   private async warnOnce(id: string, days: number, expiresAt: Date, now: Date): Promise<void> {

@@ -9,6 +9,7 @@ import { lockHost } from '../agents/host-lock.ts';
 import type { ControllerBus } from '../bus/bus.ts';
 import { Problem } from '../common/problem.ts';
 import { type Database, type Tx, writeAudit } from '../db/database.ts';
+import { eachApart } from '../db/each-apart.ts';
 import { writeHostEvent } from '../db/host-events.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import type { RolloutEngine } from '../rollouts/rollout-engine.ts';
@@ -104,15 +105,25 @@ export class HostEnds {
   /** Retires what was led back for it. A newer intent, or a rollout that lost the Mac, ends the wish to retire it. */
   async sweepOnce(now: Date): Promise<void> {
     const dropped = await this.database.look<Asked>(NOT_LED_BACK);
-    for (const asked of dropped) await this.database.transaction((tx) => this.drop(tx, asked, now));
-    for (const { hostId, askedBy, reason } of await this.database.look<Asked>(LED_BACK)) {
-      const order = { hostId, reason: reason ?? '', actor: askedBy ?? ACTOR, now };
-      const serials = await this.database.transaction(async (tx) => {
-        const state = await this.lock(tx, hostId);
-        return (await obstacleTo(tx, hostId, state)) === null ? this.end(tx, order, 'retired', state) : [];
-      });
-      this.cut(hostId, serials);
-    }
+    const ledBack = await this.database.look<Asked>(LED_BACK);
+    const work = [
+      ...dropped.map((one) => ({ one, run: () => this.database.transaction((tx) => this.drop(tx, one, now)) })),
+      ...ledBack.map((one) => ({ one, run: () => this.retireLedBack(one, now) })),
+    ];
+    await eachApart(
+      work,
+      ({ one }) => one.hostId,
+      ({ run }) => run(),
+    );
+  }
+
+  private async retireLedBack({ hostId, askedBy, reason }: Asked, now: Date): Promise<void> {
+    const order = { hostId, reason: reason ?? '', actor: askedBy ?? ACTOR, now };
+    const serials = await this.database.transaction(async (tx) => {
+      const state = await this.lock(tx, hostId);
+      return (await obstacleTo(tx, hostId, state)) === null ? this.end(tx, order, 'retired', state) : [];
+    });
+    this.cut(hostId, serials);
   }
 
   private async end(

@@ -7,6 +7,7 @@ import { lockHost } from '../agents/host-lock.ts';
 import type { ControllerBus } from '../bus/bus.ts';
 import { Problem } from '../common/problem.ts';
 import { type Database, type Tx, writeAudit } from '../db/database.ts';
+import { eachApart } from '../db/each-apart.ts';
 import { markDue, writeHostEvent } from '../db/host-events.ts';
 import { LET_GO, LOCK_JOB, TOO_OLD } from './job-end-sql.ts';
 import { JOB_AGE_MS_MAX, JOBS_ACTOR, type JobCell, type JobEvent, nextOf } from './job-life.ts';
@@ -55,22 +56,28 @@ export class JobEnds {
     });
   }
 
-  /** Call it from the plain timer: jobs that are too old, and jobs whose Mac was asked to stop and is not heard of. */
-  async sweep(now: Date): Promise<number> {
+  /** For the plain timer: jobs that are too old. */
+  expire(now: Date): Promise<number> {
     const madeBefore = new Date(now.getTime() - JOB_AGE_MS_MAX);
     const reason = `not done within ${DAYS_MAX} days`;
-    const expired = await this.sweepAll(TOO_OLD, madeBefore, 'expire', { now, code: 'JOB_DEADLINE', reason });
-    return expired + (await this.sweepAll(LET_GO, now, 'let_go', { now, code: 'JOB_CANCELLED', reason: null }));
+    return this.sweepAll(TOO_OLD, madeBefore, 'expire', { now, code: 'JOB_DEADLINE', reason });
+  }
+
+  /** For the plain timer: jobs whose Mac was asked to stop and is not heard of. */
+  letGo(now: Date): Promise<number> {
+    return this.sweepAll(LET_GO, now, 'let_go', { now, code: 'JOB_CANCELLED', reason: null });
   }
 
   private async sweepAll(sql: string, until: Date, event: JobEvent, end: Pick<End, 'now' | 'code' | 'reason'>) {
     const { rows } = await this.database.pool.query<{ id: string }>(sql, [until, SWEEP_BATCH]);
-    for (const { id } of rows)
-      await this.change(id, async (tx, job) => {
+    const ids = rows.map(({ id }) => id);
+    await eachApart(ids, String, (id) =>
+      this.change(id, async (tx, job) => {
         const cell = nextOf(job.state, event);
         // It ended meanwhile.
         if (cell !== null) await this.apply(tx, job, { ...end, jobId: id, actor: JOBS_ACTOR, cell, event });
-      });
+      }),
+    );
     return rows.length;
   }
 

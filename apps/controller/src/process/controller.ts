@@ -9,6 +9,7 @@ import { HostCertificates } from '../agents/host-certificates.ts';
 import { type Api, createApi } from '../api/create-api.ts';
 import { SystemClock } from '../common/clock.ts';
 import { logger } from '../common/log.ts';
+import { SweepHealth } from '../common/sweep-parts.ts';
 import type { ControllerConfig } from '../config/config.ts';
 import { HistoryKeeper } from '../data/history.ts';
 import { Enrolment } from '../enrol/enrolment.ts';
@@ -65,7 +66,9 @@ async function startParts(
   const jobs = new JobStore(database, clock, bus, config);
   const enrolTokens = new TokenService(database, keys, clock);
   const { grantKey, webhookKey } = keys;
-  const api = createApi({ config, database, clock, bus, queue, grantKey, webhookKey, jobs, enrolTokens, certificates });
+  const health = new SweepHealth();
+  const stores = { database, clock, bus, queue, jobs, enrolTokens, certificates };
+  const api = createApi({ config, ...stores, grantKey, webhookKey, health });
   await api.start();
   onStop(() => api.stop());
 
@@ -81,15 +84,16 @@ async function startParts(
   onStop(() => app.close());
 
   const history = new HistoryKeeper(database, config);
-  const sweep = new Sweep(config.sweepMs, clock, [
-    () => jobs.sweep(),
-    (now) => api.sweepOnce(now),
-    (now) => history.daily(now),
-  ]);
+  const parts = [
+    { name: 'leases', run: () => jobs.sweep() },
+    ...api.sweepParts,
+    { name: 'history', run: (now: Date) => history.daily(now) },
+  ];
+  const sweep = new Sweep(config.sweepMs, clock, parts, health);
   sweep.start();
   onStop(() => sweep.stop());
   // Apart from the others: taking in a large image must not hold up leases.
-  const inbox = new Sweep(config.sweepMs, clock, [() => api.kdkInbox.scanOnce()]);
+  const inbox = new Sweep(config.sweepMs, clock, [{ name: 'kdk inbox', run: () => api.kdkInbox.scanOnce() }], health);
   inbox.start();
   onStop(() => inbox.stop());
   const { port: apiPort } = app.getHttpServer().address() as AddressInfo;

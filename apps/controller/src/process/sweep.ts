@@ -1,11 +1,7 @@
 import type { Clock } from '../common/clock.ts';
-import { logger } from '../common/log.ts';
+import type { SweepHealth, SweepPart } from '../common/sweep-parts.ts';
 
-const log = logger('sweep');
-
-export type SweepTask = (now: Date) => Promise<unknown>;
-
-/** The plain timer that finds in Postgres whatever a lost wake-up left behind. Rounds never overlap; a failed task is tried again in the next. */
+/** The plain timer that finds in Postgres whatever a lost wake-up left behind. Rounds never overlap; a part that failed is tried again in the next. */
 export class Sweep {
   private timer: NodeJS.Timeout | null = null;
   private round: Promise<void> = Promise.resolve();
@@ -14,13 +10,14 @@ export class Sweep {
   constructor(
     private readonly everyMs: number,
     private readonly clock: Clock,
-    private readonly tasks: readonly SweepTask[],
+    private readonly parts: readonly SweepPart[],
+    private readonly health: SweepHealth,
   ) {}
 
   start(): void {
     if (this.stopped) return;
     this.timer = setTimeout(() => {
-      this.round = this.once().finally(() => this.start());
+      this.round = this.health.round(this.parts, this.clock).finally(() => this.start());
     }, this.everyMs);
   }
 
@@ -29,9 +26,5 @@ export class Sweep {
     this.stopped = true;
     if (this.timer !== null) clearTimeout(this.timer);
     await this.round;
-  }
-
-  private async once(): Promise<void> {
-    for (const task of this.tasks) await task(this.clock.now()).catch((error: unknown) => log(String(error)));
   }
 }

@@ -6,6 +6,7 @@ import { logger } from '../common/log.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
+import { eachApart } from '../db/each-apart.ts';
 import { loadBatch, loadKdks } from '../evaluator/host-batch.ts';
 import type { ExceptionInput } from '../exceptions/exceptions.ts';
 import type { AppliedMany, Policies } from '../policies/policies.ts';
@@ -66,7 +67,11 @@ export class Proposals {
   async sweepOnce(now: Date): Promise<void> {
     await this.database.look(EXPIRE, now);
     const waiting = await this.database.look<{ id: string }>(WAITING);
-    for (const { id } of waiting) await this.compute(id, now);
+    await eachApart(
+      waiting,
+      ({ id }) => id,
+      ({ id }) => this.compute(id, now),
+    );
   }
 
   /** Run twice, it ends the same. */

@@ -7,6 +7,7 @@
 import { AT_ONCE, QUOTA_STOCK } from '@headroom/core';
 import { writeHostEvents } from '../audit/write-many.ts';
 import { type Database, type Tx, writeAudit } from '../db/database.ts';
+import { eachApart } from '../db/each-apart.ts';
 import { lockStanding } from '../policies/standing.ts';
 import { tellWebhooks } from '../webhooks/outbox.ts';
 import { grantsOf } from './intent-flip.ts';
@@ -50,7 +51,11 @@ export class ExceptionEnds {
 
   async sweepOnce(now: Date): Promise<void> {
     const ended = await this.database.look<{ id: string }>(ENDED, now);
-    for (const { id } of ended) await this.database.transaction((tx) => this.carryOut(tx, id, now));
+    await eachApart(
+      ended.map(({ id }) => id),
+      String,
+      (id) => this.database.transaction((tx) => this.carryOut(tx, id, now)),
+    );
   }
 
   private async carryOut(tx: Tx, id: string, now: Date): Promise<void> {

@@ -12,8 +12,10 @@ import {
 import { toJson } from '../audit/json.ts';
 import type { ControllerBus } from '../bus/bus.ts';
 import { uuidv7 } from '../common/ids.ts';
+import { logger } from '../common/log.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
+import { eachApart } from '../db/each-apart.ts';
 import { neverWitnessed } from '../witness/pairs.ts';
 import { flipIntents } from './intent-flip.ts';
 import { type HostsOfPolicy, joinLate } from './late-joiners.ts';
@@ -71,6 +73,7 @@ export interface LockedRollout {
   readonly reviewAt: Date | null;
 }
 
+const log = logger('rollouts');
 const ACTOR = 'system:rollouts';
 /** Hosts flipped in one transaction. */
 const CHUNK = 200;
@@ -153,28 +156,31 @@ export class RolloutEngine {
     return asksConfirmation && confirmedAt === null;
   }
 
-  /** Moves every running rollout as far as it may go now; resumes what a stop cut off. */
+  /** After a commit: the change is made, and what can't be opened now is found by the sweep. */
   async openPending(now: Date): Promise<void> {
+    await this.openDue(now).catch((error: unknown) => log(`opening what is due failed: ${String(error)}`));
+  }
+
+  /** Moves every running rollout as far as it may go now; resumes what a stop cut off. One that fails holds up no other. */
+  async openDue(now: Date): Promise<void> {
     const due = await this.database.look<{ id: string }>(DUE_ROLLOUTS, now);
-    for (const id of new Set([...this.withNews, ...due.map((rollout) => rollout.id)])) {
-      const hasNews = this.withNews.delete(id);
-      try {
-        while (await this.step(id, now, hasNews));
-      } catch (error) {
-        if (hasNews) this.withNews.add(id);
-        throw error;
-      }
+    const ids = new Set([...this.withNews, ...due.map(({ id }) => id)]);
+    await eachApart(ids, String, (id) => this.open(id, now));
+  }
+
+  private async open(id: string, now: Date): Promise<void> {
+    const hasNews = this.withNews.delete(id);
+    try {
+      while (await this.step(id, now, hasNews));
+    } catch (error) {
+      if (hasNews) this.withNews.add(id);
+      throw error;
     }
   }
 
   /** What `note` gave, after its commit: only from then on can a decision count it, however late that was. */
   hasNews(rolloutIds: readonly string[]): void {
     for (const id of rolloutIds) this.withNews.add(id);
-  }
-
-  /** After evaluation: rollouts whose targets changed go on, or end. */
-  finishEnded(now: Date): Promise<void> {
-    return this.openPending(now);
   }
 
   /** What evaluation found out about targets, in the evaluator's transaction. Gives the rollouts that it may move, for `hasNews`. */
