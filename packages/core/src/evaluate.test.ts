@@ -443,6 +443,23 @@ const ROWS: readonly Row[] = [
     state: 'raised',
   },
   {
+    name: 'lost with the policy not read, while a development kernel ran: somebody has to look',
+    input: raisedInput({ presence: 'lost', facts: change(raisedFacts(), { bootPolicy: { customKernel: null } }) }),
+    state: 'unknown',
+    findings: ['FACT_UNKNOWN', 'HOST_LOST'],
+    visit: 'recover',
+  },
+  {
+    name: 'lost with the policy not read, while a release kernel ran: no custom kernel is claimed',
+    input: sampleInput({
+      presence: 'lost',
+      facts: change(kcStagedFacts(), { bootPolicy: { customKernel: null } }),
+      record: KC_RECORD,
+    }),
+    state: 'unknown',
+    findings: ['FACT_UNKNOWN', 'HOST_LOST'],
+  },
+  {
     name: 'lost with the kernel of Apple: nothing to recover',
     input: sampleInput({ presence: 'lost', facts: kcStagedFacts(), record: KC_RECORD }),
     state: 'kc_staged',

@@ -2,6 +2,7 @@
  * A Mac with a custom kernel is lost, and no visit explains it: somebody has to look, with the break-glass line at hand. It lowers
  * nothing and needs no consent. Silence is no evidence, so the host's state stays what it was.
  */
+import { hasCustomKernel } from '../custom-kernel.ts';
 import type { Next } from './next.ts';
 import { handsMissing } from './readiness.ts';
 import type { Situation } from './situation.ts';
@@ -11,10 +12,11 @@ const REASON =
 
 /** Adds the visit where there is none. One that was made stays until the Mac is heard of again. */
 export function withRecovery(situation: Situation, next: Next): Next {
-  const { input, observed } = situation;
+  const { input, observed, facts } = situation;
   const { presence, work, intent } = input;
   const isLost = presence === 'lost' || (work.visit?.kind === 'recover' && presence !== 'online');
-  const isOurs = intent.number > 0 && observed.kind !== 'unsupported' && hasCustomKernel(situation);
+  // A visit says what it is for: a kernel that cannot be told is no reason, and the Mac is called lost all the same.
+  const isOurs = intent.number > 0 && observed.kind !== 'unsupported' && hasCustomKernel(facts) === true;
   if (next.visit !== null || !isLost || !isOurs) return next;
   const missing = handsMissing(input);
   const findings = [
@@ -22,9 +24,4 @@ export function withRecovery(situation: Situation, next: Next): Next {
     ...missing.filter(({ code }) => !next.findings.some((known) => known.code === code)),
   ];
   return { ...next, visit: missing.length > 0 ? null : { kind: 'recover', reason: REASON }, findings };
-}
-
-function hasCustomKernel({ facts: { kernel, bootPolicy } }: Situation): boolean {
-  const { customKernel } = bootPolicy;
-  return kernel.config === 'development' || (customKernel !== null && customKernel !== 'absent');
 }

@@ -1,11 +1,12 @@
 /** Situation: the input of one evaluation with what is read out of it once, for all the rules. */
 import { hypervisorInBootArgs, parseBootArgs, quotaInBootArgs } from '../boot-args.ts';
+import { hasCustomKernel } from '../custom-kernel.ts';
 import type { EvaluateInput, EvidenceId, EvidencePiece, ProvenObject } from '../evaluate-types.ts';
 import { raisedEvidence } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
 import { type Observed, observe } from '../observe.ts';
 import { QUOTA_STOCK } from '../quota.ts';
-import { hasCustomKernel, type UpdateRisk, updateRisks } from '../update-guard/update-risks.ts';
+import { type UpdateRisk, updateRisks } from '../update-guard/update-risks.ts';
 import { proveObject } from './proven-object.ts';
 
 export interface Situation {

@@ -3,6 +3,7 @@
  * said only where the KDK of exactly the target build is in the catalogue; an update whose build is not known is never safe; which of
  * the two bad ends a Mac with a custom kernel meets is not foretold, because nobody can.
  */
+import { hasCustomKernel } from '../custom-kernel.ts';
 import type { Catalogue, UpdateAcceptance } from '../evaluate-types.ts';
 import type { Facts } from '../facts.ts';
 import { findVariant } from '../variants.ts';
@@ -38,12 +39,6 @@ export function updateRisks({ facts, catalogue, acceptances, now }: UpdateGuardI
     const acceptance = judged.verdict === 'safe' ? null : (acceptances.find(covering) ?? null);
     return { ...update, ...judged, acceptance };
   });
-}
-
-/** Does the next start load a custom kernel? null = it cannot be told. */
-export function hasCustomKernel({ bootPolicy, kernel }: Facts): boolean | null {
-  if (bootPolicy.customKernel !== null) return bootPolicy.customKernel !== 'absent';
-  return kernel.config !== null && kernel.config !== 'release' ? true : null;
 }
 
 type Judgement = Pick<UpdateRisk, 'verdict' | 'basis'>;
