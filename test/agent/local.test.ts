@@ -49,6 +49,18 @@ describe('prepare --local', { timeout: 60_000 }, () => {
       expect(after[part], part).toEqual(before[part]);
   });
 
+  it('names another macOS on this Mac, whose volumes recoveryOS may offer first', async () => {
+    await mac.macSim('break', 'second-system');
+    expect((await facts()).volumes.otherSystems).toEqual([
+      { name: 'Macintosh HD 2', systemUuid: '0A1B2C3D-0000-4000-A000-000000000001' },
+    ]);
+    expect((await prepare()).stdout).toMatch(
+      /^warning: More than one macOS is installed.* seen Macintosh HD, Macintosh HD 2\.\n {2}Next: .*Macintosh HD, never with a number/m,
+    );
+    await mac.macSim('break', 'second-system-removed');
+    expect((await facts()).volumes.otherSystems).toEqual([]);
+  });
+
   it('names what is in the way, with its next step', async () => {
     await mac.macSim('break', 'recovery-list-stale');
     expect((await prepare()).stdout).toMatch(

@@ -12,7 +12,7 @@ import { writeFileAtomic } from './files.ts';
 import { readKernelCollection } from './kernel/index.ts';
 import { simPaths } from './paths.ts';
 import { dict, plist } from './render/plist.ts';
-import { type SimState, type ToolFault, updateState } from './state.ts';
+import { type OtherSystem, type SimState, type ToolFault, updateState } from './state.ts';
 import { huskKdks } from './update.ts';
 
 export interface Break {
@@ -21,8 +21,12 @@ export interface Break {
   apply(dir: string, draft: SimState): void;
 }
 
-/** System volume and volume group of the other system. */
-const OTHER_SYSTEM = ['0A1B2C3D-0000-4000-A000-000000000001', '0A1B2C3D-0000-4000-A000-000000000002'] as const;
+const OTHER_SYSTEM: OtherSystem = {
+  name: 'Macintosh HD 2',
+  systemUuid: '0A1B2C3D-0000-4000-A000-000000000001',
+  group: '0A1B2C3D-0000-4000-A000-000000000002',
+  dataUuid: '0A1B2C3D-0000-4000-A000-000000000003',
+};
 const QUOTA = 'hv_apple_isa_vm_quota';
 
 export const BREAKS: Readonly<Record<string, Break>> = {
@@ -114,7 +118,21 @@ export const BREAKS: Readonly<Record<string, Break>> = {
       draft.volumes.startupDefault = false;
       const volume = draft.nvram.stored['boot-volume'] ?? '';
       const [prefix = ''] = volume.split(':');
-      draft.nvram.stored['boot-volume'] = [prefix, ...OTHER_SYSTEM].join(':');
+      draft.nvram.stored['boot-volume'] = [prefix, OTHER_SYSTEM.systemUuid, OTHER_SYSTEM.group].join(':');
+    },
+  },
+  'second-system': {
+    what: 'Another macOS was installed beside this one, in a volume group of its own; this one still starts by default.',
+    reboot: false,
+    apply: (_, draft) => {
+      draft.volumes.otherSystems = [{ ...OTHER_SYSTEM }];
+    },
+  },
+  'second-system-removed': {
+    what: 'The macOS beside this one was removed.',
+    reboot: false,
+    apply: (_, draft) => {
+      delete draft.volumes.otherSystems;
     },
   },
   'owner-gone': {

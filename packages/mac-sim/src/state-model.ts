@@ -59,6 +59,8 @@ export interface Volumes {
   sizeBytes?: number;
   /** Absent = none. */
   others?: OtherVolume[];
+  /** Further systems on the internal disk, as macOS lists them; recoveryOS mounts none of theirs. Absent = none. */
+  otherSystems?: OtherSystem[];
 }
 
 export interface Account {
@@ -143,6 +145,14 @@ export interface OtherVolume {
   folder: string;
   /** Volume group, when it belongs to another system; recoveryOS is never paired with that one. */
   group: string | null;
+}
+
+/** Another macOS beside this one, in a volume group of its own. */
+export interface OtherSystem {
+  name: string;
+  group: string;
+  systemUuid: string;
+  dataUuid: string;
 }
 
 export type ToolFault = 'fails' | 'hangs' | 'missing';

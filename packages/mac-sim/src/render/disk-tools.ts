@@ -105,8 +105,34 @@ function container(state: SimState): ApfsContainer {
         roles: ['Data'],
       },
       other('VM', 6, 20_480),
+      ...otherSystems(state).flatMap(({ name, systemUuid, dataUuid, devices }): ApfsVolume[] => [
+        {
+          uuid: systemUuid,
+          bytesInUse: 11_245_707_264,
+          device: devices.system,
+          encrypted: false,
+          name,
+          roles: ['System'],
+        },
+        {
+          uuid: dataUuid,
+          bytesInUse: 2_147_483_648,
+          device: devices.data,
+          encrypted: false,
+          name: `${name} - Data`,
+          roles: ['Data'],
+        },
+      ]),
     ],
   };
+}
+
+/** Systems beside this one, with the devices of the container that follow its own. */
+function otherSystems({ volumes }: SimState) {
+  return (volumes.otherSystems ?? []).map((system, index) => ({
+    ...system,
+    devices: { system: `disk3s${7 + 2 * index}`, data: `disk3s${8 + 2 * index}` },
+  }));
 }
 
 export interface VolumeInfo {
@@ -233,12 +259,17 @@ function ownerOutputs(state: SimState): readonly Output[] {
 
 function groupsPlist(state: SimState): string {
   const volume = (device: string, role: string): PlistValue => dict({ DeviceIdentifier: device, Role: role });
-  const group = dict({
-    APFSVolumeGroupUUID: state.volumes.group,
-    Name: state.volumes.systemName,
-    Volumes: [volume('disk3s5', 'Data'), volume('disk3s1', 'System')],
-  });
-  return plist(dict({ Containers: [dict({ VolumeGroups: [group] })] }));
+  const group = (uuid: string, name: string, devices: { readonly system: string; readonly data: string }) =>
+    dict({
+      APFSVolumeGroupUUID: uuid,
+      Name: name,
+      Volumes: [volume(devices.data, 'Data'), volume(devices.system, 'System')],
+    });
+  const groups = [
+    group(state.volumes.group, state.volumes.systemName, { system: 'disk3s1', data: 'disk3s5' }),
+    ...otherSystems(state).map((other) => group(other.group, other.name, other.devices)),
+  ];
+  return plist(dict({ Containers: [dict({ VolumeGroups: groups })] }));
 }
 
 export function diskutilOutputs(state: SimState): readonly Output[] {
