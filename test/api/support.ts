@@ -86,7 +86,7 @@ export async function openTestApi(): Promise<TestApi> {
   const queue = new DeafQueue();
   const certificates = new HostCertificates(database, clock);
   const { grantKey, webhookKey } = keys;
-  const watchTimes = { pollMs: 100, restMs: 20, heartbeatMs: 200 };
+  const watchTimes = { pollMs: 100, restMs: 20, heartbeatMs: 200, unreadMs: 30_000 };
   const health = new SweepHealth();
   const parts = {
     config,

@@ -3,10 +3,11 @@ import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Actor } from '../../apps/controller/src/api/api-tokens.ts';
-import { EventLog } from '../../apps/controller/src/api/watch/event-log.ts';
+import { EventLog, type LoggedEvent, OVERLAP_MS } from '../../apps/controller/src/api/watch/event-log.ts';
 import { WATCHERS_PER_TOKEN_MAX, WatchHub } from '../../apps/controller/src/api/watch/watch-hub.ts';
+import { HELD_MAX, Watcher } from '../../apps/controller/src/api/watch/watcher.ts';
 import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { addMac, openTestApi, type TestApi } from './support.ts';
@@ -229,7 +230,7 @@ describe('watching', () => {
   });
 
   it('is not put off by wake-ups that never end', async () => {
-    const times = { pollMs: 600_000, restMs: 500, heartbeatMs: 600_000 };
+    const times = { pollMs: 600_000, restMs: 500, heartbeatMs: 600_000, unreadMs: 30_000 };
     const hub = new WatchHub(new EventLog(test.database), test.clock, test.bus, times);
     const response = Object.assign(new PassThrough(), { setHeader: () => {} });
     let text = '';
@@ -245,6 +246,54 @@ describe('watching', () => {
     await waitFor(() => text.includes(id)).finally(() => clearInterval(waking));
     hub.stop();
     response.destroy();
+  });
+
+  it('cuts off a reader that comes back after hours and never reads', async () => {
+    const from = await happen('session');
+    const at = test.clock.now();
+    const many = Array.from({ length: 600 }, () => uuidv7(at.getTime()));
+    const { siteId } = test.database;
+    const detail = { text: 'x'.repeat(500) };
+    await test.database.prisma.hostEvent.createMany({
+      data: many.map((id) => ({ id, siteId, hostId: host, at, kind: 'note', detail })),
+    });
+    test.clock.advance(2 * 3_600_000);
+    const times = { pollMs: 50, restMs: 20, heartbeatMs: 600_000, unreadMs: 300 };
+    const hub = new WatchHub(new EventLog(test.database), test.clock, test.bus, times);
+    const unread = Object.assign(new PassThrough(), { setHeader: () => {} });
+    const { id: tokenId } = await test.database.prisma.apiToken.findFirstOrThrow({ where: { name: 'reader' } });
+    const stream = { response: unread as unknown as ServerResponse, lastEventId: from };
+    const show = { event: ({ detail }: LoggedEvent) => ({ name: 'host', data: detail }), progress: () => null };
+    await hub.open({ tokenId } as Actor, stream, show);
+    expect(unread.destroyed).toBe(true);
+  });
+
+  it('cuts off a reader that is caught up by more than it can be told at once', () => {
+    const response = Object.assign(new PassThrough(), { setHeader: () => {} });
+    const watcher = new Watcher('token', response as unknown as ServerResponse, {
+      event: () => null,
+      progress: () => null,
+    });
+    const events = (count: number) => Array.from({ length: count }, () => ({ id: uuidv7() }) as LoggedEvent);
+    watcher.tell(events(HELD_MAX));
+    expect(watcher.isOpen).toBe(true);
+    watcher.tell(events(1));
+    expect(watcher.isOpen).toBe(false);
+  });
+
+  it('remembers of a long past only what the present may bring once more', async () => {
+    const from = await happen('session');
+    for (let n = 0; n < 5; n += 1) await happen('session');
+    test.clock.advance(OVERLAP_MS + 1);
+    const recent = await happen('session');
+    const goLive = vi.spyOn(Watcher.prototype, 'goLive');
+    const one = await watch('/api/v1/hosts/watch', from);
+    await waitFor(() => ids(one).includes(recent));
+    await waitFor(() => goLive.mock.calls.length === 1);
+    expect([...(goLive.mock.calls[0]?.[0] ?? [])]).toEqual([recent]);
+    goLive.mockRestore();
+    expect(ids(one).length).toBeGreaterThan(5);
+    one.stop();
   });
 
   it('is limited for each token', async () => {

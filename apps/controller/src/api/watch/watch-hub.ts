@@ -24,9 +24,11 @@ export interface WatchTimes {
   /** Shortest time between two looks, however many wake-ups come. */
   readonly restMs: number;
   readonly heartbeatMs: number;
+  /** How long a reader that catches up may leave a page unread. */
+  readonly unreadMs: number;
 }
 
-const TIMES: WatchTimes = { pollMs: 1_000, restMs: 100, heartbeatMs: 15_000 };
+const TIMES: WatchTimes = { pollMs: 1_000, restMs: 100, heartbeatMs: 15_000, unreadMs: 30_000 };
 
 export class WatchHub {
   private readonly watchers = new Set<Watcher>();
@@ -95,19 +97,23 @@ export class WatchHub {
   }
 
   private async catchUp(watcher: Watcher, lastEventId: string | null, now: number): Promise<void> {
-    const sent = new Set<string>();
+    // Whatever becomes known from now on is no older than this: only so far back can the past and the present meet.
+    const sent = new SentSince(now - OVERLAP_MS);
     if (lastEventId !== null && isUuid(lastEventId)) {
       const from = timeOf(lastEventId);
       if (from < now - REPLAY_MS_MAX) watcher.resync();
       else await this.replay(watcher, firstIdAt(from - OVERLAP_MS), lastEventId.toLowerCase(), sent);
     }
-    watcher.goLive(sent);
+    watcher.goLive(sent.ids);
   }
 
-  private async replay(watcher: Watcher, from: string, known: string, sent: Set<string>): Promise<void> {
+  private async replay(watcher: Watcher, from: string, known: string, sent: SentSince): Promise<void> {
     for (let after = from; watcher.isOpen; ) {
       const page = await this.events.after(after);
-      await watcher.sendPast(page.filter(({ id }) => id !== known));
+      await watcher.sendPast(
+        page.filter(({ id }) => id !== known),
+        this.times.unreadMs,
+      );
       for (const { id } of page) sent.add(id);
       const last = page.at(-1);
       if (page.length < PAGE || last === undefined) return;
@@ -175,5 +181,16 @@ export class WatchHub {
 
   private since(): Date {
     return new Date(this.clock.now().getTime() - OVERLAP_MS);
+  }
+}
+
+/** Ids that a replay has sent, of those only that the present may bring once more. */
+class SentSince {
+  readonly ids = new Set<string>();
+
+  constructor(private readonly sinceMs: number) {}
+
+  add(id: string): void {
+    if (timeOf(id) >= this.sinceMs) this.ids.add(id);
   }
 }

@@ -1,12 +1,14 @@
 /**
- * One open answer of events. What waits for a slow reader is bounded: past the bound it is cut off, and comes back with the id
- * of the last event that it read.
+ * One open answer of events. What waits for a slow reader is bounded, in bytes, in events and in time: past a bound it is cut off, and
+ * comes back with the id of the last event that it read.
  */
 import type { ServerResponse } from 'node:http';
 import { EVENT_STREAM } from '../route.ts';
 import type { LoggedEvent, ProgressLine } from './event-log.ts';
 
 export const WAITING_BYTES_MAX = 1024 * 1024;
+/** Events that may become known while a reader catches up. */
+export const HELD_MAX = 5_000;
 const RETRY_MS = 2_000;
 
 /** null = nothing, this watcher does not ask for it. */
@@ -58,6 +60,7 @@ export class Watcher {
 
   tell(events: readonly LoggedEvent[]): void {
     if (this.held === null) this.send(events);
+    else if (this.held.length + events.length > HELD_MAX) this.cutOff();
     else this.held.push(...events);
   }
 
@@ -67,13 +70,20 @@ export class Watcher {
     this.write(lines.map((line) => textOf(this.show.progress(line))).join(''));
   }
 
-  /** Sends a page of the past, and waits until it is on its way. */
-  async sendPast(events: readonly LoggedEvent[]): Promise<void> {
+  /** Sends a page of the past, and waits until it is on its way: so long, then the reader is cut off. */
+  async sendPast(events: readonly LoggedEvent[], waitMs: number): Promise<void> {
     this.send(events);
-    if (this.isOpen && this.response.writableNeedDrain)
-      await new Promise<void>((resolve) => {
-        this.response.once('drain', resolve).once('close', resolve);
-      });
+    if (!this.isOpen || !this.response.writableNeedDrain) return;
+    const { response } = this;
+    await new Promise<void>((resolve) => {
+      const unread = setTimeout(() => this.cutOff(), waitMs);
+      const done = () => {
+        clearTimeout(unread);
+        response.off('drain', done).off('close', done);
+        resolve();
+      };
+      response.on('drain', done).on('close', done);
+    });
   }
 
   /** From now on events go out as they come; those held go first, unless they were part of the past. */
@@ -87,6 +97,11 @@ export class Watcher {
     this.response.end();
   }
 
+  private cutOff(): void {
+    this.held = [];
+    this.response.destroy();
+  }
+
   private send(events: readonly LoggedEvent[]): void {
     const lines = events.map((event) => {
       const text = textOf(this.show.event(event));
@@ -98,7 +113,7 @@ export class Watcher {
   private write(text: string): void {
     if (text === '' || !this.isOpen) return;
     // Asked before writing: one large batch must not cut off a reader that keeps up.
-    if (this.response.writableLength > WAITING_BYTES_MAX) this.response.destroy();
+    if (this.response.writableLength > WAITING_BYTES_MAX) this.cutOff();
     else this.response.write(text);
   }
 }
