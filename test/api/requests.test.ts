@@ -17,6 +17,7 @@ const policy = (changes: object) => ({
   apply: true,
   ...changes,
 });
+const NOBODY = '00000000-0000-7000-8000-000000000000';
 const post = (body: unknown) => test.call('POST', '/api/v1/policies', { body });
 
 describe('refusals', () => {
@@ -89,6 +90,74 @@ describe('refusals', () => {
     expect([long.status, long.body.errors?.[0]?.path]).toEqual([400, 'query.limit']);
     const cursor = await test.call('GET', '/api/v1/hosts?cursor=abc');
     expect([cursor.status, cursor.body.errors?.[0]?.path]).toEqual([400, 'query.cursor']);
+  });
+});
+
+describe('values that no table takes', () => {
+  const shapeOf = (schema: unknown) => Object.keys((schema as { shape?: object } | null)?.shape ?? {});
+  const pathOf = (path: string, value: string) => path.replace(/\{\w+\}/, value).replace(/\{\w+\}/g, NOBODY);
+
+  it.each([
+    ['U+0000', '%00', 'a\0b'],
+    ['half a surrogate pair', null, 'a\ud800b'],
+  ])(
+    '%s is refused by every route, in path, query and body, with the name of the field',
+    async (_what, coded, text) => {
+      let asked = 0;
+      for (const { method, path, params, query, body } of test.api.routes) {
+        const ways = [
+          ...(coded === null
+            ? []
+            : shapeOf(params)
+                .slice(0, 1)
+                .map((key) => ['path', key, pathOf(path, coded), undefined])),
+          ...(coded === null
+            ? []
+            : shapeOf(query).map((key) => ['query', key, `${pathOf(path, NOBODY)}?${key}=${coded}`, undefined])),
+          ...shapeOf(body).map((key) => ['body', key, pathOf(path, NOBODY), { [key]: text }]),
+        ] as const;
+        for (const [where, key, url, sent] of ways) {
+          const content = sent === undefined && body !== null ? {} : sent;
+          const reply = await test.call(method, String(url), content === undefined ? {} : { body: content });
+          const seen = [method, url, reply.status, reply.body['errors']?.[0]?.path];
+          expect(seen).toEqual([method, url, 400, `${where}.${key}`]);
+          asked += 1;
+        }
+      }
+      expect(asked).toBeGreaterThan(40);
+    },
+  );
+
+  it('deep in a body, in a name, and however deep it is nested', async () => {
+    const deep = await post(policy({ selector: { labels: ['lab'], hosts: ['S1', 'S\0'] } }));
+    expect([deep.status, deep.body.errors?.[0]?.path]).toEqual([400, 'body.selector.hosts.1']);
+    const name = await post(policy({ 'a\0': 1 }));
+    expect([name.status, name.body.errors?.[0]?.path]).toEqual([400, 'body']);
+    const headers = { 'content-type': 'application/json' };
+    const nested = `{"name":${'['.repeat(60_000)}${']'.repeat(60_000)}}`;
+    const reply = await test.call('POST', '/api/v1/policies', { body: nested, headers });
+    expect([reply.status, reply.body.code]).toEqual([400, 'VALIDATION_FAILED']);
+  });
+
+  it.each([
+    ['GET', '/api/v1/visits?dueBefore=0000-01-01T00:00:00Z', undefined],
+    ['GET', '/api/v1/hosts?filter=quota%3D%3D99999999999', undefined],
+    ['GET', '/api/v1/hosts?limit=1e400', undefined],
+    ['POST', '/api/v1/policies', policy({ priority: 3e9 })],
+    ['POST', '/api/v1/policies', policy({ quota: 1e300 })],
+    ['POST', '/api/v1/policies', policy({ exception: { ...EXCEPTION, expiresInDays: 1e300 } })],
+    ['POST', '/api/v1/enrol-tokens', { labels: [], uses: 1e12 }],
+  ])('numbers and times out of range are no error of ours: %s %s', async (method, path, body) => {
+    const { status, body: reply } = await test.call(method, path, body === undefined ? {} : { body });
+    expect([400, 422], JSON.stringify(reply)).toContain(status);
+  });
+
+  it('the remedy of an empty selector can be followed', async () => {
+    const empty = await post(policy({ selector: {} }));
+    const [, filter] = /filter by the site, such as `(.+?)`/.exec(String(empty.body['remedy'])) ?? [];
+    const dryRun = { selector: { filter }, reason: 'test', dryRun: true };
+    const { status, body } = await test.call('POST', '/api/v1/reverts', { body: dryRun });
+    expect([status, body['leftOut']?.['0']?.['hosts']]).toEqual([200, 1]);
   });
 });
 

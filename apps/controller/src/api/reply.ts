@@ -3,7 +3,7 @@ import { describeError } from '@headroom/core';
 import { uuidv7 } from '../common/ids.ts';
 import { logger } from '../common/log.ts';
 import { Problem } from '../common/problem.ts';
-import { problemOf } from '../db/problem-of.ts';
+import { isUnfit, problemOf } from '../db/problem-of.ts';
 
 const log = logger('api');
 const RETRY_AFTER_S = 5;
@@ -36,7 +36,7 @@ export function sendProblem(request: IncomingMessage, response: ServerResponse, 
     response.destroy();
     return;
   }
-  const problem = problemOf(error) ?? internal(request, error);
+  const problem = problemOf(error) ?? (isUnfit(error) ? unfit(request, error) : internal(request, error));
   const { title, remedy, retry, httpStatus } = describeError(problem.code, templateArgs(problem.extra));
   if (retry === 'transient') response.setHeader('Retry-After', String(RETRY_AFTER_S));
   if (httpStatus === 401) response.setHeader('WWW-Authenticate', 'Bearer');
@@ -55,12 +55,24 @@ export function sendProblem(request: IncomingMessage, response: ServerResponse, 
 }
 
 function internal(request: IncomingMessage, error: unknown): Problem {
+  const requestId = logged(request, error);
+  const detail = `Request ${requestId} failed; the log of the controller has the cause.`;
+  return new Problem('INTERNAL', detail, { requestId });
+}
+
+/** Logged all the same: a schema should have said it, with the field. */
+function unfit(request: IncomingMessage, error: unknown): Problem {
+  const requestId = logged(request, error);
+  const detail = `A value of request ${requestId} is out of range or cannot be stored; the log of the controller says which.`;
+  return new Problem('VALIDATION_FAILED', detail, { requestId });
+}
+
+/** The id under which the log has it. */
+function logged(request: IncomingMessage, error: unknown): string {
   const requestId = uuidv7();
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   log(`request ${requestId} (${request.method} ${request.url?.split('?', 1)[0]}) failed: ${text}`);
-  return new Problem('INTERNAL', `Request ${requestId} failed; the log of the controller has the cause.`, {
-    requestId,
-  });
+  return requestId;
 }
 
 function templateArgs(extra: Readonly<Record<string, unknown>>): Record<string, string | number> {

@@ -35,6 +35,14 @@ const BY_CODE: readonly (readonly [RegExp, string])[] = [
 const BY_TEXT =
   /^(Connection terminated|Client (has encountered a connection error|was closed)|timeout exceeded when trying to connect|connect ENOENT )/;
 
+/** Out of range, not of its type, or text that cannot be stored. */
+const UNFIT = /^(22003|2200[78]|22021|22P0[25])$/;
+
+/** A value that came with the call, and that no schema refused: the caller can send another. */
+export function isUnfit(error: unknown): boolean {
+  return error instanceof Error && codesOf(error).some((code) => UNFIT.test(code));
+}
+
 /** Postgres itself is away or full: whatever is tried next fails as well. */
 export function isAway(error: unknown): boolean {
   const reason = error instanceof Error ? passingReason(error) : null;
