@@ -91,12 +91,17 @@ export interface FileRange {
   readonly length: number;
 }
 
-/** File ranges of the segments; empty ones left out. */
-export function segmentRanges(image: ImageHeader): readonly FileRange[] {
+/** File ranges of the segments, or of those with this name; empty ones left out. */
+export function segmentRanges(image: ImageHeader, name?: string): readonly FileRange[] {
   return image.commands
     .filter(({ cmd, bytes }) => cmd === format.LC_SEGMENT_64 && bytes.length >= 72)
+    .filter(({ bytes }) => name === undefined || segmentName(bytes) === name)
     .map(({ bytes }) => ({ offset: toNumber(bytes.readBigUInt64LE(40)), length: toNumber(bytes.readBigUInt64LE(48)) }))
     .filter(({ length }) => length > 0);
+}
+
+function segmentName(bytes: Buffer): string {
+  return bytes.toString('latin1', 8, 24).replace(/\0.*$/s, '');
 }
 
 /** A 64-bit number too large to be exact is outside any file: Window refuses it. */

@@ -65,6 +65,13 @@ function collection(commands: readonly Buffer[], textAt = 8192, size = 16384): B
   return bytes;
 }
 
+/** A collection whose second image, at 12288, is this one. */
+function withMember(member: Buffer): Buffer {
+  const bytes = collection([uuid(1), entry('com.apple.kernel', 4096n), entry('com.apple.a', 12288n)]);
+  member.copy(bytes, 12288);
+  return bytes;
+}
+
 async function read(bytes: Buffer) {
   writeFileSync(file, bytes);
   return readFileset(file);
@@ -110,6 +117,15 @@ describe('readFileset', () => {
     ['commands of 4 GB', image(0xc, [uuid(1)], { length: 0xffffffff }), 'load commands over'],
     ['an entry outside the file', image(0xc, [uuid(1), entry('com.apple.kernel', 1n << 62n)]), 'outside the file'],
     ['an id outside its command', image(0xc, [uuid(1), entry('com.apple.kernel', 0n, 4000)]), 'without a readable id'],
+    ['an entry that is the collection itself', collection([uuid(1), entry('com.apple.kernel', 0n)]), 'another image'],
+    [
+      'two entries in one place',
+      collection([uuid(1), entry('com.apple.kernel', 4096n), entry('com.apple.a', 4096n)]),
+      'another image',
+    ],
+    ['an identity of zeros', collection([uuid(0), entry('com.apple.kernel', 4096n)]), 'no LC_UUID'],
+    ['a bundle for another processor', withMember(image(11, [uuid(3)], { cpu: 0x01000007 })), 'no arm64 image'],
+    ['a fileset in the fileset', withMember(image(0xc, [uuid(3)])), 'no arm64 image'],
     [
       'an entry that stands twice',
       collection([uuid(1), entry('com.apple.a', 4096n), entry('com.apple.a', 4096n)]),
@@ -120,9 +136,20 @@ describe('readFileset', () => {
   });
 
   it('refuses what would take more reading than an honest file', async () => {
-    const ids = Array.from({ length: 9000 }, (_, index) => entry(`com.apple.${index}`, 0n));
-    const bytes = Buffer.concat([image(0xc, [uuid(1), ...ids]), Buffer.alloc(4096)]);
+    const at = 16384;
+    const ids = Array.from({ length: 200 }, (_, index) => entry(`com.apple.${index}`, BigInt(at + 32 * index)));
+    const bytes = Buffer.alloc(1024 * 1024);
+    image(0xc, [uuid(1), ...ids]).copy(bytes);
+    for (const index of ids.keys()) image(11, [], { length: 900_000 }).copy(bytes, at + 32 * index);
     expect(await read(bytes)).toEqual({ ok: false, reason: expect.stringContaining('more than the whole file') });
+  });
+
+  it('gives up on a kernel that is full of beginnings of a version', async () => {
+    const bytes = collection([uuid(1), entry('com.apple.kernel', 4096n)], 8192, 2 * 1024 * 1024);
+    bytes.fill('Darwin Kernel Version 1:a', 8192, 1024 * 1024);
+    bytes.write(VERSION, 1024 * 1024 + 512, 'latin1');
+    const fileset = await read(bytes);
+    expect(fileset.ok && fileset.value.kernelVersionText).toBeNull();
   });
 
   it('opens regular files only', async () => {

@@ -8,8 +8,12 @@ import { open } from 'node:fs/promises';
 import { known, type Reading, unknown } from '../macos/reading.ts';
 import { filesetEntries, type ImageHeader, readImage, segmentRanges, uuidOf } from './commands.ts';
 import * as format from './constants.ts';
-import { findKernelVersion, namesQuotaArgument } from './kernel-text.ts';
+import { findKernelVersion, namesQuotaArgument, textsIn } from './kernel-text.ts';
 import { MachOError, Window } from './window.ts';
+
+const NIL_UUID = '00000000-0000-0000-0000-000000000000';
+/** Where a collection says what is linked in, bundles without code of their own included. */
+const PRELINK_INFO = '__PRELINK_INFO';
 
 /** The kernel's entry; all others are bundles. */
 export const KERNEL_ENTRY = 'com.apple.kernel';
@@ -49,7 +53,7 @@ export function readFileset(path: string): Promise<Reading<Fileset>> {
     if (image.cpuType !== format.CPU_TYPE_ARM64)
       throw new MachOError(`arm64 expected, CPU type 0x${image.cpuType.toString(16)} seen`);
     const uuid = uuidOf(image, 'kernel collection');
-    if (uuid === null) throw new MachOError('the kernel collection has no LC_UUID');
+    if (uuid === null || uuid === NIL_UUID) throw new MachOError('the kernel collection has no LC_UUID');
     const { entries, kernelVersionText } = await readEntries(window, image);
     return {
       uuid,
@@ -61,6 +65,23 @@ export function readFileset(path: string): Promise<Reading<Fileset>> {
       kernelVersionText,
     };
   });
+}
+
+/**
+ * Which of these bundles the collection names as linked in. Those without code (the kernel's programming interfaces, for one) have no
+ * entry and stand there alone. Source: `codelessKexts` of Apple's published kernel collection builder (dyld).
+ */
+export function namedInPrelinkInfo(path: string, ids: readonly string[]): Promise<Reading<ReadonlySet<string>>> {
+  return withWindow(path, async (window) => {
+    const image = await readImage(window, 0, 'kernel collection');
+    const found = await textsIn(window, segmentRanges(image, PRELINK_INFO), ids.map(asValue));
+    return new Set(ids.filter((id) => found.has(asValue(id))));
+  });
+}
+
+/** As a value; as a key it would only say that somebody links against it. */
+function asValue(id: string): string {
+  return `>${id}</string>`;
 }
 
 /** A kernel file of a KDK, such as kernel.development.t6020. */
@@ -81,11 +102,16 @@ export function readKernelFile(path: string): Promise<Reading<KernelFile>> {
 async function readEntries(window: Window, collection: ImageHeader) {
   const entries: FilesetMember[] = [];
   const ids = new Set<string>();
+  const offsets = new Set([0]);
   let kernelVersionText: string | null = null;
   for (const { id, fileOffset } of filesetEntries(collection)) {
     if (ids.has(id)) throw new MachOError(`entry ${id} stands twice`);
     ids.add(id);
+    if (offsets.has(fileOffset)) throw new MachOError(`entry ${id} lies where another image does`);
+    offsets.add(fileOffset);
     const member = await readImage(window, fileOffset, `entry ${id}`);
+    if (member.cpuType !== format.CPU_TYPE_ARM64 || member.fileType === format.MH_FILESET)
+      throw new MachOError(`entry ${id} is no arm64 image of its own`);
     entries.push({ id, uuid: uuidOf(member, `entry ${id}`) });
     if (id === KERNEL_ENTRY) kernelVersionText = await findKernelVersion(window, segmentRanges(member));
   }

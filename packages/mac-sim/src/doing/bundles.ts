@@ -12,6 +12,8 @@ export interface BundleRow {
   readonly dependencies: readonly string[];
   /** `kdk`: in the KDK and on the system. `system`: on the system alone, as a KDK never holds everything. */
   readonly home: 'kdk' | 'system';
+  /** No executable: named in the collection, without an image in it. */
+  readonly codeless?: true;
 }
 
 const KPI = ['com.apple.kpi.iokit', 'com.apple.kpi.libkern'] as const;
@@ -44,6 +46,12 @@ const AUDIO = 'com.apple.iokit.IOAudioFamily';
 const ARM = 'com.apple.driver.AppleARMPlatform';
 const MAILBOX = 'com.apple.driver.AppleA7IOP';
 const RTBUDDY = 'com.apple.driver.RTBuddy';
+
+/** A programming interface of the kernel: a bundle without code, whose symbols are the kernel's own. */
+function kernelInterface(name: string, folder: string): BundleRow {
+  const path = `System.kext/Contents/PlugIns/${folder}.kext`;
+  return { id: `com.apple.kpi.${name}`, version: '23.5.0', path, dependencies: [], home: 'kdk', codeless: true };
+}
 
 export const BUNDLES: readonly BundleRow[] = [
   family('IOPCIFamily', '2.9'),
@@ -118,6 +126,9 @@ export const BUNDLES: readonly BundleRow[] = [
     'system',
   ),
   row('com.apple.nke.applicationfirewall', '404', ['com.apple.kpi.bsd'], 'ALF.kext', 'system'),
+  kernelInterface('bsd', 'BSDKernel'),
+  kernelInterface('iokit', 'IOKit'),
+  kernelInterface('libkern', 'Libkern'),
 ];
 
 /**

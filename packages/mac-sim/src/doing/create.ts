@@ -36,7 +36,11 @@ export const createCollection: Program = async ({ root, args, io }) => {
   await sleep(readPace(root).kmutilCreateMs);
   const collection = {
     kernelFile: readFileSync(kernelPath),
-    bundles: bundles.map(({ id, version, binaryPath }) => ({ id, version, binary: readFileSync(binaryPath) })),
+    bundles: bundles.map(({ id, version, binaryPath }) => ({
+      id,
+      version,
+      binary: binaryPath === null ? null : readFileSync(binaryPath),
+    })),
     build: state.os.baseBuild,
   };
   try {

@@ -18,18 +18,17 @@ export function bundleFiles(row: BundleRow, system: { version: string; build: st
       .at(-1)
       ?.replace(/\.kext$/, '') ?? row.id;
   const info = dict({
-    CFBundleExecutable: executable,
+    ...(row.codeless !== true && { CFBundleExecutable: executable }),
     CFBundleIdentifier: row.id,
     CFBundlePackageType: 'KEXT',
     CFBundleVersion: row.version,
     DTPlatformBuild: system.build,
     OSBundleLibraries: dict(Object.fromEntries(row.dependencies.map((id) => [id, '1.0']))),
   });
+  const infoFile = { path: `${row.path}/Contents/Info.plist`, data: Buffer.from(plist(info)) };
+  if (row.codeless === true) return [infoFile];
   const binary = buildBundleFile({ id: row.id, version: row.version, build: system.build, osVersion: system.version });
-  return [
-    { path: `${row.path}/Contents/Info.plist`, data: Buffer.from(plist(info)) },
-    { path: `${row.path}/Contents/MacOS/${executable}`, data: binary, executable: true },
-  ];
+  return [infoFile, { path: `${row.path}/Contents/MacOS/${executable}`, data: binary, executable: true }];
 }
 
 export interface FoundBundle {
@@ -38,8 +37,8 @@ export interface FoundBundle {
   /** System build it was made for; null when it does not say. */
   readonly build: string | null;
   readonly dependencies: readonly string[];
-  /** On this machine. */
-  readonly binaryPath: string;
+  /** On this machine; null = it has no code. */
+  readonly binaryPath: string | null;
 }
 
 /** Bundles of several repositories; the first repository that has an id wins. Folders that do not exist hold nothing. */
@@ -75,12 +74,12 @@ function readBundle(path: string): FoundBundle | null {
   }
   const id = plistString(info, 'CFBundleIdentifier');
   const executable = plistString(info, 'CFBundleExecutable');
-  if (id === null || executable === null || executable.includes('/')) return null;
+  if (id === null || executable?.includes('/')) return null;
   return {
     id,
     version: plistString(info, 'CFBundleVersion') ?? '0',
     build: plistString(info, 'DTPlatformBuild'),
     dependencies: plistKeys(info, 'OSBundleLibraries'),
-    binaryPath: join(path, 'Contents/MacOS', executable),
+    binaryPath: executable === null ? null : join(path, 'Contents/MacOS', executable),
   };
 }

@@ -32,7 +32,8 @@ const COLLECTION_BASE = 0xfffffe0007000000n;
 export interface CollectionBundle {
   readonly id: string;
   readonly version: string;
-  readonly binary: Buffer;
+  /** Null = it has no code: it is named in __PRELINK_INFO alone. */
+  readonly binary: Buffer | null;
 }
 
 export interface CollectionSpec {
@@ -55,9 +56,10 @@ export function buildKernelCollection({ kernelFile, bundles, build }: Collection
     'collection',
     build,
     kernelFile,
-    ...sorted.flatMap(({ id, version, binary }) => [id, version, binary]),
+    ...sorted.flatMap(({ id, version, binary }) => [id, version, binary ?? '']),
   );
-  const images = [{ id: KERNEL_ENTRY_ID, binary: kernelFile }, ...sorted];
+  const withCode = sorted.flatMap(({ id, binary }) => (binary === null ? [] : [{ id, binary }]));
+  const images = [{ id: KERNEL_ENTRY_ID, binary: kernelFile }, ...withCode];
   const info = prelinkInfo(sorted);
 
   const headSize = align(commandsSize(images.map(({ id }) => id)), PAGE_SIZE);

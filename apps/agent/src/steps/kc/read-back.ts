@@ -2,7 +2,7 @@
 import { AgentError, differs } from '../../agent-error.ts';
 import { identify } from '../../facts/collection-identity.ts';
 import { isMissing } from '../../files.ts';
-import type { Fileset } from '../../macho/fileset.ts';
+import { type Fileset, KERNEL_ENTRY, namedInPrelinkInfo } from '../../macho/fileset.ts';
 
 export interface Wanted {
   readonly variant: string;
@@ -25,7 +25,7 @@ export async function readBack(path: string, wanted: Wanted, signal: AbortSignal
     const { sha256, md5, fileset } = await identify(path, signal);
     if (!fileset.ok) return failed(`The kernel collection: ${fileset.reason}.`);
     const { uuid, bundles, sizeBytes, kernelVersionText } = fileset.value;
-    const problem = problemOf(fileset.value, wanted);
+    const problem = kernelProblem(fileset.value, wanted) ?? (await bundleProblem(path, fileset.value, wanted));
     if (problem !== null) return failed(problem);
     return { uuid, bundles, sizeBytes, sha256, md5, kernelVersionText: kernelVersionText ?? '' };
   } catch (error) {
@@ -34,16 +34,30 @@ export async function readBack(path: string, wanted: Wanted, signal: AbortSignal
   }
 }
 
-function problemOf(fileset: Fileset, { variant, bundleIds }: Wanted): string | null {
+function kernelProblem({ kernelVersionText: text, arm64e, cpuSubtype }: Fileset, { variant }: Wanted): string | null {
   const config = `/DEVELOPMENT_ARM64_${variant}`;
-  const text = fileset.kernelVersionText;
-  if (!fileset.arm64e) return differs('Kind of the kernel collection', 'arm64e', `CPU subtype ${fileset.cpuSubtype}`);
+  if (!arm64e) return differs('Kind of the kernel collection', 'arm64e', `CPU subtype ${cpuSubtype}`);
   if (text === null || !text.endsWith(config))
     return differs('Kernel in the collection', config, text ?? 'no version text');
-  const ids = new Set(fileset.entries.map(({ id }) => id));
-  const lacking = bundleIds.filter((id) => !ids.has(id));
-  if (lacking.length === 0) return null;
-  return `Bundles that were asked for and are not in it (${lacking.length}): ${lacking.slice(0, NAMED_MAX).join(' ')}.`;
+  return null;
+}
+
+/** The kernel and the asked bundles, no more and no less; one without code is only named as linked in. */
+async function bundleProblem(path: string, { entries }: Fileset, { bundleIds }: Wanted): Promise<string | null> {
+  const asked = new Set([KERNEL_ENTRY, ...bundleIds]);
+  const present = new Set(entries.map(({ id }) => id));
+  const extra = [...present].filter((id) => !asked.has(id));
+  if (extra.length > 0) return `Bundles that nobody asked for and are in it ${listed(extra)}`;
+  const withoutEntry = bundleIds.filter((id) => !present.has(id));
+  if (withoutEntry.length === 0) return null;
+  const named = await namedInPrelinkInfo(path, withoutEntry);
+  if (!named.ok) return `The kernel collection: ${named.reason}.`;
+  const lacking = withoutEntry.filter((id) => !named.value.has(id));
+  return lacking.length === 0 ? null : `Bundles that were asked for and are not in it ${listed(lacking)}`;
+}
+
+function listed(ids: readonly string[]): string {
+  return `(${ids.length}): ${ids.slice(0, NAMED_MAX).join(' ')}.`;
 }
 
 function failed(detail: string): AgentError {
