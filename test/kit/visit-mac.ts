@@ -19,6 +19,7 @@ export const REVERT_LINE = 'sh /Volumes/*/Library/Headroom/revert';
 export const md5 = (data: string | Buffer): string => createHash('md5').update(data).digest('hex');
 
 export interface MacOptions {
+  readonly variant?: string;
   readonly version?: string;
   readonly build?: string;
   readonly systemName?: string;
@@ -26,6 +27,7 @@ export interface MacOptions {
 }
 
 export interface CollectionOptions {
+  readonly variant?: string;
   /** Another one gives another kernel collection. */
   readonly bundleVersion?: string;
   readonly version?: string;
@@ -63,11 +65,11 @@ const QUOTA = 255;
 const EXPIRES = '2099-01-31T00:00:00.000Z';
 
 export async function visitMac(options: MacOptions = {}): Promise<VisitMac> {
-  const { version = '14.5', build = '23F79', systemName, fileVault = false } = options;
+  const { variant = 'T6020', version = '14.5', build = '23F79', systemName, fileVault = false } = options;
   const folder = mkdtempSync(join(tmpdir(), 'visit mac-'));
   const dir = join(folder, 'mac');
   const named = systemName === undefined ? {} : { systemName };
-  createMac(dir, { variant: 'T6020', version, build, fileVault, ...named });
+  createMac(dir, { variant, version, build, fileVault, ...named });
   bootMac(dir);
   const { hardware, volumes } = loadState(dir);
   const kit = join(dir, 'Library/Headroom');
@@ -83,7 +85,7 @@ export async function visitMac(options: MacOptions = {}): Promise<VisitMac> {
     writeFileSync(join(kit, 'manifest'), lines.join(''));
   };
   const writeCollection = (of: CollectionOptions): Promise<string> =>
-    writeKc(collection, { version, build, bundleVersion: '1.0.0', hasQuotaSupport: true, ...of });
+    writeKc(collection, { variant, version, build, bundleVersion: '1.0.0', hasQuotaSupport: true, ...of });
   const placeKit = async (of: CollectionOptions = {}, change: Readonly<Record<string, string>> = {}): Promise<void> => {
     for (const name of KIT_NAMES) cpSync(join(KIT_SOURCE, 'raise'), join(kit, name));
     kcUuid = await writeCollection(of);
@@ -98,7 +100,7 @@ export async function visitMac(options: MacOptions = {}): Promise<VisitMac> {
       'kc-md5': md5(readFileSync(collection)),
       'kc-uuid': kcUuid,
       build: of.build ?? build,
-      variant: 'T6020',
+      variant,
       quota: String(QUOTA),
       'boot-args': quotaWords(QUOTA).join(' '),
       expires: EXPIRES,
@@ -153,8 +155,8 @@ function codeFor(manifest: Readonly<Record<string, string>>): string {
 }
 
 async function writeKc(out: string, options: Required<CollectionOptions>): Promise<string> {
-  const { version, build, bundleVersion, hasQuotaSupport } = options;
-  const versionText = kernelVersionText(systemFor(version, build), 'T6020', 'development');
+  const { variant, version, build, bundleVersion, hasQuotaSupport } = options;
+  const versionText = kernelVersionText(systemFor(version, build), variant, 'development');
   const id = 'com.apple.driver.AppleSMC';
   const binary = buildBundleFile({ id, version: bundleVersion, build, osVersion: version });
   const { uuid } = await writeKernelCollection({

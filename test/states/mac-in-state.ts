@@ -92,8 +92,9 @@ export class MacInState {
     const found = kernelCollections?.[0];
     if (found === undefined) throw new Error('no kernel collection lies on the Mac');
     const { path, sha256, md5, uuid } = found;
+    const { variant } = this.mac.state().hardware;
     const rest = { sizeBytes: 1, bundles: 1, kernelVersionText: 'x' };
-    const kc: KcResult = { path, build: '23F79', variant: 'T6020', sha256, md5, uuid: uuid ?? '', ...rest };
+    const kc: KcResult = { path, build: '23F79', variant, sha256, md5, uuid: uuid ?? '', ...rest };
     this.record = { ...this.record, kc };
   }
 

@@ -7,6 +7,8 @@ import { QUOTA_STOCK, quotaToHex } from './quota.ts';
 export const BOOT_ARGS_BYTES_MAX = 1024;
 export const QUOTA_ARG = 'hv_apple_isa_vm_quota';
 export const HYPERVISOR_ARG = 'hypervisor';
+/** In front of its name nvram of recoveryOS may store the line where the bare name is refused. */
+export const BOOT_NAMESPACE = '40A0DDD2-77F8-4392-B4A3-1E7304206516';
 
 /** Exact words that a policy may add to the quota's own arguments, with the reason each exists. */
 export const EXTRA_ARGS_ALLOWED: Readonly<Record<string, string>> = {

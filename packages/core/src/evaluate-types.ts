@@ -68,6 +68,8 @@ export interface HostRecord {
     readonly quota: number;
     readonly bootArgs: string;
     readonly kcSha256: string;
+    /** Words without which its kernel does not start. Absent = none. */
+    readonly neededArgs?: readonly string[];
     /** End of the consent that the kit was placed under. Absent = not recorded. */
     readonly expiresAt?: string;
   } | null;

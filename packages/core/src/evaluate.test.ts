@@ -37,6 +37,7 @@ import {
 } from './evaluate-types.ts';
 import type { Facts } from './facts.ts';
 import type { FindingCode } from './findings.ts';
+import { neededArgs } from './needed-args.ts';
 
 /** Facts with whole groups changed. */
 function change(facts: Facts, changes: { readonly [Group in keyof Facts]?: Partial<Facts[Group]> }): Facts {
@@ -1042,13 +1043,62 @@ describe('evaluate: before a visit', () => {
     expect(visit?.kind).toBe('raise');
     expect(findings.map((finding) => finding.code)).toEqual([code]);
   });
+});
 
-  it('says that 14.x development kernels on T6000 need an argument', () => {
-    const facts = change(stockFacts(), { kernel: { variant: 'T6000' } });
-    const codesWith = (extraArgs: readonly string[]) =>
-      evaluate(sampleInput({ facts, intent: { ...RAISE_INTENT, extraArgs } })).findings.map(({ code }) => code);
-    expect(codesWith([])).toEqual(['KERNEL_NEEDS_ARGUMENT']);
-    expect(codesWith(['-unsafe_kernel_text'])).toEqual([]);
+describe('evaluate: a kernel that does not start without an argument', () => {
+  const WORD = '-unsafe_kernel_text';
+  const LINE = `${ARGS} ${WORD}`;
+  const kc = { ...KC, variant: 'T6000' };
+  const kit = { ...KIT, bootArgs: LINE, neededArgs: [WORD] };
+  const onT6000 = (facts: Facts, changes: Partial<EvaluateInput> = {}) =>
+    evaluate(
+      sampleInput({
+        facts: change(facts, { kernel: { variant: 'T6000' } }),
+        intent: { ...RAISE_INTENT, extraArgs: [WORD], grant: { ...RAISE_INTENT.grant, extraArgs: [WORD] } },
+        record: { ...KIT_RECORD, kc, kit },
+        ...changes,
+      }),
+    );
+
+  it('keeps kit and visit back until the policy asks for it', () => {
+    const { steps, visit, findings } = onT6000(kitPlacedFacts(), { intent: RAISE_INTENT });
+    expect(findings).toMatchObject([{ code: 'KERNEL_NEEDS_ARGUMENT', severity: 'blocker', expected: WORD }]);
+    expect({ steps, visit }).toEqual({ steps: null, visit: null });
+  });
+
+  it('is told to the kit, and a kit that does not know it is placed anew', () => {
+    expect(onT6000(kitPlacedFacts())).toMatchObject({ visit: { kind: 'raise' }, findings: [] });
+    const record = { ...KIT_RECORD, kc, kit: { ...KIT, bootArgs: LINE } };
+    expect(onT6000(kitPlacedFacts(), { record }).steps).toMatchObject([
+      { kind: 'place_kit', variant: 'T6000', bootArgs: LINE, neededArgs: [WORD] },
+    ]);
+  });
+
+  it.each([
+    ['T6000', '24F74'],
+    ['T6020', BUILD],
+  ])('is no matter of %s with %s', (variant, build) => {
+    expect(neededArgs({ variant, build })).toEqual([]);
+  });
+
+  it('stores it in macOS while SIP is off, before anybody comes back', () => {
+    const broken = onT6000(HALF_DONE);
+    expect(broken).toMatchObject({ state: 'half_done', visit: null });
+    expect(broken.steps).toEqual([{ kind: 'set_boot_args', quota: QUOTA, bootArgs: LINE }]);
+    const stored = change(HALF_DONE, { bootArgs: { storedPresent: true, stored: LINE } });
+    expect(onT6000(stored)).toMatchObject({ state: 'half_done', steps: null, visit: { kind: 'raise' } });
+  });
+
+  it('keeps the visit that is under way meanwhile, and nothing is stored without consent', () => {
+    const visit = { visitId: KIT.visitId, kind: 'raise', openedAt: VISIT_OPENED_AT } as const;
+    expect(onT6000(HALF_DONE, { work: { ...NO_WORK, visit } })).toMatchObject({
+      steps: [{ kind: 'set_boot_args' }],
+      visit: { kind: 'raise' },
+    });
+    const intent = { ...RAISE_INTENT, extraArgs: [WORD], grant: { covers: false, expiresAt: null, reason: 'none' } };
+    expect(onT6000(HALF_DONE, { intent }).steps ?? []).not.toContainEqual(
+      expect.objectContaining({ kind: 'set_boot_args' }),
+    );
   });
 });
 

@@ -48,6 +48,8 @@ export type PlanStep =
       readonly bootArgs: string;
       readonly build: string;
       readonly variant: string;
+      /** Words of `bootArgs` without which this kernel does not start; the visit stores them before it installs it. Absent = none. */
+      readonly neededArgs?: readonly string[];
       /** The custom kernel that a boot of this very collection has proven: the visit need not install that again. Absent = none. */
       readonly provenObject?: { readonly kcUuid: string; readonly customKernel: string };
     }

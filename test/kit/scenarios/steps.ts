@@ -1,11 +1,11 @@
 /** The three steps of raise: refusals, stuck policies, arguments, and power that fails at each question. */
 import { cutPower, restartMac } from '@headroom/mac-sim';
 import { change, faults, headroomStoresBootArgs, nextVisit } from './acts.ts';
+import { neededArguments } from './needed-args.ts';
 import { powerInRaise } from './power.ts';
 import { atPrompt, person, type Scenario, type ScenarioGroup, typing } from './scenario.ts';
 
 const LOWERED = { policy: { sip0: '7f', sip3: true, coih: null } } as const;
-const NEEDED = { 'needed-args': '-unsafe_kernel_text' } as const;
 const RESTART = 'Restart now\\? \\[y/n\\]: $';
 
 /** Where power can fail: the question that is open, and what the boot policy holds then. */
@@ -119,47 +119,7 @@ const scenarios: readonly Scenario[] = [
     finally: 'raised',
     inTests: true,
   },
-  {
-    name: 'a kernel that needs an argument to boot',
-    happens:
-      'Without -unsafe_kernel_text the kernel panics, so it is stored and read back before the kernel is installed.',
-    prepare: async (visitor) => {
-      faults({ kernelNeedsArg: '-unsafe_kernel_text' })(visitor);
-      await visitor.mac.placeKit({}, { ...NEEDED, 'boot-args': `${visitor.mac.bootArgs} -unsafe_kernel_text` });
-    },
-    visit: ({ raise }) => raise(),
-    ends: { receipt: 'done' },
-    remedy: { text: 'none' },
-    finally: 'raised',
-  },
-  {
-    name: 'a needed argument is refused',
-    happens:
-      'The kernel would panic without the argument, and recoveryOS refuses it: the visit stops before the kernel.',
-    prepare: async (visitor) => {
-      faults({ kernelNeedsArg: '-unsafe_kernel_text' })(visitor);
-      change(({ behaviour }) => {
-        behaviour.nvramGuidFormInRecovery = false;
-      })(visitor);
-      await visitor.mac.placeKit({}, { ...NEEDED, 'boot-args': `${visitor.mac.bootArgs} -unsafe_kernel_text` });
-    },
-    visit: ({ raise }) => raise(),
-    ends: { says: /does not boot without -unsafe_kernel_text/, state: LOWERED, receipt: 'failed:needed-args' },
-    remedy: {
-      text: 'reboot; Headroom stores it in macOS, as SIP is off now; the same line once more',
-      onScreen: /type (reboot): System Integrity Protection is off now, so Headroom stores it in macOS/,
-      follow: async (visitor, [, line = '']) => {
-        await visitor.raise({ line });
-        change(({ nvram }) => {
-          nvram.stored['boot-args'] = '-unsafe_kernel_text';
-        })(visitor);
-        await headroomStoresBootArgs(visitor);
-        await visitor.raise();
-      },
-    },
-    finally: 'raised',
-    inMoreShells: true,
-  },
+  ...neededArguments,
   {
     name: 'power fails before nvram is saved',
     happens: 'The arguments were accepted but only buffered when the power failed.',

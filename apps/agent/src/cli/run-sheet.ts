@@ -2,10 +2,10 @@
  * The run sheet of one Mac without a controller: what a person does in recoveryOS, with this Mac's own names and values. Text only;
  * no kit is placed, so there is no code and no script to type.
  */
-import { type Facts, type KcResult, mergeBootArgs } from '@headroom/core';
+import { BOOT_NAMESPACE, type Facts, type KcResult, mergeBootArgs, neededArgs } from '@headroom/core';
 import type { Readiness } from '../readiness.ts';
 
-const BOOT_ARGS = '40A0DDD2-77F8-4392-B4A3-1E7304206516:boot-args';
+const BOOT_ARGS = `${BOOT_NAMESPACE}:boot-args`;
 
 export interface RunSheetInput {
   readonly facts: Facts;
@@ -15,10 +15,10 @@ export interface RunSheetInput {
 }
 
 export function runSheet({ facts, kc, quota, readiness }: RunSheetInput): string {
-  const { volumes, hardware, fileVault } = facts;
+  const { hardware, fileVault } = facts;
   const blockers = readiness.problems.filter(({ severity }) => severity === 'blocker').length;
-  const line = bootArgsLine(facts, quota);
-  const system = shellQuoted(`/Volumes/${volumes.systemName ?? 'SYSTEM'}`);
+  const needed = neededArgs(kc).map(({ word }) => word);
+  const line = bootArgsLine(facts, quota, needed);
   return [
     `Run sheet: quota ${quota}, ${hardware.model ?? 'this Mac'}, serial ${hardware.serial ?? 'unknown'}, hardware UUID ${hardware.uuid ?? 'unknown'}`,
     `Kernel collection: ${kc.path}`,
@@ -39,10 +39,7 @@ export function runSheet({ facts, kc, quota, readiness }: RunSheetInput): string
     `3. md5 ${collectionInRecovery(kc.path)}`,
     '   Compare with the md5 above. If Data is not mounted, mount it in Disk Utility; its name may differ.',
     '4. csrutil disable',
-    `5. kmutil configure-boot -v ${system} -c ${collectionInRecovery(kc.path)}`,
-    `6. nvram ${BOOT_ARGS}=${shellQuoted(line)}`,
-    ...leftOut(facts, line),
-    '   A refusal here is not fatal: write them in macOS with `sudo nvram`, and restart once more.',
+    ...kernelAndArguments({ facts, kc, line, needed }),
     '7. nvram -s; reboot',
     '8. In macOS: `headroom-agent facts --json`. It is raised only if kernel.filesetUuid is the LC_UUID above',
     '   and bootArgs.inForce holds the quota.',
@@ -50,6 +47,34 @@ export function runSheet({ facts, kc, quota, readiness }: RunSheetInput): string
     'Way back: `sudo nvram -d boot-args` in macOS (or put back what was there: ' +
       `${facts.bootArgs.stored ?? 'nothing'}), then in recoveryOS \`csrutil enable\` and y to Full Security.`,
   ].join('\n');
+}
+
+interface Steps {
+  readonly facts: Facts;
+  readonly kc: KcResult;
+  readonly line: string;
+  readonly needed: readonly string[];
+}
+
+/** A kernel that does not start without an argument is installed once that is stored and saved. */
+function kernelAndArguments({ facts, kc, line, needed }: Steps): readonly string[] {
+  const system = shellQuoted(`/Volumes/${facts.volumes.systemName ?? 'SYSTEM'}`);
+  const install = `kmutil configure-boot -v ${system} -c ${collectionInRecovery(kc.path)}`;
+  const store = `nvram ${BOOT_ARGS}=${shellQuoted(line)}`;
+  if (needed.length === 0)
+    return [
+      `5. ${install}`,
+      `6. ${store}`,
+      ...leftOut(facts, line),
+      '   A refusal here is not fatal: write them in macOS with `sudo nvram`, and restart once more.',
+    ];
+  return [
+    `5. ${store}`,
+    ...leftOut(facts, line),
+    `   then nvram -s. This kernel does not start without ${needed.join(' ')}. Refused? Do not go on: reboot, write them in`,
+    '   macOS with `sudo nvram`, and come back for the next step.',
+    `6. ${install}`,
+  ];
 }
 
 /** No argument goes without a word. */
@@ -61,10 +86,10 @@ function leftOut({ bootArgs: { stored } }: Facts, line: string): readonly string
 }
 
 /** Words already stored are kept; what cannot be merged has to be looked at by the person. */
-function bootArgsLine({ bootArgs }: Facts, quota: number): string {
-  const stored = mergeBootArgs({ stored: bootArgs.stored, quota, extra: [], granted: [] });
+function bootArgsLine({ bootArgs }: Facts, quota: number, extra: readonly string[]): string {
+  const stored = mergeBootArgs({ stored: bootArgs.stored, quota, extra, granted: [] });
   if (stored.ok) return stored.line;
-  const alone = mergeBootArgs({ stored: null, quota, extra: [], granted: [] });
+  const alone = mergeBootArgs({ stored: null, quota, extra, granted: [] });
   return alone.ok ? alone.line : '';
 }
 

@@ -72,6 +72,15 @@ const ask = (step: { kind: string }, changes: object = {}, at: Partial<PlanGate>
   codeOf(() => authorize(plan(step, changes), 0, step.kind, { ...gate, ...at }));
 
 describe('authorize', () => {
+  it('takes needed arguments as part of the line only, so that the grant names them', () => {
+    const word = '-unsafe_kernel_text';
+    const kit = { kind: 'place_kit', visitId: 'v', build: '23F79', variant: 'T6000', quota: 8, neededArgs: [word] };
+    const grant = signed({ extraArgs: [word] });
+    expect(ask({ ...kit, bootArgs: `${line(8)} ${word}` }, { grant })).toBe('let through');
+    expect(ask({ ...kit, bootArgs: `${line(8)} ${word}` })).toBe('GRANT_ARGS_EXCEEDED');
+    expect(ask({ ...kit, bootArgs: line(8) }, { grant })).toBe('PLAN_UNREADABLE');
+  });
+
   it('lets a lowering step through under a grant that covers it', () => {
     expect(authorize(plan(setArgs()), 0, 'set_boot_args', gate)).toMatchObject({ grant: { approver: 'anna' } });
   });

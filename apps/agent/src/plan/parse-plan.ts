@@ -2,7 +2,14 @@
  * Reads a plan as it came: every field is checked by hand before anything uses it, because what a field holds later becomes a
  * file name or an argument of a tool. Guarantee: builds, variants and ids have the shape that they have on a Mac.
  */
-import { BOOT_ARGS_BYTES_MAX, type Plan, type PlanStep, parseQuota, type SignedGrant } from '@headroom/core';
+import {
+  BOOT_ARGS_BYTES_MAX,
+  type Plan,
+  type PlanStep,
+  parseBootArgs,
+  parseQuota,
+  type SignedGrant,
+} from '@headroom/core';
 import { Refusal } from '../agent-error.ts';
 import { isObject } from '../files.ts';
 
@@ -67,7 +74,7 @@ function parseStep(step: unknown): PlanStep | UnknownStep {
     case 'build_kc':
       return { kind, ...target(step), dropBundles: bundleIds(step['dropBundles']) };
     case 'place_kit':
-      return { kind, ...target(step), ...lowering(step), visitId: matching(step, 'visitId', ID), ...proven(step) };
+      return placeKit(step);
     case 'set_boot_args':
       return { kind, ...lowering(step) };
     default:
@@ -83,6 +90,21 @@ function lowering(step: Raw) {
   const bootArgs = text(step, 'bootArgs', BOOT_ARGS_BYTES_MAX);
   if (!PRINTABLE.test(bootArgs)) throw unreadable('bootArgs', 'printable ASCII');
   return { quota: quota(step), bootArgs };
+}
+
+function placeKit(step: Raw) {
+  const asked = lowering(step);
+  const visitId = matching(step, 'visitId', ID);
+  return { kind: 'place_kit' as const, ...target(step), ...asked, visitId, ...needed(step, asked), ...proven(step) };
+}
+
+/** Part of the line, which is what the grant is held to. Older controllers say nothing of them. */
+function needed({ neededArgs }: Raw, { bootArgs }: { readonly bootArgs: string }) {
+  if (neededArgs === undefined) return {};
+  const words = parseBootArgs(bootArgs).map(({ word }) => word);
+  if (!Array.isArray(neededArgs) || !neededArgs.every((word) => words.includes(word)))
+    throw unreadable('neededArgs', 'words of bootArgs');
+  return { neededArgs: neededArgs as readonly string[] };
 }
 
 /** Older controllers say nothing of it. */

@@ -16,7 +16,7 @@ import { readBaseline } from '../state/baseline.ts';
 import { builtCollection, collectionPath } from './kc/collection.ts';
 import { breakGlassText } from './kit/break-glass.ts';
 import { checkKitFolder, openKitFolder } from './kit/folder.ts';
-import { KIT_KC, manifestText } from './kit/manifest.ts';
+import { KIT_KC, KIT_MANIFEST, manifestText } from './kit/manifest.ts';
 import { KIT_SCRIPT_NAMES, kitScript } from './kit/script.ts';
 import type { StepContext, StepHandler } from './step.ts';
 import { checkIsThisMac } from './this-mac.ts';
@@ -32,8 +32,6 @@ export interface KitResult {
   readonly expiresAt: string;
 }
 
-const MANIFEST = 'manifest';
-
 export const placeKitStep: StepHandler<Step, KitResult> = {
   async check(step, context) {
     await checkIsThisMac(step, context);
@@ -45,13 +43,13 @@ export const placeKitStep: StepHandler<Step, KitResult> = {
     const { mac, kitSource } = context;
     const folder = await openKitFolder(mac);
     const manifest = await wantedManifest(step, context);
-    await rm(join(folder, MANIFEST), { force: true });
+    await rm(join(folder, KIT_MANIFEST), { force: true });
     await syncFolder(folder);
     await writeFileAtomic(join(folder, BREAK_GLASS_FILE), breakGlassText(await context.facts()), 0o644);
     context.progress('copying script and kernel collection');
     for (const name of KIT_SCRIPT_NAMES) await copyFileAtomic(kitScript(kitSource), join(folder, name), 0o755);
     await copyFileAtomic(mac.path(collectionPath(step)), join(folder, KIT_KC), 0o644);
-    await writeFileAtomic(join(folder, MANIFEST), manifest, 0o644);
+    await writeFileAtomic(join(folder, KIT_MANIFEST), manifest, 0o644);
   },
 
   async verify(step, context) {
@@ -67,8 +65,8 @@ async function kitProblem(step: Step, context: StepContext): Promise<string | nu
   const { mac, kitSource } = context;
   const file = (name: string): string => mac.path(`${KIT_FOLDER}/${name}`);
   const manifest = await wantedManifest(step, context);
-  if ((await readTextFile(file(MANIFEST))) !== manifest)
-    return `${KIT_FOLDER}/${MANIFEST} is not the one of this visit.`;
+  if ((await readTextFile(file(KIT_MANIFEST))) !== manifest)
+    return `${KIT_FOLDER}/${KIT_MANIFEST} is not the one of this visit.`;
   if (!(await isPlainFile(file(BREAK_GLASS_FILE)))) return `${KIT_FOLDER}/${BREAK_GLASS_FILE} is not a plain file.`;
   if ((await readTextFile(file(BREAK_GLASS_FILE))) !== breakGlassText(await context.facts()))
     return `${KIT_FOLDER}/${BREAK_GLASS_FILE} is not the page of this Mac.`;

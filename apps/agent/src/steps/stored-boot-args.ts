@@ -1,11 +1,12 @@
 /** Writes the stored boot arguments. Which of two spellings a system takes differs, so both are tried and read back. */
+import { BOOT_NAMESPACE } from '@headroom/core';
 import { AgentError } from '../agent-error.ts';
 import { type Mac, ranToItsEnd, toolText } from '../mac.ts';
 import { NVRAM, nvramDeleteArgs, nvramSetArgs, nvramSyncArgs, readNvram } from '../macos/nvram.ts';
 
 const VARIABLE = 'boot-args';
 /** With the boot namespace in front the variable is the machine's, whatever the default namespace is. */
-const SPELLINGS = [VARIABLE, `40A0DDD2-77F8-4392-B4A3-1E7304206516:${VARIABLE}`];
+const SPELLINGS = [VARIABLE, `${BOOT_NAMESPACE}:${VARIABLE}`];
 
 /** null = nothing stored. */
 export async function readStoredBootArgs(mac: Mac): Promise<string | null> {

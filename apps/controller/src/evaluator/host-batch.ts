@@ -226,9 +226,9 @@ interface KitJob {
 function kitOfJob({ bytes, stepIndex, result }: KitJob): PlacedKit | null {
   const step = readPlan(bytes).steps[stepIndex];
   if (step?.kind !== 'place_kit' || result === null) return null;
-  const { visitId, quota, bootArgs } = step;
+  const { visitId, quota, bootArgs, neededArgs = [] } = step;
   const { kcMd5, kcSha256, expiresAt } = result;
-  return { visitId, quota, bootArgs, kcMd5, kcSha256, expiresAt };
+  return { visitId, quota, bootArgs, neededArgs, kcMd5, kcSha256, expiresAt };
 }
 
 function byHost<T extends OfHost>(rows: readonly T[]): ReadonlyMap<string, T> {

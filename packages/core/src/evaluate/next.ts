@@ -1,5 +1,6 @@
 /** Next: the steps and the visit that follow from a state when a raise is wanted. No lowering step and no visit without consent. */
 import type { Evaluation, Finding, HostState } from '../evaluate-types.ts';
+import { missingFrom, neededArgs } from '../needed-args.ts';
 import type { PlanStep } from '../plan.ts';
 import type { Consent } from './consent.ts';
 import { makeFinding } from './make-finding.ts';
@@ -91,8 +92,26 @@ function raise(situation: Situation, state: HostState, prepared: Preparation, co
   const findings = [...consent.findings, ...prepared.findings, ...readiness];
   const isHeldBack = [...prepared.findings, ...readiness].some(({ severity }) => severity === 'blocker');
   const isReady = prepared.rung === 'ready_for_visit' && consent.covers && consent.bootArgs !== null && !isHeldBack;
-  const visit = isReady ? ({ kind: 'raise', reason: reasonOf(state) } as const) : null;
-  return { steps: prepared.steps, visit, findings };
+  const first = argumentsFirst(situation, consent);
+  // A visit that is under way keeps its code: the person comes back with the same line.
+  const isUnderWay = situation.input.work.visit?.kind === 'raise';
+  const isDue = isReady && (first.length === 0 || isUnderWay);
+  const visit = isDue ? ({ kind: 'raise', reason: reasonOf(state) } as const) : null;
+  return { steps: [...prepared.steps, ...first], visit, findings };
+}
+
+/**
+ * The kernel of the visit would not start without its needed arguments, and recoveryOS may have refused them. While SIP and filter
+ * are off already, macOS stores them before the person comes back.
+ */
+function argumentsFirst(situation: Situation, consent: Consent): readonly PlanStep[] {
+  const { facts, observed } = situation;
+  const { baseBuild: build } = facts.os;
+  const { variant } = facts.kernel;
+  const isOpen = observed.kind === 'policy_lowered' && facts.bootPolicy.bootArgsFiltering === false;
+  if (!isOpen || build === null || variant === null) return [];
+  const isMissing = missingFrom(facts.bootArgs.stored ?? '', neededArgs({ build, variant })).length > 0;
+  return isMissing ? argumentSteps(situation, consent) : [];
 }
 
 function reasonOf(state: HostState): string {

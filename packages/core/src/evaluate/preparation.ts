@@ -4,6 +4,7 @@
  */
 import type { Catalogue, Finding, HostState } from '../evaluate-types.ts';
 import type { Facts } from '../facts.ts';
+import { missingFrom, neededArgs } from '../needed-args.ts';
 import type { KdkSource, PlanStep } from '../plan.ts';
 import { developmentKernelFileName, findVariant } from '../variants.ts';
 import type { Consent } from './consent.ts';
@@ -80,10 +81,14 @@ function kitSteps(
   target: Target,
 ): readonly PlanStep[] {
   if (!consent.covers || consent.bootArgs === null || wantedQuota === null || isKitUnknown(facts)) return [];
+  const needed = neededArgs(target);
+  // A visit with it would end before the kernel; the finding of readiness says what to add.
+  if (missingFrom(consent.bootArgs, needed).length > 0) return [];
   const { newVisitId: visitId } = input;
   const provenObject = proven === null ? null : { kcUuid: proven.kcUuid, customKernel: proven.customKernel };
   const step = { kind: 'place_kit', visitId, quota: wantedQuota, bootArgs: consent.bootArgs, ...target } as const;
-  return [{ ...step, ...(provenObject !== null && { provenObject }) }];
+  const words = needed.map(({ word }) => word);
+  return [{ ...step, ...(words.length > 0 && { neededArgs: words }), ...(provenObject !== null && { provenObject }) }];
 }
 
 /** Built here for this build and variant, and the very file is still there. */
@@ -115,6 +120,7 @@ function isKitPlaced({ facts, input: { record, intent } }: Situation, { bootArgs
     visitKit.kcSha256.toLowerCase() === kc.sha256.toLowerCase() &&
     kit.kcSha256.toLowerCase() === kc.sha256.toLowerCase() &&
     (bootArgs === null || kit.bootArgs === bootArgs) &&
+    neededArgs(kc).every(({ word }) => kit.neededArgs?.includes(word) === true) &&
     isSameEnd(kit.expiresAt, intent.grant.expiresAt)
   );
 }

@@ -1,8 +1,7 @@
 /** Readiness: what must be so, or be known, before a person goes to the Mac for a raise visit. Blockers keep the visit back. */
-import { parseBootArgs } from '../boot-args.ts';
 import type { EvaluateInput, Finding } from '../evaluate-types.ts';
 import type { Facts } from '../facts.ts';
-import { macosMajor } from '../observe-signs.ts';
+import { missingFrom, neededArgs } from '../needed-args.ts';
 import type { UpdateRisk } from '../update-guard/update-risks.ts';
 import { factUnknown, makeFinding } from './make-finding.ts';
 import { RECOVERY_CHECKS } from './recovery-checks.ts';
@@ -65,21 +64,19 @@ function kitFolder(facts: Facts): readonly Finding[] {
   ];
 }
 
-/** Development kernels of macOS 14 on this variant panic in the memory controller's setup. */
-function neededArgument(facts: Facts, { input }: Situation): readonly Finding[] {
-  const word = '-unsafe_kernel_text';
-  const isConcerned = facts.kernel.variant?.toUpperCase() === 'T6000' && macosMajor(facts.os.version) === 14;
-  const stored = parseBootArgs(facts.bootArgs.stored ?? '').some((arg) => arg.word === word);
-  if (!isConcerned || stored || input.intent.extraArgs.includes(word)) return [];
-  return [
+/** A kernel that would not start without a word that nobody asked for and that is not stored either. */
+function neededArgument({ os: { baseBuild: build }, kernel: { variant }, bootArgs }: Facts, { input }: Situation) {
+  if (build === null || variant === null) return [];
+  const asked = [bootArgs.stored ?? '', ...input.intent.extraArgs].join(' ');
+  return missingFrom(asked, neededArgs({ build, variant })).map(({ word, symptom }) =>
     makeFinding('KERNEL_NEEDS_ARGUMENT', {
-      detail: 'Seen on M1 Pro, Max and Ultra with macOS 14: amcc_rorgn panic at start.',
+      detail: symptom,
       expected: word,
       seen: 'not asked for',
       path: 'kernel.variant',
       args: { word },
     }),
-  ];
+  );
 }
 
 function diskSpace(facts: Facts): readonly Finding[] {

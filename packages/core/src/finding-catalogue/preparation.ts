@@ -106,9 +106,9 @@ export const PREPARATION_FINDINGS = {
       'Remove what is left of them in /Library/Extensions, or expect them to stay out: with a custom kernel they are rebuilt, approved and need one more restart.',
   },
   KERNEL_NEEDS_ARGUMENT: {
-    severity: 'warning',
+    severity: 'blocker',
     title: 'This development kernel is known to panic without {word}',
-    nextStep: 'Add {word} to the policy and to the exception before the visit.',
+    nextStep: 'Add {word} to the policy and to the exception; the visit is made then.',
   },
   POLICY_ALREADY_LOWERED: {
     severity: 'note',

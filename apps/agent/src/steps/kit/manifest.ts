@@ -8,6 +8,7 @@ import type { Baseline } from '../../state/baseline.ts';
 import { AGENT_VERSION } from '../../version.ts';
 
 export const KIT_KC = 'KernelCollection.kc';
+export const KIT_MANIFEST = 'manifest';
 
 export interface ManifestInput {
   readonly step: Extract<PlanStep, { readonly kind: 'place_kit' }>;
@@ -47,6 +48,7 @@ function manifestValues({ step, facts, grant, kc, baseline }: ManifestInput): Re
     variant: kc.variant,
     quota: String(step.quota),
     'boot-args': step.bootArgs,
+    'needed-args': (step.neededArgs ?? []).join(' '),
     expires: grant.expiresAt,
     'proven-coih': provenCustomKernel(step, kc),
     'prior-security-mode': prior.securityMode,
