@@ -193,8 +193,12 @@ export interface Faults {
   csrutilIgnored?: boolean;
   /** `csrutil disable` leaves boot-argument filtering on; `bputil -a` lifts it. */
   csrutilKeepsFiltering?: boolean;
+  /** configure-boot asks, ends with 0, and changes nothing, once. */
+  configureBootIgnored?: boolean;
   /** `nvram -s` saves nothing. */
   nvramSaveIgnored?: boolean;
+  /** nvram of recoveryOS reads no variable: another answer than that it is not there. */
+  nvramUnreadable?: boolean;
   /** Data is not mounted when recoveryOS starts; with FileVault it has to be unlocked. */
   dataNotMounted?: boolean;
   /** /Volumes/<System>/Library leads to Data too. */

@@ -8,6 +8,7 @@ const UNTOUCHED = { policy: { smb0: false, sip0: null, coih: null } } as const;
 const LOWERED = { policy: { sip0: '7f', sip3: true, coih: null } } as const;
 const AGAIN = /run the same line again/;
 const CSRUTIL_PASSWORD = 'Enter password for user [^\\n]*: $';
+const ALL_THE_SAME = 'Go on all the same\\? \\[y/n\\]: $';
 const raiseAgain: Scenario['remedy']['follow'] = ({ raise }) => raise();
 
 const scenarios: readonly Scenario[] = [
@@ -138,11 +139,15 @@ const scenarios: readonly Scenario[] = [
   },
   {
     name: 'wrong clock',
-    happens: 'By the clock of recoveryOS the consent has ended; that clock proves nothing.',
+    happens: 'By the clock of recoveryOS the consent has ended; that clock proves nothing, so raise asks.',
     prepare: ({ mac }) => mac.placeKit({}, { expires: '2001-01-01T00:00:00.000Z' }),
-    visit: ({ raise }) => raise(),
-    ends: { says: /Note: by the clock of this Mac the consent ended/, receipt: 'done' },
-    remedy: { text: 'none: it is a note, Headroom decides by its own clock' },
+    visit: ({ raise }) => raise(person({ when: ALL_THE_SAME, type: '' })),
+    ends: { says: /by the clock of this Mac the consent ended/, state: UNTOUCHED, receipt: null },
+    remedy: {
+      text: 'ask the admin whether that clock is right; the same line again, answer y when it is not',
+      onScreen: /ask the admin whether that is so[\s\S]*Go on all the same\?/,
+      follow: raiseAgain,
+    },
     finally: 'raised',
   },
   {
@@ -207,6 +212,17 @@ const scenarios: readonly Scenario[] = [
       },
     },
     finally: 'raised',
+  },
+  {
+    name: 'tools that few need are missing',
+    happens:
+      'This release of recoveryOS has neither sync nor tr nor date, so it cannot tell whether the consent has ended.',
+    mac: { version: '26.0', build: '25A354' },
+    visit: ({ raise }) => raise(),
+    ends: { says: /this recoveryOS tells no time: perhaps the consent ended/, receipt: 'done' },
+    remedy: { text: 'none: raise asks, and does without the others', onScreen: /Go on all the same\?/ },
+    finally: 'raised',
+    inMoreShells: true,
   },
   {
     name: 'run twice',

@@ -10,6 +10,7 @@ import { parseReceipt } from './visit-files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'headroom-facts-'));
 afterAll(() => rmSync(folder, { recursive: true }));
+const KERNEL = 'A1'.repeat(48);
 
 describe('derivedQuota', () => {
   it.each([
@@ -107,5 +108,16 @@ describe('parseReceipt', () => {
       'headroom-receipt=1\r\nvisit=V\r\nstep-csrutil=0; rm\r\nstep-nvram=1\r\ncoih=zz\r\noutcome=done\r\n',
     );
     expect(receipt).toMatchObject({ ok: true, value: { steps: { nvram: 1 }, customKernel: null, outcome: 'done' } });
+  });
+
+  it.each([
+    ['0', KERNEL],
+    ['skipped', KERNEL],
+    ['unproven', null],
+    ['1', null],
+    ['', null],
+  ])('believes the custom kernel of a receipt with configure-boot %j: %s', (status, customKernel) => {
+    const text = `headroom-receipt=1\nvisit=V\nstep-configure-boot=${status}\ncoih=${KERNEL}\noutcome=done\n`;
+    expect(parseReceipt(text)).toMatchObject({ ok: true, value: { customKernel } });
   });
 });

@@ -46,9 +46,19 @@ export function parseReceipt(text: string): Reading<ReceiptFact> {
     nonce: needed('nonce'),
     writtenAt: needed('at'),
     steps: stepsOf(values),
-    customKernel: hashOrAbsent(values.get('coih')),
+    customKernel: installedKernel(values),
     outcome: needed('outcome'),
   });
+}
+
+/**
+ * The custom kernel that the visit says is its own, or that there is none. What the policy names while configure-boot failed, or
+ * ended well and changed nothing (`unproven`), may be anybody's.
+ */
+function installedKernel(values: ReadonlyMap<string, string>): string | null {
+  const found = hashOrAbsent(values.get('coih'));
+  const isInstalled = ['0', 'skipped'].includes(values.get('step-configure-boot') ?? '');
+  return isInstalled || found === 'absent' ? found : null;
 }
 
 /** Exit status by step; one that was skipped did not run and is left out. */

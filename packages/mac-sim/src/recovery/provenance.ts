@@ -1,5 +1,6 @@
 /** How much each output of the simulated recoveryOS is worth. Green on an invented output is no proof about Macs. */
 import type { ProvenanceKind } from '../catalogue/provenance-kind.ts';
+import { TOOL_LISTS } from './tool-lists.ts';
 
 export interface RecoveryProvenance {
   readonly tool: string;
@@ -37,6 +38,12 @@ export const RECOVERY_PROVENANCE: readonly RecoveryProvenance[] = [
   row('csrutil', 'status', 'captured', 'csrutil/enabled.txt, csrutil/disabled.txt'),
   row('kmutil', 'configure-boot, question', 'captured', 'kmutil/configure-boot-prompts.txt'),
   row('kmutil', 'configure-boot, success', 'invented', 'no text and exit status 0'),
+  row(
+    'kmutil',
+    'configure-boot, nothing changed and exit status 0',
+    'invented',
+    'failures with exit status 0 are reported; how this one looks is not',
+  ),
   row('kmutil', 'configure-boot, answered n', 'invented', 'text and exit status'),
   row('kmutil', 'configure-boot, not an owner', 'captured', 'kmutil/configure-boot-err-not-admin.stderr.txt'),
   row('kmutil', 'configure-boot, wrong password', 'invented', 'the words are seen, the frame around them is ours'),
@@ -46,6 +53,7 @@ export const RECOVERY_PROVENANCE: readonly RecoveryProvenance[] = [
   row('kmutil', 'configure-boot, no room', 'invented', 'the words of errno 28; the frame is ours'),
   row('nvram', 'NAME, -p', 'captured', 'nvram/boot-args-quota.txt'),
   row('nvram', 'NAME, not there', 'captured', 'nvram/boot-args-unset.stderr.txt'),
+  row('nvram', 'NAME, cannot be read', 'invented', 'that it happens, and the words'),
   row('nvram', 'GUID:NAME', 'invented', 'that the name is printed as it was given'),
   row('nvram', 'boot-args=, refused', 'captured', 'nvram/set-not-permitted.stderr.txt'),
   row('nvram', 'GUID:boot-args=, refused', 'invented', 'the captured text with the longer name'),
@@ -63,6 +71,9 @@ export const RECOVERY_PROVENANCE: readonly RecoveryProvenance[] = [
     'Recovery Lock, sign-in',
     'invented',
     'on a Mac a screen with a mouse; the order is documented',
+  ),
+  ...TOOL_LISTS.map(({ from, provenance, source }) =>
+    row('tools', from === 0 ? 'which there are' : `which there are, from macOS ${from} on`, provenance, source),
   ),
   row('sh', 'prompt', 'captured', 'nvram/recovery-sudo-missing.stderr.txt and public reports: -bash-3.2#'),
 ];

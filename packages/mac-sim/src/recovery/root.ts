@@ -8,14 +8,11 @@ import { fileURLToPath } from 'node:url';
 import { simPaths } from '../paths.ts';
 import type { SimState } from '../state.ts';
 import { findOnHost, type RecoveryShell } from './shell.ts';
+import { toolListFor } from './tool-lists.ts';
 import { TOOLS } from './tools/index.ts';
 import { mountData, mountedVolumes } from './volumes.ts';
 
 const FOLDERS = ['usr/bin', 'usr/sbin', 'bin', 'sbin'] as const;
-/** Tools without a Mac's own behaviour: the host's do. No sudo, shasum, openssl, perl, python, osascript. */
-const HOST_TOOLS = ['awk', 'cat', 'chmod', 'cp', 'cut', 'date', 'grep', 'ls', 'mkdir', 'mkfifo', 'mv', 'rm', 'sed']
-  .concat(['sleep', 'stat', 'stty', 'tee', 'tr'])
-  .sort();
 const TOOL_ENTRY = fileURLToPath(new URL('./tool.js', import.meta.url));
 const STARTUP_ENTRY = fileURLToPath(new URL('./startup.js', import.meta.url));
 
@@ -36,11 +33,13 @@ export function makeRecoveryRoot(
   symlinkSync(shell.program, join(recovery, 'bin/sh'));
   for (const [name, { folder }] of Object.entries(TOOLS))
     if (!lacking.includes(name)) writeLauncher(join(recovery, folder, name), dir, name);
-  // The Data volume is a folder of the host, so there is nothing of its own to flush.
-  if (!lacking.includes('sync')) writeScript(join(recovery, 'bin/sync'), ':');
-  for (const name of [...HOST_TOOLS, ...shell.lacks].filter((tool) => !lacking.includes(tool))) {
+  const { tools } = toolListFor(state.os.version);
+  // Tools without a Mac's own behaviour: the host's do.
+  for (const name of [...tools, ...shell.lacks].filter((tool) => !lacking.includes(tool))) {
     const path = findOnHost(name);
-    if (path !== null) symlinkSync(path, join(recovery, 'usr/bin', name));
+    // The Data volume is a folder of the host, so there is nothing of its own to flush.
+    if (name === 'sync') writeScript(join(recovery, 'bin/sync'), ':');
+    else if (path !== null) symlinkSync(path, join(recovery, 'usr/bin', name));
   }
   mountVolumes(dir, state);
 }

@@ -25,7 +25,10 @@ Allow booting unsigned operating systems and any kernel extensions for OS "${sta
   if (refusal !== null) return refusal;
   const { csrutilIgnored, csrutilKeepsFiltering } = state.behaviour.faults ?? {};
   if (!csrutilIgnored)
-    change(dir, { smb0: true, smb1: true, sip0: SIP_ALL_OFF, sip2: true, sip3: csrutilKeepsFiltering !== true });
+    change(dir, {
+      ...{ smb0: true, smb1: true, sip0: SIP_ALL_OFF, sip2: true },
+      sip3: csrutilKeepsFiltering === true ? state.policy.sip3 : true,
+    });
   return {
     status: 0,
     stdout: 'System Integrity Protection is off.\nRestart the machine for the changes to take effect.\n',

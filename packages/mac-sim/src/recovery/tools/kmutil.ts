@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { freeBytes } from '../../free-bytes.ts';
 import { readKernelCollection } from '../../kernel/index.ts';
-import { loadState, type SimState } from '../../state.ts';
+import { loadState, type SimState, updateState } from '../../state.ts';
 import { installCustomObject } from '../custom-object.ts';
 import { askLine, askSecret } from '../terminal.ts';
 import { failed, notSimulated, type Tool, type ToolResult } from '../tool-result.ts';
@@ -56,6 +56,12 @@ function configureBoot(dir: string, { volume, object }: Options): ToolResult {
   const password = askSecret('Password: ') ?? '';
   const refusal = refuse(state, name, password, object) ?? noRoom(dir, state, object);
   if (refusal !== null) return refusal;
+  if (state.behaviour.faults?.configureBootIgnored) {
+    updateState(dir, ({ behaviour: { faults } }) => {
+      if (faults) faults.configureBootIgnored = false;
+    });
+    return { status: 0 };
+  }
   installCustomObject(dir, object);
   return { status: 0 };
 }

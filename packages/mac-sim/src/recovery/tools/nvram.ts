@@ -25,6 +25,8 @@ export const nvram: Tool = ({ dir, args }) => {
 };
 
 function read(state: SimState, name: string): ToolResult {
+  if (state.behaviour.faults?.nvramUnreadable)
+    return failed(`nvram: Error getting variable - '${name}': (iokit/common) general error`);
   const value = nvramValue(state, plainName(name));
   if (value === null) return failed(`nvram: Error getting variable - '${name}': (iokit/common) data was not found`);
   return show([[name, value]]);
