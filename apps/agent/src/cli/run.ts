@@ -19,6 +19,7 @@ import { recordTools } from '../runner/tool-record.ts';
 import { type Credentials, readCredentials } from '../state/identity.ts';
 import { takeLock } from '../state/lock.ts';
 import { openStatusFile } from '../state/status-file.ts';
+import { watchExpiry } from '../steps/expired-kit.ts';
 import { AGENT_VERSION } from '../version.ts';
 import { milliseconds, type Options } from './arguments.ts';
 import { kitSource } from './kit-source.ts';
@@ -77,6 +78,7 @@ async function serve({ mac, credentials, controller, signal, checkInMs, log }: S
     reader.expire();
     wake.wake();
   };
+  void watchExpiry({ mac, now: runner.now, log, signal });
   const closeSocket = await openLocalSocket({ mac, status, onWitness, log });
   try {
     await runLink({

@@ -24,10 +24,7 @@ const ARMS = ['raise', KIT_KC] as const;
 
 export const disarmKitStep: StepHandler<Step, DisarmedKit> = {
   check: async (_step, { mac }) => ((await armsOf(mac)).length === 0 ? { path: KIT_FOLDER } : null),
-  async act(_step, { mac }) {
-    for (const name of await armsOf(mac)) await rm(join(mac.path(KIT_FOLDER), name), { force: true });
-    await syncFolder(mac.path(KIT_FOLDER));
-  },
+  act: async (_step, { mac }) => void (await takeArms(mac)),
   async verify(_step, { mac }) {
     const left = await armsOf(mac);
     if (left.length > 0) throw new AgentError('INTERNAL', differs(`Left in ${KIT_FOLDER}`, 'none', left.join(' ')));
@@ -35,9 +32,25 @@ export const disarmKitStep: StepHandler<Step, DisarmedKit> = {
   },
 };
 
+/** Gives back what it took. */
+export async function takeArms(mac: Mac): Promise<readonly string[]> {
+  const arms = await armsOf(mac);
+  for (const name of arms) await rm(join(mac.path(KIT_FOLDER), name), { force: true });
+  if (arms.length > 0) await syncFolder(mac.path(KIT_FOLDER));
+  return arms;
+}
+
 /** In the order in which they go. */
 async function armsOf(mac: Mac): Promise<readonly string[]> {
-  if ((await ownKitFolder(mac)).status === 'absent') return [];
+  return (await ownKitFolder(mac)).status === 'absent' ? [] : armsThere(mac);
+}
+
+/** Cheap enough to be asked often: whose folder it is is not looked at. */
+export async function isArmed(mac: Mac): Promise<boolean> {
+  return (await armsThere(mac)).length > 0;
+}
+
+async function armsThere(mac: Mac): Promise<readonly string[]> {
   const found = await Promise.all(ARMS.map((name) => isThere(join(mac.path(KIT_FOLDER), name))));
   return ARMS.filter((_name, index) => found[index]);
 }
