@@ -51,6 +51,19 @@ describe('the break-glass page', () => {
     expect(places).toEqual([...places].sort((a, b) => a - b));
   });
 
+  it('deletes boot arguments in recoveryOS before SIP is on, as macOS refuses it afterwards', () => {
+    const text = page(known);
+    const deleting = text.indexOf('nvram -d 40A0DDD2-77F8-4392-B4A3-1E7304206516:boot-args');
+    expect(deleting).toBeGreaterThan(0);
+    expect(text.indexOf('csrutil enable')).toBeGreaterThan(deleting);
+    expect(text).not.toMatch(/sudo nvram|In macOS/);
+  });
+
+  it('frees a stuck policy, and says where the keys are', () => {
+    expect(page(known)).toMatch(/a stuck policy\.\n +csrutil clear\n +csrutil enable\n/);
+    expect(page(known)).toMatch(/German, Spanish, Italian: {1,}\/ Shift-7/);
+  });
+
   it('says what is not known, and how to find it', () => {
     const text = page(bare);
     expect(text).toMatch(/Serial +not known/);

@@ -3,7 +3,9 @@
  * neither Headroom nor its kit; the agent lays it on the Mac before anything is changed, and the controller prints it.
  * Guarantee: a line to type holds nothing from the Mac but UUIDs that are UUIDs.
  */
+import { BOOT_NAMESPACE } from './boot-args.ts';
 import type { Facts } from './facts.ts';
+import { allKeyboards } from './place.ts';
 import { type Sheet, type SheetSection, sheetList, sheetValue } from './sheet.ts';
 
 /** Beside the visit kit. */
@@ -33,7 +35,7 @@ export function breakGlass({ name, facts, source }: BreakGlassInput): Sheet {
       ['Owner accounts', ownerNames(facts)],
       ['FileVault', 'waiting at the unlock screen is no failure: unlock it'],
     ],
-    sections: [...backFromTerminal(facts), afterwards(group), lastResort()],
+    sections: [...backFromTerminal(facts), afterwards(group), lastResort(), keyboards()],
     footer: `${source} Never type bputil with -k, -r, -z or -s; never choose Erase Mac. No password stands on this page.`,
   };
 }
@@ -87,8 +89,8 @@ function backToStock(group: string, groupUnknown: boolean): SheetSection {
         type: ['sh /Volumes/*/Library/Headroom/revert'],
       },
       {
-        text: 'Without the kit. Answer y to raising security to full (n keeps the custom kernel); give name and password of an owner; needs Internet.',
-        type: ['csrutil enable'],
+        text: 'Without the kit. Answer y to raising security to full (n keeps the custom kernel); give name and password of an owner; needs Internet. Before it, unless the Mac had boot arguments of its own (a refusal does not matter):',
+        type: [`nvram -d ${BOOT_NAMESPACE}:boot-args`, 'csrutil enable'],
       },
       'Without the Terminal: Utilities > Startup Security Utility, choose the system volume, Security Policy, Full Security.',
       {
@@ -109,11 +111,11 @@ function afterwards(group: string): SheetSection {
         text: 'The custom kernel (coih) has to be absent, and System Integrity Protection enabled:',
         type: [`bputil -d -v ${group}`, 'csrutil status'],
       },
+      { text: 'Not so, although it said that it is done: a stuck policy.', type: ['csrutil clear', 'csrutil enable'] },
       {
         text: 'Restart; with FileVault somebody unlocks. Headroom reads the state from macOS by itself.',
         type: ['reboot'],
       },
-      { text: 'In macOS, unless the Mac had boot arguments of its own before:', type: ['sudo nvram -d boot-args'] },
     ],
   };
 }
@@ -128,6 +130,10 @@ function lastResort(): SheetSection {
       'Restore, only when revive did not help and a backup exists: ERASES the whole Mac.',
     ],
   };
+}
+
+function keyboards(): SheetSection {
+  return { title: 'Where / and * are on the keyboard', numbered: false, items: [allKeyboards()] };
 }
 
 const UUID = /^[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}$/i;

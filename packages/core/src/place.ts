@@ -19,6 +19,16 @@ export const KEYBOARD_LAYOUTS = {
 } as const satisfies Record<string, { readonly name: string; readonly slash: string; readonly star: string }>;
 export type KeyboardLayout = keyof typeof KEYBOARD_LAYOUTS;
 
+/** Where the characters are on every layout, for a sheet that does not know which one is there. */
+export function allKeyboards(): string {
+  const groups = new Map<string, string[]>();
+  for (const { name, slash, star } of Object.values(KEYBOARD_LAYOUTS)) {
+    const keys = `${slash}, ${star}`;
+    groups.set(keys, [...(groups.get(keys) ?? []), name]);
+  }
+  return [...groups].map(([keys, names]) => `${names.join(', ')}: ${keys}.`).join(' ');
+}
+
 /** Places in a password link that are filled with what is known of the Mac. */
 export const PASSWORD_LINK_PLACES = ['serial', 'assetTag', 'name', 'hardwareUuid', 'account'] as const;
 export type PasswordLinkValues = Readonly<Record<(typeof PASSWORD_LINK_PLACES)[number], string | null>>;

@@ -1,32 +1,29 @@
 /** What the screen will ask, and what to do when it does not go as it should: the remedies of docs/scenarios.md in short. */
-import { KEYBOARD_LAYOUTS, type KeyboardLayout, type SheetItem, type SheetSection } from '@headroom/core';
+import { allKeyboards, KEYBOARD_LAYOUTS, type KeyboardLayout, type SheetItem, type SheetSection } from '@headroom/core';
 import type { SheetKind } from './sheet-input.ts';
 
-const NAME: SheetItem = {
-  when: 'Username, or an authorized user',
-  answer: 'the short name of the owner account above',
-};
-const PASSWORD: SheetItem = { when: 'Password', answer: 'the password of that account; nothing shows while you type' };
 const RESTART: SheetItem = { when: 'Restart now? [y/n]', answer: 'y' };
+const SIGN_IN = 'name and password of the owner account above; a password does not show';
 
+/** In the order in which they come; each tool asks for itself. */
 const RAISE_QUESTIONS: readonly SheetItem[] = [
-  { when: 'Go on? [y/n]', answer: 'y' },
+  { when: 'Go on? [y/n]', answer: 'y; Go on all the same? (in doubt only): n, unless you know better' },
   { when: 'csrutil: allow unsigned operating systems and any kernel extensions?', answer: 'y' },
-  { when: 'kmutil: are you sure?', answer: 'y' },
-  NAME,
-  PASSWORD,
+  { when: 'csrutil: an authorized user (with several owners), password', answer: SIGN_IN },
+  { when: 'bputil: Username, Password (seldom; then csrutil again)', answer: 'the same' },
+  { when: 'kmutil: are you sure? Username, Password', answer: 'y, then the same' },
   RESTART,
 ];
 
 const REVERT_QUESTIONS: readonly SheetItem[] = [
   { when: 'Go on? [y/n]', answer: 'y' },
   { when: 'csrutil: raise the security level to full boot security?', answer: 'y (n keeps the custom kernel)' },
-  NAME,
-  PASSWORD,
+  { when: 'csrutil: an authorized user (with several owners), password', answer: SIGN_IN },
   {
     when: 'Go to Reduced Security with bputil -g now? (only when Full was refused)',
     answer: 'y without Internet or when this macOS is no longer offered; else n, then again',
   },
+  { when: 'bputil: Username, Password (only after that y)', answer: 'the same' },
   RESTART,
 ];
 
@@ -39,6 +36,10 @@ export function questions(kind: SheetKind): SheetSection {
 }
 
 const AGAIN: readonly SheetItem[] = [
+  {
+    when: 'Black screen, or no word for minutes',
+    answer: 'press Shift: the display sleeps while the tools work',
+  },
   {
     when: 'Power fails, or the line stops',
     answer: 'back by the held button, type the same line again; done steps are left out',
@@ -93,7 +94,7 @@ const OTHER_LETTERS: Partial<Record<KeyboardLayout, string>> = {
 /** Where the characters of the line are; of the layout that is known to be there, or of all. */
 export function keyboard(layout: KeyboardLayout | null): SheetSection {
   const title = 'Where / and * are: the layout of recoveryOS may differ from that of macOS and of the keys';
-  return { title, numbered: false, items: [`${layout === null ? allLayouts() : oneLayout(layout)} ${KEYPAD}`] };
+  return { title, numbered: false, items: [`${layout === null ? allKeyboards() : oneLayout(layout)} ${KEYPAD}`] };
 }
 
 const KEYPAD = 'A numeric keypad has both. The input menu at the top right changes the layout.';
@@ -106,13 +107,4 @@ function oneLayout(layout: KeyboardLayout): string {
   const letters = OTHER_LETTERS[layout];
   const also = letters === undefined ? '' : `; ${letters}`;
   return `${there} Should recoveryOS take the keys as US: ${us.slash}, ${us.star}${also}.`;
-}
-
-function allLayouts(): string {
-  const groups = new Map<string, string[]>();
-  for (const { name, slash, star } of Object.values(KEYBOARD_LAYOUTS)) {
-    const keys = `${slash}, ${star}`;
-    groups.set(keys, [...(groups.get(keys) ?? []), name]);
-  }
-  return [...groups].map(([keys, names]) => `${names.join(', ')}: ${keys}.`).join(' ');
 }
