@@ -1,6 +1,7 @@
 // Goal: a visit ends by evidence alone. Silence, a note or a click never end one.
 import type { VisitKind } from '@headroom/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
 import type { PlacedKit } from '../../apps/controller/src/evaluator/host-input.ts';
 import { type VisitNeed, VisitWriter } from '../../apps/controller/src/visits/visit-writer.ts';
 import { addMac, openTestApi, type TestApi } from './support.ts';
@@ -12,6 +13,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   hostId = await addMac(test);
+  await consent();
 });
 afterAll(() => test.stop());
 
@@ -25,6 +27,14 @@ const kitOf = (changes: Partial<PlacedKit> = {}): PlacedKit => ({
   expiresAt: '2027-02-21T12:00:00.000Z',
   ...changes,
 });
+/** What is wanted of the Mac stands under a grant. */
+async function consent(): Promise<void> {
+  const { siteId, prisma } = test.database;
+  const [id, exceptionId] = [uuidv7(0), uuidv7(0)];
+  const grant = { id, siteId, exceptionId, payload: '{}', signature: '', keyId: '', createdAt: test.clock.now() };
+  await prisma.grant.create({ data: { ...grant, expiresAt: new Date(kitOf().expiresAt) } });
+  await prisma.intent.update({ where: { hostId }, data: { grantId: id } });
+}
 const visits = () => test.database.prisma.visit.findMany({ where: { hostId }, orderBy: { createdAt: 'asc' } });
 
 async function reconcile(changes: Partial<VisitNeed>): Promise<void> {

@@ -14,7 +14,6 @@ interface Lease {
 export const LEASE_TTL_MS = 60_000;
 
 export class PostgresWatch {
-  sweptAt = 0;
   private readonly leases = new Map<string, Lease>();
   private readonly finishes = new Set<string>();
   private readonly ended = new Map<string, string>();
@@ -58,8 +57,7 @@ export class PostgresWatch {
     const { hostUuids, quotaMax } = JSON.parse(row.payload) as { hostUuids: string[]; quotaMax: number };
     if (!hostUuids.includes(hardwareUuid)) fail(`${kind} under the grant of another Mac`);
     if (row.expiresAt.getTime() <= now) fail(`${kind} after the end of its grant`);
-    // A revocation is heeded at the next evaluation, and plans that rest on it are replaced.
-    if (row.revokedAt !== null && row.revokedAt.getTime() < this.sweptAt) fail(`${kind} under a revoked grant`);
+    if (row.revokedAt !== null) fail(`${kind} under a revoked grant`);
     for (const step of steps)
       if ('quota' in step && step.quota > quotaMax) fail(`${kind} above the quota of its grant`);
   }

@@ -50,7 +50,6 @@ export class PostgresWorld {
   async sweep(): Promise<void> {
     await this.test.jobs.sweep();
     await this.test.sweep();
-    this.watch.sweptAt = this.test.clock.now().getTime();
   }
 
   async wait(ms: number): Promise<void> {

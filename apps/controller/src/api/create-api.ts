@@ -108,7 +108,8 @@ export interface Api {
 export function createApi(deps: ApiDeps): Api {
   const { config, database, clock, bus, queue, grantKey, webhookKey, jobs, enrolTokens, certificates, health } = deps;
   const rollouts = new RolloutEngine(database, bus);
-  const exceptions = new Exceptions(database, bus, clock, grantKey, config.simulation);
+  const plans = new PlanWriter(database, jobs);
+  const exceptions = new Exceptions(database, bus, clock, grantKey, config.simulation, plans);
   const policies = new Policies(database, exceptions, rollouts);
   const hostsOf: HostsOfRevision = (tx, revisionId) => policies.hostsOf(tx, revisionId);
   rollouts.hostsOfPolicy = hostsOf;
@@ -118,7 +119,6 @@ export function createApi(deps: ApiDeps): Api {
     // A lost wake-up costs time only: the sweep computes what waits.
     queue.add('proposal', id).catch(() => {});
   });
-  const plans = new PlanWriter(database, jobs);
   const { checkInMs } = config;
   const listeningSince = clock.now();
   const labels = new LabelRules(database, bus);

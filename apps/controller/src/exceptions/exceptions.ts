@@ -12,6 +12,7 @@ import { checkException, confirmQuota, type ExceptionInput } from './exception-i
 import type { GrantSigner } from './grant-signer.ts';
 import { GrantWriter } from './grant-writer.ts';
 import { LICENCE_TEXT_SHA256 } from './licence-clause.ts';
+import { endRelyingWork, lockNamed, type PlanEnds } from './relying-work.ts';
 
 export { EXPIRY_DAYS_DEFAULT, EXPIRY_DAYS_MAX, type ExceptionInput, exceptionInput } from './exception-input.ts';
 
@@ -56,6 +57,7 @@ export class Exceptions {
     private readonly clock: Clock,
     key: GrantSigner,
     simulation: boolean,
+    private readonly plans: PlanEnds,
   ) {
     this.grants = new GrantWriter(database, key, simulation);
   }
@@ -146,7 +148,10 @@ export class Exceptions {
     });
   }
 
-  /** Takes the consent back: its grants stop covering, and every host that relied on them is evaluated again. */
+  /**
+   * Takes the consent back: its grants stop covering, work under them ends at once, and every host that relied on them is evaluated
+   * again.
+   */
   async revoke(id: string, actor: string, reason: string | null = null): Promise<void> {
     const now = this.clock.now();
     const { siteId } = this.database;
@@ -154,18 +159,13 @@ export class Exceptions {
       const exception = await lockException(tx, id);
       if (exception.revokedAt !== null)
         throw new Problem('CONFLICT', `The exception was revoked at ${exception.revokedAt.toISOString()}.`);
+      await lockNamed(tx, id);
       await tx.riskException.update({
         where: { id },
         data: { revokedAt: now, revokedBy: actor, revokeReason: reason },
       });
       await tx.grant.updateMany({ where: { exceptionId: id, revokedAt: null }, data: { revokedAt: now } });
-      const grants = await tx.grant.findMany({ where: { exceptionId: id }, select: { id: true } });
-      const intents = await tx.intent.findMany({
-        where: { grantId: { in: grants.map((grant) => grant.id) } },
-        select: { hostId: true },
-        orderBy: { hostId: 'asc' },
-      });
-      const hosts = intents.map(({ hostId }) => hostId);
+      const hosts = await endRelyingWork(tx, { exceptionId: id, siteId, actor, now }, this.plans);
       await markDue(tx, hosts, now);
       await writeHostEvents(
         tx,
@@ -185,7 +185,10 @@ export class Exceptions {
       await tellWebhooks(tx, [{ siteId, at: now, type: 'exception.revoked', data }]);
       return hosts;
     });
-    for (const hostId of hostIds) this.bus.publish({ kind: 'due', hostId });
+    for (const hostId of hostIds) {
+      this.bus.publish({ kind: 'due', hostId });
+      this.bus.publish({ kind: 'notice', hostId });
+    }
   }
 
   private sign(

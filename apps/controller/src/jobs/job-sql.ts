@@ -17,7 +17,7 @@ const ASKED = `unnest($1::uuid[], $2::bigint[]) AS a(host_id, session)`;
 
 /**
  * A job is free for whoever asks at time $3 when its back-off has passed, no lease of this session runs, and its plan is the host's
- * newest and still open. A kind that the agent lacks is never free.
+ * newest and still open, under a consent that has not ended (whoever revokes one ends its plans). A kind that the agent lacks is never free.
  */
 const FREE_JOB = `
   FROM job j LEFT JOIN plan p ON p.id = j.plan_id
@@ -26,7 +26,7 @@ const FREE_JOB = `
     AND (j.state = 'queued' OR j.lease_session IS DISTINCT FROM a.session OR j.lease_expires_at <= $3::timestamptz)
     AND EXISTS (SELECT 1 FROM host_report r WHERE r.host_id = j.host_id AND j.kind = ANY (
       CASE WHEN cardinality(r.capabilities) = 0 THEN ARRAY[${FIRST_KINDS}] ELSE r.capabilities END))
-    AND (j.plan_id IS NULL OR (p.state = 'open' AND NOT EXISTS (
+    AND (j.plan_id IS NULL OR (p.state = 'open' AND (p.grant_ends_at IS NULL OR p.grant_ends_at > $3::timestamptz) AND NOT EXISTS (
       SELECT 1 FROM plan newer WHERE newer.host_id = j.host_id AND newer.generation > p.generation)))`;
 
 export const WORK_AVAILABLE = {

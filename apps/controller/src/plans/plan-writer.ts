@@ -25,6 +25,17 @@ export interface CancelOrder {
   readonly reason: string;
 }
 
+export interface OpenPlan {
+  readonly id: string;
+  readonly hostId: string;
+}
+
+/** Who ends a plan, and why its job ends. */
+export interface Superseding {
+  readonly actor: string;
+  readonly reason: string;
+}
+
 export interface NewPlan {
   readonly hostId: string;
   readonly hardwareUuid: string;
@@ -37,6 +48,7 @@ export interface NewPlan {
 }
 
 const ACTOR = 'system:evaluator';
+const REPLACED: Superseding = { actor: ACTOR, reason: 'the plan was replaced' };
 
 /** Writes plans. The caller holds the lock of each host's state row, so no two generations meet. */
 export class PlanWriter {
@@ -86,12 +98,12 @@ export class PlanWriter {
   }
 
   /** Ends open plans that nobody wants any more. An agent at work on one of their jobs learns it at its next renewal. */
-  async supersede(tx: Tx, plans: readonly { readonly id: string; readonly hostId: string }[], now: Date) {
+  async supersede(tx: Tx, plans: readonly OpenPlan[], now: Date, why: Superseding = REPLACED): Promise<void> {
     if (plans.length === 0) return;
+    const { actor, reason } = why;
     const { siteId } = this.database;
     const ids = plans.map(({ id }) => id);
-    for (const { hostId } of plans)
-      await this.jobs.cancelOpen(tx, { hostId, lane: 'plan', actor: ACTOR, reason: 'the plan was replaced' });
+    for (const { hostId } of plans) await this.jobs.cancelOpen(tx, { hostId, lane: 'plan', actor, reason });
     await tx.plan.updateMany({
       where: { id: { in: ids }, state: 'open' },
       data: { state: 'superseded', endedAt: now },
@@ -103,7 +115,7 @@ export class PlanWriter {
     await writeAudits(
       tx,
       plans.map(({ id }) => ({
-        actor: ACTOR,
+        actor,
         action: 'plan.supersede',
         entity: 'plan',
         entityId: id,
@@ -119,6 +131,7 @@ export class PlanWriter {
     const id = uuidv7(now.getTime());
     const next = generation + 1n;
     const lowers = steps.some(({ kind }) => LOWERING_KINDS.includes(kind));
+    const consent = lowers ? grant : null;
     const plan: Plan = {
       schemaVersion: 1,
       planId: id,
@@ -129,7 +142,7 @@ export class PlanWriter {
       intentNumber,
       quota,
       steps,
-      grant: lowers && grant !== null ? signedGrant(grant) : null,
+      grant: consent === null ? null : signedGrant(consent),
     };
     return {
       id,
@@ -141,6 +154,8 @@ export class PlanWriter {
       signature: Buffer.alloc(0),
       state: 'open',
       createdAt: now,
+      grantId: consent?.id ?? null,
+      grantEndsAt: consent?.expiresAt ?? null,
     };
   }
 }

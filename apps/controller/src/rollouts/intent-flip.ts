@@ -105,12 +105,13 @@ async function record(
   );
 }
 
-/** Newest valid grant of this revision for each host that one names. */
+/**
+ * Newest valid grant of this revision for each host that one names. Who revokes locks the states of the hosts that a grant names
+ * first: with them locked here, a revocation at the same moment is seen, or waits for these intents and then finds their hosts.
+ */
 export async function grantsOf(tx: Tx, revisionId: string, hostIds: readonly string[], now: Date) {
   const exceptions = await tx.riskException.findMany({ where: { policyRevisionId: revisionId }, select: { id: true } });
   const exceptionIds = exceptions.map(({ id }) => id);
-  // A revocation at the same moment is seen here, or waits until these intents are written and then finds their hosts.
-  await tx.$queryRaw`SELECT 1 FROM "grant" WHERE exception_id = ANY(${exceptionIds}::uuid[]) ORDER BY id FOR SHARE`;
   const grants = await tx.grant.findMany({
     where: { exceptionId: { in: exceptionIds }, revokedAt: null, expiresAt: { gt: now } },
     orderBy: { id: 'asc' },

@@ -6,6 +6,7 @@ import { Problem } from '../common/problem.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { markDue } from '../db/host-events.ts';
 import { etagOfVisit, lockOpenVisit, lockVisit, type VisitRecord } from './locked-visit.ts';
+import { requireConsent } from './visit-consent.ts';
 import { INSTRUCTIONS, lineOf } from './visit-lines.ts';
 import { noteVisit, type VisitEvent } from './visit-notes.ts';
 
@@ -32,8 +33,9 @@ export class Visits {
     const opened = await this.database.transaction(async (tx) => {
       const visit = await lockOpenVisit(tx, id);
       requireMatch(ifMatch, etagOfVisit(visit));
+      if (visit.kind === 'raise') await requireConsent(tx, visit, now);
       if (visit.state === 'open' && visit.openedAt !== null) return openedVisit(visit, visit.code, visit.openedAt);
-      const code = visit.kind === 'raise' ? await makeCode(tx, visit, now) : null;
+      const code = visit.kind === 'raise' ? await makeCode(tx, visit) : null;
       const { hostId, kind } = visit;
       const drainAt = visit.drainAt ?? now;
       await tx.visit.update({ where: { id }, data: { state: 'open', code, openedAt: now, openedBy: actor, drainAt } });
@@ -96,12 +98,10 @@ export class Visits {
 }
 
 /** 25 random bits that only we know until now, then 25 bits of md5 over everything the visit may change. */
-async function makeCode(tx: Tx, visit: VisitRecord, now: Date): Promise<string> {
+async function makeCode(tx: Tx, visit: VisitRecord): Promise<string> {
   const { quota, bootArgs, kcMd5, expiresAt } = visit;
   if (quota === null || bootArgs === null || kcMd5 === null || expiresAt === null)
     throw new Problem('VISIT_NOT_OPEN', 'The visit kit is not on the Mac yet: wait until its plan has placed it.');
-  if (expiresAt <= now)
-    throw new Problem('GRANT_EXPIRED', `The consent for this visit ended at ${expiresAt.toISOString()}.`);
   const { hardwareUuid } = await tx.host.findUniqueOrThrow({ where: { id: visit.hostId } });
   return visitCode(
     {

@@ -66,6 +66,13 @@ export const CONSENT_ERRORS = {
     http: 403,
     grpc: 'PERMISSION_DENIED',
   },
+  GRANT_REVOKED: {
+    title: 'The grant was revoked',
+    remedy: 'Take the Mac back to stock, or approve a new exception and apply the policy again.',
+    retry: 'needs_admin',
+    http: 403,
+    grpc: 'PERMISSION_DENIED',
+  },
   GRANT_SIMULATION_MISMATCH: {
     title: 'A simulation grant and a real Mac do not go together, nor the other way round',
     remedy: 'Use simulation grants for simulated Macs only, and real ones for real Macs only.',
