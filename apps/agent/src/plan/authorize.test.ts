@@ -75,10 +75,14 @@ describe('authorize', () => {
   it('takes needed arguments as part of the line only, so that the grant names them', () => {
     const word = '-unsafe_kernel_text';
     const kit = { kind: 'place_kit', visitId: 'v', build: '23F79', variant: 'T6000', quota: 8, neededArgs: [word] };
+    const askKit = (bootArgs: string, changes: object = {}) => {
+      const step = { ...kit, bootArgs };
+      return ask(step, changes);
+    };
     const grant = signed({ extraArgs: [word] });
-    expect(ask({ ...kit, bootArgs: `${line(8)} ${word}` }, { grant })).toBe('let through');
-    expect(ask({ ...kit, bootArgs: `${line(8)} ${word}` })).toBe('GRANT_ARGS_EXCEEDED');
-    expect(ask({ ...kit, bootArgs: line(8) }, { grant })).toBe('PLAN_UNREADABLE');
+    expect(askKit(`${line(8)} ${word}`, { grant })).toBe('let through');
+    expect(askKit(`${line(8)} ${word}`)).toBe('GRANT_ARGS_EXCEEDED');
+    expect(askKit(line(8), { grant })).toBe('PLAN_UNREADABLE');
   });
 
   it('lets a lowering step through under a grant that covers it', () => {

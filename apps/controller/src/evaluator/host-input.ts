@@ -23,7 +23,7 @@ export interface PlacedKit {
   readonly visitId: string;
   readonly quota: number;
   readonly bootArgs: string;
-  readonly neededArgs: readonly string[];
+  readonly neededArgs?: readonly string[];
   readonly kcSha256: string;
   readonly kcMd5: string;
   readonly expiresAt: string;
