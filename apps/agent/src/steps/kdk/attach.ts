@@ -19,21 +19,22 @@ export async function attach(mac: Mac, image: string, mountPoint: string, signal
   if (result.exitCode !== 0 || !parseAttach(result).ok) throw new AgentError('KDK_ATTACH_FAILED', toolText(result));
 }
 
-/** Detaches the image that is mounted there, by force when the polite way fails. false = it is still mounted. */
-export async function detach(mac: Mac, mountPoint: string): Promise<boolean> {
+/**
+ * Detaches the image that is mounted there, by force when the polite way fails. Where hdiutil cannot say what is attached, the mount
+ * point itself is named: what we attached must not stay because a list could not be read.
+ */
+export async function detach(mac: Mac, mountPoint: string): Promise<void> {
   for (const force of [false, true]) {
-    const device = await deviceAt(mac, mountPoint);
-    if (device === null) return true;
-    await mac.run(HDIUTIL, hdiutilDetachArgs(device, force), { timeoutMs: HDIUTIL_TIMEOUT_MS });
+    const target = await attachedAt(mac, mountPoint);
+    if (target === null) return;
+    await mac.run(HDIUTIL, hdiutilDetachArgs(target, force), { timeoutMs: HDIUTIL_TIMEOUT_MS });
   }
-  return (await deviceAt(mac, mountPoint)) === null;
 }
 
-/** hdiutil may name a mount point with the `/private` that `/var` points into. */
-async function deviceAt(mac: Mac, mountPoint: string): Promise<string | null> {
-  const result = ranToItsEnd(await mac.run(HDIUTIL, hdiutilInfoArgs()));
-  const images = parseHdiutilInfo(result);
-  if (!images.ok) throw new AgentError('COMMAND_FAILED', images.reason);
+/** The device; the mount point where hdiutil does not say; null = nothing. hdiutil may name it with the `/private` that `/var` points into. */
+async function attachedAt(mac: Mac, mountPoint: string): Promise<string | null> {
+  const images = parseHdiutilInfo(await mac.run(HDIUTIL, hdiutilInfoArgs()));
+  if (!images.ok) return mountPoint;
   const here = [mountPoint, `/private${mountPoint}`];
   return images.value.find((image) => here.includes(image.mountPoint))?.device ?? null;
 }
