@@ -5,7 +5,7 @@ import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../support/wait-for.ts';
 import { startController, type TestController } from './support/controller.ts';
-import { Mac, MacKey, refusal } from './support/mac.ts';
+import { codeOf, Mac, MacKey, refusal } from './support/mac.ts';
 
 let controller: TestController;
 beforeAll(async () => {
@@ -64,6 +64,48 @@ describe('renewal', () => {
     const mac = await Mac.enrol(controller);
     await controller.certificates.revoke(mac.serial, 'token:test', 'stolen');
     expect(await refusal(mac.renewCertificate())).toBe('CERTIFICATE_REVOKED');
+  });
+});
+
+describe('a certificate that expires on a connection that lives on', () => {
+  const expireSoon = (mac: Mac) =>
+    controller.database.prisma.certificate.update({
+      where: { serial: mac.serial },
+      data: { notAfter: new Date(controller.clock.now().getTime() + 60_000) },
+    });
+
+  it('is good until then; from then on no call is admitted, and its stream is cut', async () => {
+    const mac = await Mac.enrol(controller);
+    await mac.openSession();
+    await expireSoon(mac);
+    let code = '';
+    const stream = mac.client.nudges({ sessionNumber: mac.session });
+    stream.on('data', () => {});
+    stream.on('error', (error) => {
+      code = codeOf(error);
+    });
+    expect(await refusal(mac.checkIn(null))).toBe('accepted');
+    expect(code).toBe('');
+    controller.clock.advance(60_000);
+    await waitFor(() => code !== '');
+    expect(code).toBe('CERTIFICATE_EXPIRED');
+    expect(await refusal(mac.checkIn(null))).toBe('CERTIFICATE_EXPIRED');
+    expect(await refusal(mac.openSession())).toBe('CERTIFICATE_EXPIRED');
+    expect(await refusal(mac.renewCertificate())).toBe('CERTIFICATE_EXPIRED');
+  });
+
+  it('is replaced by enrolling again, which other controllers hear of at once', async () => {
+    const mac = await Mac.enrol(controller);
+    await mac.openSession();
+    await expireSoon(mac);
+    controller.clock.advance(60_000);
+    controller.wakes.length = 0;
+    const again = await Mac.enrol(controller, mac.hostUuid);
+    const heard = { kind: 'session', hostId: mac.hostId };
+    await waitFor(() => controller.wakes.some(({ kind, hostId }) => kind === 'due' && hostId === mac.hostId));
+    expect(controller.wakes).toContainEqual(heard);
+    expect(await refusal(mac.checkIn(null))).toBe('CERTIFICATE_REVOKED');
+    expect(await refusal(again.openSession())).toBe('accepted');
   });
 });
 

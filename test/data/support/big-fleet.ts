@@ -36,7 +36,7 @@ const STATEMENTS: readonly string[] = [
   `INSERT INTO intent (host_id, site_id, number, quota, extra_args, set_at)
    SELECT ${host}, $1, 1, 2, '{}', $2 FROM ${series('h', HOSTS)}`,
   `INSERT INTO certificate (serial, site_id, host_id, public_key_sha256, pem, not_after, issued_at)
-   SELECT md5(h || '/' || n), $1, ${host}, md5(h::text), 'pem', $2, $2 FROM ${series('h', HOSTS)}, ${series('n', 3)}`,
+   SELECT md5(h || '/' || n), $1, ${host}, md5(h::text), 'pem', $2::timestamptz + interval '90 days', $2::timestamptz FROM ${series('h', HOSTS)}, ${series('n', 3)}`,
   // Three plans of each host; the last of one in 50 is open.
   `INSERT INTO plan (id, site_id, host_id, generation, intent_number, bytes, signature, state, created_at)
    SELECT ${id('plan', 'h * 4 + n')}, $1, ${host}, n, 1, '{"steps":[{"kind":"collect_facts"}]}', '',

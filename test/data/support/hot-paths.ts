@@ -84,7 +84,7 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
   const page = { limit: 50 };
 
   return [
-    { name: 'agent: who calls', run: () => new Admission(database).admit(callOf(database, hostId, serial)) },
+    { name: 'agent: who calls', run: () => new Admission(database, clock).admit(callOf(database, hostId, serial)) },
     { name: 'agent: check-in with nothing new', run: () => reports.touch(hostId, position(200n)) },
     { name: 'agent: shall the Mac be drained', run: () => new VisitNotices(database).of(hostId) },
     { name: 'agent: is there work', run: () => jobs.workAvailable(hostId, sessionNumber) },

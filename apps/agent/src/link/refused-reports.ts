@@ -9,7 +9,12 @@ import { ControllerError } from './controller-error.ts';
 const ATTEMPTS_MAX = 5;
 
 /** These say something about the Mac or its session, not about the report. */
-const NOT_OF_THE_REPORT: readonly string[] = ['CERTIFICATE_REVOKED', 'HOST_UNKNOWN', 'HOST_UUID_DIFFERS'];
+const NOT_OF_THE_REPORT: readonly string[] = [
+  'CERTIFICATE_REVOKED',
+  'CERTIFICATE_EXPIRED',
+  'HOST_UNKNOWN',
+  'HOST_UUID_DIFFERS',
+];
 
 export interface RefusedReports {
   /** Counts a refusal; true when it was the last one. */

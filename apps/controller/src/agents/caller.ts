@@ -1,8 +1,10 @@
 /**
  * Who calls: the certificate says it and the database agrees. It is asked at every call whether certificate and host still count and
- * which session is the present one, so that a revocation or a newer session holds at the very next call.
+ * which session is the present one, so that a revocation, an expiry or a newer session holds at the very next call: the handshake of
+ * a connection, which looks at the expiry too, may be long ago.
  */
 import type { ServerReadableStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import type { Clock } from '../common/clock.ts';
 import { Problem } from '../common/problem.ts';
 import { CallBatch, type CallResult } from '../db/call-batch.ts';
 import { Database } from '../db/database.ts';
@@ -35,17 +37,18 @@ interface AdmissionRow {
   readonly hardwareUuid: string;
   readonly retired: boolean;
   readonly revoked: boolean;
+  readonly expired: boolean;
   readonly sessionNumber: string;
 }
 
 const SAN = /^URI:spiffe:\/\/([0-9a-f-]{36})\/host\/([0-9a-f-]{36})$/;
 
-/** $1 serials. */
+/** $1 serials, $2 now. */
 const ADMIT = {
   name: 'admit',
   text: `
   SELECT c.serial, c.host_id AS "hostId", h.hardware_uuid AS "hardwareUuid", h.retired_at IS NOT NULL AS retired,
-    c.revoked_at IS NOT NULL AS revoked, r.session_number AS "sessionNumber"
+    c.revoked_at IS NOT NULL AS revoked, c.not_after <= $2::timestamptz AS expired, r.session_number AS "sessionNumber"
   FROM certificate c JOIN host h ON h.id = c.host_id JOIN host_report r ON r.host_id = h.id
   WHERE c.serial = ANY($1::text[])`,
 } as const;
@@ -55,7 +58,10 @@ export class Admission {
     keyOf: (serial) => serial,
   });
 
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+  ) {}
 
   async admit(call: AnyCall): Promise<Caller> {
     const identity = readIdentity(call);
@@ -65,13 +71,14 @@ export class Admission {
     if (row === null || row.hostId !== identity.hostId || row.retired)
       throw new Problem('HOST_UNKNOWN', `host ${identity.hostId} is not enrolled with certificate ${identity.serial}`);
     if (row.revoked) throw revoked(identity.serial);
+    if (row.expired) throw expired(identity.serial);
     const { hostId, hardwareUuid, sessionNumber } = row;
     const address = call.getPeer().replace(/:\d+$/, '');
     return { hostId, hardwareUuid, serial: identity.serial, address, sessionNumber: BigInt(sessionNumber) };
   }
 
   private async read(serials: readonly string[]): Promise<readonly CallResult<AdmissionRow | null>[]> {
-    const { rows } = await this.database.pool.query<AdmissionRow>({ ...ADMIT, values: [serials] });
+    const { rows } = await this.database.pool.query<AdmissionRow>({ ...ADMIT, values: [serials, this.clock.now()] });
     const known = new Map(rows.map((row) => [row.serial, row]));
     return serials.map((serial) => ({ reply: known.get(serial) ?? null }));
   }
@@ -88,6 +95,10 @@ export function requireSession(caller: Caller, sessionNumber: bigint): void {
 
 export function revoked(serial: string): Problem {
   return new Problem('CERTIFICATE_REVOKED', `certificate ${serial} was revoked`);
+}
+
+export function expired(serial: string): Problem {
+  return new Problem('CERTIFICATE_EXPIRED', `certificate ${serial} has expired`);
 }
 
 function readIdentity(call: AnyCall): Identity {

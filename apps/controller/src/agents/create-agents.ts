@@ -41,8 +41,8 @@ export interface AgentsParts {
 export function createAgentsServer(parts: AgentsParts): AgentsServer {
   const { config, database, clock, bus, keys, certificates, jobs, kdkFiles } = parts;
   const reports = new ReportStore(database, clock);
-  const streams = new LiveStreams(database);
-  const admission = new Admission(database);
+  const streams = new LiveStreams(database, clock);
+  const admission = new Admission(database, clock);
   const clones = new CloneWatch(database, clock);
   const sessions = new SessionStore(database, clock, reports, jobs, certificates, clones);
   const finishJob = new FinishJob(database, clock, bus);

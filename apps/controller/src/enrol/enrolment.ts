@@ -53,6 +53,8 @@ export class Enrolment {
     // on a slow machine the last ones' transactions would end of old age.
     const { hostId, certificatePem, revoked } = await this.byToken.run(request.token.id, enrolOne);
     this.certificates.announce(revoked);
+    // Streams of a certificate that this one replaced may be on another controller.
+    if (revoked.length > 0) this.bus.publish({ kind: 'session', hostId });
     this.bus.publish({ kind: 'due', hostId });
     return { hostId, certificatePem };
   }

@@ -44,6 +44,14 @@ export const WIRE_ERRORS = {
     http: 403,
     grpc: 'UNAUTHENTICATED',
   },
+  CERTIFICATE_EXPIRED: {
+    title: 'The certificate of this Mac has expired',
+    remedy:
+      'Enrol the Mac again with a new token. Certificates renew by themselves while the agent runs: find out why this one did not.',
+    retry: 'needs_admin',
+    http: 403,
+    grpc: 'UNAUTHENTICATED',
+  },
   HOST_UNKNOWN: {
     title: 'No host with this identity is enrolled',
     remedy: 'Enrol the Mac again with a new token.',
