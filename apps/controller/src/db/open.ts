@@ -7,7 +7,7 @@ import { applyMigrations, type MigrationSource } from './apply-migrations.ts';
 import { Database } from './database.ts';
 import type { PostgresBinaries } from './postgres/binaries.ts';
 import { EmbeddedPostgres, type PostgresAddress } from './postgres/embedded.ts';
-import { SteadyClient } from './steady-client.ts';
+import { PooledClient } from './steady-client.ts';
 import { withClient } from './with-client.ts';
 
 const log = logger('database');
@@ -50,7 +50,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Opened
       await migrate(connection);
       return ensureFleet(client, fleetName);
     });
-    const pool = new pg.Pool({ ...connection, max: POOL_MAX, Client: SteadyClient });
+    const pool = new pg.Pool({ ...connection, max: POOL_MAX, Client: PooledClient });
     // Idle connections break when Postgres restarts; the pool makes new ones.
     pool.on('error', (error) => log(`connection lost: ${error.message}`));
     const database = new Database(pool, fleetId, siteId);

@@ -20,6 +20,7 @@ describe('what a failed statement means to the caller', () => {
     told('Raw query failed. Code: `57P01`.', wrapped('57P01')),
     told('Raw query failed. Code: `40P01`.', wrapped('40P01')),
     told('Transaction API error: expired', { code: 'P2028' }),
+    told('\nInvalid `prisma.site.findFirst()` invocation:\n\n\nNOT_READY: Postgres at db:5432 does not answer.'),
     told('could not extend file', { code: '53100' }),
     told('canceling statement due to lock timeout', { code: '55P03' }),
   ])('come again: %s', (error) => {

@@ -33,7 +33,7 @@ const BY_CODE: readonly (readonly [RegExp, string])[] = [
 
 /** What pg and its pool say without a code. */
 const BY_TEXT =
-  /^(Connection terminated|Client (has encountered a connection error|was closed)|timeout exceeded when trying to connect|connect ENOENT )/;
+  /^(Connection terminated|Client (has encountered a connection error|was closed)|timeout exceeded when trying to connect|connect ENOENT |NOT_READY: Postgres at )/;
 
 /** Out of range, not of its type, or text that cannot be stored. */
 const UNFIT = /^(22003|2200[78]|22021|22P0[25])$/;

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import pg from 'pg';
+import type pg from 'pg';
 import { type Closable, KeptOpen, within } from '../common/kept-open.ts';
 import { logger } from '../common/log.ts';
 import { Problem } from '../common/problem.ts';
+import { SteadyClient } from '../db/steady-client.ts';
 import { FOREIGN_KEYS, HOLDERS, LOCKS, OUR_LEFTOVERS, TRY_EXCLUSIVE, TRY_SHARED } from './fleet-lock-sql.ts';
 
 const log = logger('controller');
-const CONNECT_MS = 10_000;
 const HEARTBEAT_MS = 10_000;
 const SET_UP_WAIT = '60s';
 
@@ -58,7 +58,7 @@ export class FleetLock {
 
   /** What one controller at a time may do: making or changing the schema. */
   async exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const client = new pg.Client({ connectionString: this.databaseUrl, connectionTimeoutMillis: CONNECT_MS });
+    const client = new SteadyClient({ connectionString: this.databaseUrl });
     client.on('error', (error) => log(`while the database is made ready: ${error.message}`));
     await client.connect();
     try {
@@ -82,10 +82,9 @@ export class FleetLock {
   }
 
   private async open(broken: (error: Error) => void): Promise<Session> {
-    const client = new pg.Client({
+    const client = new SteadyClient({
       connectionString: this.databaseUrl,
       application_name: this.name,
-      connectionTimeoutMillis: CONNECT_MS,
       keepAlive: true,
     });
     client.on('error', broken);

@@ -12,7 +12,7 @@ import {
 import pg from 'pg';
 import { within } from '../common/kept-open.ts';
 import type { PostgresConnection } from '../db/open.ts';
-import { SteadyClient } from '../db/steady-client.ts';
+import { PooledClient } from '../db/steady-client.ts';
 import { withClient } from '../db/with-client.ts';
 import { openPair, QUEUE_NAME, type RunWake, type Wake, type WakePair, WORKER_OPTIONS } from './wake-pair.ts';
 
@@ -34,7 +34,7 @@ export async function openPostgresPair(
   await withClient(address, (client) => runMigrations(client, SCHEMA));
   const options = `-c search_path=${quoteSchemaName(SCHEMA)}`;
   // A pool of ours: the connections of BullMQ's own would throw their last words at the process when Postgres dies.
-  const pool = new pg.Pool({ ...address, options, max: POOL_MAX, keepAlive: true, Client: SteadyClient });
+  const pool = new pg.Pool({ ...address, options, max: POOL_MAX, keepAlive: true, Client: PooledClient });
   pool.on('error', broken);
   const queue: WakeQueue = new Queue(QUEUE_NAME, { connection: pool }, createPostgresBackend);
   const handle = (job: Job<Wake>) => run(job.name, job.data.id);
