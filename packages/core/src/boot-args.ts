@@ -19,6 +19,8 @@ export const EXTRA_ARGS_ALLOWED: Readonly<Record<string, string>> = {
 /** A number other than 0 as the kernel reads one: hex, decimal, or octal after a leading 0. */
 const NOT_ZERO = /^(0[xX]0*[1-9a-fA-F][0-9a-fA-F]*|[1-9][0-9]*|0+[1-7][0-7]*)$/;
 
+const ZERO = /^0([xX]0+|0*)$/;
+
 /** Keys that Headroom sets itself. */
 const OWN_KEYS = ['kcsuffix', HYPERVISOR_ARG, QUOTA_ARG] as const;
 
@@ -61,10 +63,15 @@ export function quotaInBootArgs(line: string): number | null {
   return Number.NaN;
 }
 
-/** true when `hypervisor=` is given with a value other than 0: without it a development kernel ignores the quota. */
-export function hypervisorInBootArgs(line: string): boolean {
+/**
+ * Is `hypervisor` given with a value other than 0? Without it a development kernel ignores the quota. null = the word stands there in
+ * a form that is not told for sure: the kernel takes a bare word for 1, and reads suffixes that people do not.
+ */
+export function hypervisorInBootArgs(line: string): boolean | null {
   const arg = parseBootArgs(line).find(({ key }) => key === HYPERVISOR_ARG);
-  return typeof arg?.value === 'string' && NOT_ZERO.test(arg.value);
+  if (arg === undefined) return false;
+  if (NOT_ZERO.test(arg.value ?? '')) return true;
+  return ZERO.test(arg.value ?? '') ? false : null;
 }
 
 /** The words that Headroom itself needs for this quota. `kcsuffix` is set for tools that look for it and is never evidence. */
@@ -93,8 +100,8 @@ export interface MergeInput {
 
 /**
  * The line to store for this quota. Foreign words stay when the exception names them and block otherwise; forbidden ones
- * always block, also when the policy asks for them or the exception names them. Nothing is deleted silently; each key
- * stands once. Merging its own answer again gives the same line.
+ * always block, also when the policy asks for them or the exception names them. Nothing is deleted silently: two words
+ * of one key block as well, as only one of them could stay. Each key stands once. Merging its own answer again gives the same line.
  */
 export function mergeBootArgs({ stored, quota, extra, granted }: MergeInput): MergeResult {
   const foreign = parseBootArgs(stored ?? '').filter(({ key, word }) => !isOwnKey(key) && !extra.includes(word));
@@ -105,6 +112,8 @@ export function mergeBootArgs({ stored, quota, extra, granted }: MergeInput): Me
   if (notAllowed.length > 0) return { ok: false, code: 'BOOT_ARGS_NOT_ALLOWED', words: notAllowed };
   const notGranted = foreign.filter(({ word }) => !granted.includes(word)).map(({ word }) => word);
   if (notGranted.length > 0) return { ok: false, code: 'BOOT_ARGS_FOREIGN', words: notGranted };
+  const clashing = clashes([...extra, ...foreign.map(({ word }) => word)]);
+  if (clashing.length > 0) return { ok: false, code: 'BOOT_ARGS_FOREIGN', words: clashing };
   const line = words.join(' ');
   if (utf8Bytes(line) > BOOT_ARGS_BYTES_MAX) return { ok: false, code: 'BOOT_ARGS_TOO_LONG', words };
   return { ok: true, line };
@@ -129,6 +138,14 @@ export function extraWords(line: string): readonly string[] {
   return parseBootArgs(line)
     .filter(({ key }) => !isOwnKey(key))
     .map(({ word }) => word);
+}
+
+/** Different words that share a key. */
+function clashes(words: readonly string[]): readonly string[] {
+  const different = [...new Set(words)];
+  return different.filter((word) =>
+    different.some((other) => other !== word && bootArgKey(other) === bootArgKey(word)),
+  );
 }
 
 /** Keeps the first word of each key, as the kernel would. */

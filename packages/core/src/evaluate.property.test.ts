@@ -24,6 +24,11 @@ function wantStock(input: EvaluateInput): EvaluateInput {
   return { ...input, facts: back, intent: { ...input.intent, number: 2, quota: 2 } };
 }
 
+function withGuests([input, processesAtMost]: readonly [EvaluateInput, number | null]): EvaluateInput {
+  const { facts } = input;
+  return facts === null ? input : { ...input, facts: { ...facts, guests: { ...facts.guests, processesAtMost } } };
+}
+
 /** All is ready but for the updates that this host faces. */
 function atTheVisit({ facts, updateAcceptances, catalogue }: EvaluateInput): EvaluateInput {
   const ready = kitPlacedFacts();
@@ -145,6 +150,25 @@ describe('evaluate, for every host', () => {
       if (state === 'reverted') expect(input.facts === null ? null : stockGaps(input.facts)).toEqual([]);
     });
     expect(Math.min(cleared, visited, removed)).toBeGreaterThan(0);
+  });
+
+  it('makes the way back from every Mac that a visit reached while any gap to stock is known, whatever else is not', () => {
+    let [unread, busy] = [0, 0];
+    const inputs = fc.tuple(nearRaised.map(wantStock), fc.constantFrom(0, 3, null)).map(withGuests);
+    always(inputs, (input) => {
+      const { facts, record, placeType, presence, work } = input;
+      if (facts === null || record.visitOpenedAt === null || placeType === 'no_hands' || presence !== 'online') return;
+      const gaps = stockGaps(facts);
+      const { state, steps, visit } = evaluate(input);
+      if (state === 'unsupported' || gaps.every(({ seen }) => seen === null)) return;
+      if (gaps.some(({ seen }) => seen === null)) unread += 1;
+      if (facts.guests.processesAtMost !== 0) busy += 1;
+      expect(state).not.toBe('reverted');
+      const clears = (steps ?? []).some(({ kind }) => kind === 'clear_boot_args');
+      if (visit === null && work.plan === null) expect(clears).toBe(true);
+      if (facts.guests.processesAtMost !== 0) expect([visit !== null, clears]).toEqual([true, false]);
+    });
+    expect(Math.min(unread, busy)).toBeGreaterThan(0);
   });
 
   it('leaves raise on no Mac without consent, nor where stock is wanted', () => {

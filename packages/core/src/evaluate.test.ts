@@ -49,6 +49,8 @@ function change(facts: Facts, changes: { readonly [Group in keyof Facts]?: Parti
   return { ...facts, ...Object.fromEntries(groups) };
 }
 
+const OTHER_UUID = '99999999-0000-4000-8000-000000000000';
+const QUOTA_WORD = 'hv_apple_isa_vm_quota=0xFF';
 const KIT_RECORD: HostRecord = { ...NEW_RECORD, kc: KC, kit: KIT };
 const KC_RECORD: HostRecord = { ...NEW_RECORD, kc: KC };
 const HALF_DONE = change(kitPlacedFacts(), {
@@ -361,10 +363,60 @@ const ROWS: readonly Row[] = [
   },
   {
     name: 'a development kernel, and nothing was ever built here',
-    input: raisedInput({ record: { ...NEW_RECORD, visitOpenedAt: null } }),
+    input: raisedInput({
+      facts: change(raisedFacts(), { kernelCollections: [] }),
+      record: { ...NEW_RECORD, visitOpenedAt: null },
+    }),
     state: 'foreign_kernel',
     findings: ['FOREIGN_KERNEL'],
     steps: ['build_kc', 'place_kit'],
+  },
+  {
+    name: 'our own kernel of this build, and a newer one was built since: nobody else installed it',
+    input: raisedInput({
+      facts: change(raisedFacts(), { kernelCollections: [{ ...KC, sha256: '11'.repeat(32), uuid: OTHER_UUID }] }),
+      record: { ...RAISED_RECORD, kc: { ...KC, sha256: '11'.repeat(32), uuid: OTHER_UUID }, olderKcs: [KC] },
+    }),
+    state: 'foreign_kernel',
+    findings: ['OLDER_KERNEL_OF_OURS'],
+    steps: ['place_kit'],
+  },
+  {
+    name: 'raised before, a visit installed another kernel of ours, and the stock kernel still runs: one restart, no visit',
+    input: sampleInput({
+      facts: { ...INSTALLED, receipt: RECEIPT },
+      record: { ...BOOTED_BEFORE, everRaised: true },
+    }),
+    state: 'object_not_booted',
+    findings: ['OBJECT_NOT_BOOTED'],
+    visit: 'restart',
+  },
+  {
+    name: 'raised before, an object that nobody can name',
+    input: sampleInput({ facts: INSTALLED, record: { ...BOOTED_BEFORE, everRaised: true } }),
+    state: 'drifted',
+    findings: ['DRIFTED', 'OTHER_OBJECT_IN_POLICY'],
+    visit: 'raise',
+  },
+  {
+    name: 'lowered by our own visit, kernel collection gone since',
+    input: sampleInput({ facts: change(HALF_DONE, { kernelCollections: [], visitKit: null }), record: BOOTED_BEFORE }),
+    state: 'half_done',
+    findings: ['HALF_DONE'],
+    steps: ['build_kc', 'place_kit'],
+  },
+  {
+    name: 'in force: hypervisor without a value, which no fact explains',
+    input: raisedInput({ facts: change(raisedFacts(), { bootArgs: { inForce: `hypervisor ${QUOTA_WORD}` } }) }),
+    state: 'unknown',
+    findings: ['FACT_UNKNOWN'],
+  },
+  {
+    name: 'stored: hypervisor without a value is stored anew in a form that is known',
+    input: raisedInput({ facts: change(raisedFacts(), { bootArgs: { stored: `hypervisor ${QUOTA_WORD}` } }) }),
+    state: 'raised',
+    findings: ['ARGS_NOT_STORED'],
+    steps: ['set_boot_args'],
   },
   {
     name: 'updated, new collection built, the old kernel of ours still runs',
@@ -392,6 +444,20 @@ const ROWS: readonly Row[] = [
     findings: ['MAYBE_WAITING_FOR_UNLOCK', 'VISIT_OVERDUE'],
     visit: 'raise',
   },
+  ...([null, 'encrypting', 'decrypting'] as const).map(
+    (fileVault): Row => ({
+      name: `silent since the visit, FileVault ${fileVault ?? 'unread'}: the unlock screen is not ruled out`,
+      input: sampleInput({
+        facts: { ...kitPlacedFacts(), fileVault },
+        record: BOOTED_BEFORE,
+        work: OPEN_VISIT,
+        presence: 'silent',
+      }),
+      state: 'waiting_for_unlock',
+      findings: ['MAYBE_WAITING_FOR_UNLOCK', 'VISIT_OVERDUE'],
+      visit: 'raise',
+    }),
+  ),
   {
     name: 'lost since the visit',
     input: sampleInput({ facts: kitPlacedFacts(), record: BOOTED_BEFORE, work: OPEN_VISIT, presence: 'lost' }),
@@ -488,7 +554,7 @@ const ROWS: readonly Row[] = [
       presence: 'silent',
     }),
     state: 'failed_boot',
-    findings: ['MAYBE_FAILED_BOOT', 'VISIT_OVERDUE', 'POLICY_ALREADY_LOWERED'],
+    findings: ['MAYBE_FAILED_BOOT', 'VISIT_OVERDUE', 'HALF_DONE'],
     visit: 'raise',
   },
   {
@@ -551,13 +617,42 @@ const ROWS: readonly Row[] = [
     steps: ['clear_boot_args'],
   },
   {
-    name: 'stock wanted, still raised, guests running: nothing is touched',
+    name: 'stock wanted, still raised, guests running: the arguments wait, the visit drains',
     input: raisedInput({ intent: STOCK_INTENT, facts: change(raisedFacts(), { guests: { processesAtMost: 3 } }) }),
     state: 'raised',
     findings: ['STILL_RAISED', 'GUESTS_RUNNING'],
+    visit: 'revert',
   },
   {
-    name: 'stock wanted, still raised, guests unknown: nothing is touched',
+    name: 'stock wanted, still raised, drained by its visit: the arguments are put back, and the visit stays',
+    input: raisedInput({
+      intent: STOCK_INTENT,
+      work: { ...NO_WORK, visit: { visitId: 'v', kind: 'revert', openedAt: '2026-03-01T11:59:00.000Z' } },
+    }),
+    state: 'raised',
+    findings: ['STILL_RAISED'],
+    steps: ['clear_boot_args'],
+    visit: 'revert',
+  },
+  ...(
+    [
+      ['kernel.config', { kernel: { config: null } }],
+      ['boot.sessionId', { boot: { sessionId: null } }],
+      ['bootPolicy.customKernel', { bootPolicy: { customKernel: null } }],
+      ['bootArgs.inForce', { bootArgs: { inForce: null, storedPresent: false, stored: null } }],
+      ['os.baseBuild', { os: { baseBuild: null } }],
+    ] as const
+  ).map(
+    ([path, unread]): Row => ({
+      name: `stock wanted, ${path} unread, and other facts tell of a raise: the visit is made`,
+      input: raisedInput({ intent: STOCK_INTENT, facts: change(CLEARED, unread) }),
+      state: 'unknown',
+      findings: path.startsWith('boot.') ? ['STILL_LOWERED'] : ['FACT_UNKNOWN', 'STILL_LOWERED'],
+      visit: 'revert',
+    }),
+  ),
+  {
+    name: 'stock wanted, still raised, guests unknown: the same',
     input: raisedInput({
       intent: STOCK_INTENT,
       facts: change(raisedFacts(), {
@@ -566,7 +661,8 @@ const ROWS: readonly Row[] = [
       }),
     }),
     state: 'raised',
-    findings: ['STILL_RAISED', 'FACT_UNKNOWN'],
+    findings: ['STILL_RAISED', 'READINESS_UNKNOWN'],
+    visit: 'revert',
   },
   {
     name: 'stock wanted, arguments refused by nvram: the visit puts them back, too',
@@ -762,7 +858,6 @@ interface Broken {
   readonly says: RegExp;
 }
 
-const OTHER_UUID = '99999999-0000-4000-8000-000000000000';
 const raisedBut = (changes: Parameters<typeof change>[1]) => change(raisedFacts(), changes);
 
 /** Each piece of evidence, wrong and unknown, one at a time on a Mac that is otherwise raised. */
@@ -1033,6 +1128,8 @@ describe('evaluate: before a visit', () => {
     ['READINESS_UNKNOWN', { volumes: { startupDefault: null } }],
     ['READINESS_UNKNOWN', { volumes: { recoveryAdmins: null } }],
     ['READINESS_UNKNOWN', { volumes: { otherSystems: null } }],
+    ['READINESS_UNKNOWN', { update: { pending: null } }],
+    ['READINESS_UNKNOWN', { guests: { processesAtMost: null } }],
     ['OTHER_SYSTEMS', { volumes: { otherSystems: [{ name: 'Test', systemUuid: 'B2' }] } }],
     ['AUXILIARY_KEXTS_ALLOWED', { bootPolicy: { auxiliaryKexts: true } }],
     ['FILEVAULT_CHANGING', { fileVault: 'encrypting' }],
@@ -1042,6 +1139,22 @@ describe('evaluate: before a visit', () => {
     const { visit, findings } = visitWith(changes);
     expect(visit?.kind).toBe('raise');
     expect(findings.map((finding) => finding.code)).toEqual([code]);
+  });
+
+  it('says that the kit looks again only where it does', () => {
+    const nextStep = (changes: Parameters<typeof change>[1]) => visitWith(changes).findings[0]?.nextStep;
+    expect(nextStep({ volumes: { startupDefault: null } })).toMatch(/The kit checks again/);
+    for (const unread of [
+      { volumes: { owners: null } },
+      { volumes: { recoveryAdmins: null } },
+      { volumes: { otherSystems: null } },
+      { auxiliaryKexts: null },
+      { fileVault: null },
+      { disk: { freeBytes: null } },
+      { update: { pending: null } },
+      { guests: { processesAtMost: null } },
+    ])
+      expect(nextStep(unread)).toMatch(/could not be read\. (?!.*kit checks)/);
   });
 });
 

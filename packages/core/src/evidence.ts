@@ -86,7 +86,7 @@ export function sameText(a: string | null, b: string | null): boolean {
 function compare(
   path: string,
   seen: string | null,
-  holds: (seen: string) => boolean,
+  holds: (seen: string) => boolean | null,
 ): Omit<Piece, 'title' | 'expected'> {
   return { path, seen: seen ?? 'unknown', holds: seen === null ? null : holds(seen) };
 }

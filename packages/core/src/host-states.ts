@@ -48,13 +48,13 @@ export const HOST_STATE_TABLE: Readonly<Record<HostState, HostStateRow>> = {
   ),
   half_done: row(
     'A visit was broken off',
-    'release kernel, policy lowered (Permissive, sip0 or filtering off), custom kernel absent, kernel collection there; or stock is wanted after a visit, and not proven',
+    'release kernel, policy lowered (Permissive, sip0 or filtering off), custom kernel absent, and the kernel collection is there or a visit was opened; or stock is wanted after a visit, and not proven',
     'Raise visit again; it goes on from where it stands. If stock is wanted: revert visit',
   ),
   object_not_booted: row(
     'Custom kernel installed, stock kernel runs',
     'release kernel, custom kernel in the policy',
-    'Restart when a receipt says that it is ours, else a raise visit',
+    'Restart when a receipt or an earlier boot says that it is ours, else a raise visit',
   ),
   args_missing: row(
     'Our kernel runs without the quota',
@@ -82,9 +82,9 @@ export const HOST_STATE_TABLE: Readonly<Record<HostState, HostStateRow>> = {
     'Nothing weaker takes its place',
   ),
   foreign_kernel: row(
-    'A custom kernel that is not ours',
-    'filesetuuid is not that of our kernel collection, or the kernel is neither release nor development',
-    'Raise visit: it installs ours',
+    'A custom kernel that is not the one built here last',
+    'filesetuuid is not that of our last kernel collection (an older one of ours for this build has a finding of its own), or the kernel is neither release nor development',
+    'Raise visit: it installs the one built here last',
   ),
   args_filtered: row(
     'SIP is on again',
@@ -98,12 +98,12 @@ export const HOST_STATE_TABLE: Readonly<Record<HostState, HostStateRow>> = {
   ),
   drifted: row(
     'Was raised, and is not any more',
-    'raised before; release kernel runs, or the policy names no custom kernel, or another than the one that was proven',
+    'raised before; release kernel runs and no custom kernel of ours waits for its boot, or the policy names no custom kernel, or another than the one that was proven',
     'Raise visit',
   ),
   waiting_for_unlock: row(
     'Perhaps at the unlock screen (a guess)',
-    'silent since its visit was opened or said to be done, for longer than that explains; FileVault on',
+    'silent since its visit was opened or said to be done, for longer than that explains; FileVault not known to be off',
     'Sign in at the Mac',
   ),
   failed_boot: row(

@@ -98,13 +98,16 @@ function readLowered({ securityMode, bootArgsFiltering, sip0 }: BootPolicyFacts,
 }
 
 function readStored({ stored, storedPresent }: BootArgsFacts): YesNo {
-  return storedPresent === false ? 'no' : readQuota(stored);
+  if (storedPresent === false) return 'no';
+  // In a form that may mean it, it is not what we store, and is stored anew.
+  return stored !== null && hypervisorInBootArgs(stored) === null ? 'no' : readQuota(stored);
 }
 
 function readQuota(line: string | null): YesNo {
   if (line === null) return 'unknown';
   const quota = quotaInBootArgs(line);
-  return quota !== null && !Number.isNaN(quota) && hypervisorInBootArgs(line) ? 'yes' : 'no';
+  if (quota === null || Number.isNaN(quota)) return 'no';
+  return yesNo(hypervisorInBootArgs(line));
 }
 
 function yesNo(value: boolean | null): YesNo {

@@ -96,10 +96,10 @@ export function fits(candidate: ObservationRow, signs: Signs): boolean {
   return Object.entries(candidate.signs).every(([name, wanted]) => signs[name as SignName] === wanted);
 }
 
-/** Null, or unusable in its place (a version that is none, a custom kernel that is no hash). */
+/** Null, or unusable in its place (a version that is none, a custom kernel that is no hash, arguments in another form). */
 function isMissing(facts: Facts, path: string): boolean {
   if (path === 'os.version') return macosMajor(facts.os.version) === null;
-  if (path === 'bootPolicy.customKernel') return true;
+  if (path === 'bootPolicy.customKernel' || path.startsWith('bootArgs.')) return true;
 
   return factAt(facts, path) === null;
 }

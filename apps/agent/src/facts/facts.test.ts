@@ -19,6 +19,8 @@ describe('derivedQuota', () => {
     ['development', 'hypervisor=0x1 hv_apple_isa_vm_quota=0xFF', 255],
     ['development', 'hv_apple_isa_vm_quota=0xFF', 2],
     ['development', 'hypervisor=0x1 hv_apple_isa_vm_quota=010', null],
+    ['development', 'hypervisor hv_apple_isa_vm_quota=5', null],
+    ['development', 'hypervisor=0 hv_apple_isa_vm_quota=5', 2],
     ['development', null, null],
     ['kasan', 'hypervisor=0x1 hv_apple_isa_vm_quota=0xFF', null],
     ['other', '-v', 2],

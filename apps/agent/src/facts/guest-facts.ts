@@ -48,7 +48,9 @@ export function derivedQuota(config: KernelConfig | null, bootArgs: string | nul
   if (quota === null) return known(QUOTA_STOCK);
   if (config !== 'development')
     return unknown(`whether a kernel of config ${config} honours the quota argument is not known`);
-  if (!hypervisorInBootArgs(bootArgs)) return known(QUOTA_STOCK);
+  const isHeeded = hypervisorInBootArgs(bootArgs);
+  if (isHeeded === false) return known(QUOTA_STOCK);
+  if (isHeeded === null) return unknown('hypervisor is given in a form that the kernel may take for 1');
   return Number.isInteger(quota) && quota <= QUOTA_MAX
     ? known(quota)
     : unknown('the quota in force is written in a form, or is a number, that kernel and people may read differently');

@@ -61,6 +61,23 @@ describe('clear_boot_args', () => {
     expect(await clear(`${OURS} -v serverperfmode=1`)).toBe('-x64 serverperfmode=1');
   });
 
+  it.each(['kcsuffix=development', 'hypervisor=0x1', '-x64 hypervisor=0x1 kcsuffix=development'])(
+    'stores words of the baseline again that the raise uses, too: %s',
+    async (before) => {
+      baseline(before);
+      manifest(OURS, before);
+      expect(await clear(`${OURS} serverperfmode=1`)).toBe(`${before} serverperfmode=1`);
+    },
+  );
+
+  it('is not done while a word of before is missing', async () => {
+    baseline('hypervisor=0x1 -x64');
+    mac.file('/stored', '-x64');
+    await expect(clearBootArgsStep.verify(step, context())).rejects.toMatchObject({
+      code: 'BOOT_ARGS_READ_BACK_DIFFERS',
+    });
+  });
+
   it('goes by the kit where there is no baseline', async () => {
     manifest(`${OURS} -v serverperfmode=1`, 'serverperfmode=1 kcsuffix=old');
     expect(await clear(`${OURS} -v serverperfmode=1`)).toBe('serverperfmode=1');

@@ -1,6 +1,7 @@
 /** Makes findings out of catalogue rows. */
 import type { Finding } from '../evaluate-types.ts';
 import type { Facts } from '../facts.ts';
+import { factAt } from '../facts-empty.ts';
 import { FINDING_SEVERITIES, FINDINGS, type FindingCode } from '../findings.ts';
 import { fillTemplate, type TemplateArgs } from '../template.ts';
 
@@ -27,17 +28,16 @@ export function makeFinding(code: FindingCode, input: FindingInput): Finding {
   };
 }
 
-/** Why a fact is null, as the agent gave it. */
+/** Why a fact is null, as the agent gave it; or what it says, in a form that tells nothing for sure. */
 export function unknownReason(facts: Facts, path: string): string {
-  return (Object.hasOwn(facts.unknown, path) ? facts.unknown[path] : undefined) ?? 'no reason was given';
+  const reason = Object.hasOwn(facts.unknown, path) ? facts.unknown[path] : undefined;
+  if (reason !== undefined) return reason;
+  const seen = factAt(facts, path);
+  return seen == null ? 'no reason was given' : `what is there is in no form that is known to us: ${String(seen)}`;
 }
 
-export function factUnknown(
-  facts: Facts,
-  path: string,
-  code: 'FACT_UNKNOWN' | 'READINESS_UNKNOWN' = 'FACT_UNKNOWN',
-): Finding {
-  return makeFinding(code, {
+export function factUnknown(facts: Facts, path: string): Finding {
+  return makeFinding('FACT_UNKNOWN', {
     detail: `Unknown: ${unknownReason(facts, path)}.`,
     seen: 'unknown',
     path,

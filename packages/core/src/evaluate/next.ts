@@ -6,7 +6,7 @@ import type { Consent } from './consent.ts';
 import { makeFinding } from './make-finding.ts';
 import type { Preparation } from './preparation.ts';
 import { readReadiness, readUpdates } from './readiness.ts';
-import { holds, type Situation, storesWanted } from './situation.ts';
+import { holds, isOwnObject, isTouched, type Situation, storesWanted } from './situation.ts';
 
 export interface Next {
   readonly steps: readonly PlanStep[];
@@ -69,12 +69,6 @@ const OBJECT_REASON = 'The custom kernel is installed; the next boot starts it.'
 
 function wayOf(situation: Situation, state: HostState): Way {
   return state === 'object_not_booted' && isOwnObject(situation) ? 'restart' : WAYS[state];
-}
-
-/** Is the object in the policy the one that our visit read back, or that a boot has proven? Else it may be anybody's. */
-export function isOwnObject({ facts: { receipt, bootPolicy }, provenObject }: Situation): boolean {
-  const ours = [receipt?.customKernel ?? null, provenObject?.customKernel ?? null];
-  return bootPolicy.customKernel !== null && ours.includes(bootPolicy.customKernel);
 }
 
 /** An overdue host: its visit stays, as it stands on somebody's run sheet, until facts close it. */
@@ -179,6 +173,7 @@ export function policyFindings(situation: Situation, state: HostState): readonly
     return [makeFinding('OTHER_OBJECT_IN_POLICY', { detail: 'No receipt of a visit names it.', path, seen })];
   }
   if (observed.kind !== 'policy_lowered') return [];
-  if (state === 'half_done') return [makeFinding('HALF_DONE', { detail: 'SIP is off already.', path, seen })];
+  if (state === 'half_done' || isTouched(situation))
+    return [makeFinding('HALF_DONE', { detail: 'The boot policy is lowered already.', path, seen })];
   return [makeFinding('POLICY_ALREADY_LOWERED', { detail: 'No custom kernel is installed.', path, seen })];
 }

@@ -1,8 +1,9 @@
 /** Notes on a raised host: what does not take the proof away, and what an admin should know before it does. */
 import { parseBootArgs } from '../boot-args.ts';
 import type { Finding } from '../evaluate-types.ts';
-import { factUnknown, makeFinding } from './make-finding.ts';
+import { makeFinding } from './make-finding.ts';
 import { readKdk } from './preparation.ts';
+import { readinessUnknown } from './readiness-unknown.ts';
 import { missingExtra, type Situation, storesWanted } from './situation.ts';
 
 export function readRaisedNotes(situation: Situation): readonly Finding[] {
@@ -29,7 +30,7 @@ export function extraArgsNotes({ facts, input }: Situation): readonly Finding[] 
 function storedNotes(situation: Situation): readonly Finding[] {
   const stores = storesWanted(situation);
   if (stores === true) return [];
-  if (stores === null) return [factUnknown(situation.facts, 'bootArgs.stored', 'READINESS_UNKNOWN')];
+  if (stores === null) return [readinessUnknown(situation.facts, 'bootArgs.stored')];
   const { stored } = situation.facts.bootArgs;
   const seen = stored === null || parseBootArgs(stored).length === 0 ? 'none' : stored;
   return [

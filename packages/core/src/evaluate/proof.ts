@@ -6,7 +6,7 @@ import { quotaToHex } from '../quota.ts';
 import type { TemplateArgs } from '../template.ts';
 import { factUnknown, makeFinding, unknownReason } from './make-finding.ts';
 import { driftOf, driftText } from './memory.ts';
-import { holds, quotaHeeded, runningBuild, type Situation } from './situation.ts';
+import { holds, quotaHeeded, runningBuild, runningKernel, type Situation } from './situation.ts';
 
 const DETAILS: Readonly<Record<EvidenceId, string>> = {
   fileset_uuid: 'The running boot collection is not the one built here last.',
@@ -60,7 +60,7 @@ function missingPiece(
 function codeOf(situation: Situation, id: EvidenceId, state: HostState): FindingCode {
   switch (id) {
     case 'fileset_uuid':
-      return state === 'old_kernel_new_system' ? 'OLD_KERNEL_NEW_SYSTEM' : 'FOREIGN_KERNEL';
+      return otherCollection(situation, state);
     case 'development_kernel':
       return situation.observed.kind === 'other_kernel' ? 'FOREIGN_KERNEL' : 'DRIFTED';
     case 'quota_in_force':
@@ -76,6 +76,11 @@ function codeOf(situation: Situation, id: EvidenceId, state: HostState): Finding
     case 'boot_after_visit':
       return 'BOOT_BEFORE_VISIT';
   }
+}
+
+function otherCollection(situation: Situation, state: HostState): FindingCode {
+  if (state === 'old_kernel_new_system') return 'OLD_KERNEL_NEW_SYSTEM';
+  return runningKernel(situation) === 'older_of_ours' ? 'OLDER_KERNEL_OF_OURS' : 'FOREIGN_KERNEL';
 }
 
 function argsOf(situation: Situation): TemplateArgs {

@@ -3,7 +3,8 @@ import type { EvaluateInput, Finding } from '../evaluate-types.ts';
 import type { Facts } from '../facts.ts';
 import { missingFrom, neededArgs } from '../needed-args.ts';
 import type { UpdateRisk } from '../update-guard/update-risks.ts';
-import { factUnknown, makeFinding } from './make-finding.ts';
+import { makeFinding } from './make-finding.ts';
+import { readinessUnknown } from './readiness-unknown.ts';
 import { RECOVERY_CHECKS } from './recovery-checks.ts';
 import type { Situation } from './situation.ts';
 import { updateFindings } from './updates.ts';
@@ -27,7 +28,7 @@ const VISIT_CHECKS: readonly Check[] = [
 
 export function readReadiness(situation: Situation): readonly Finding[] {
   const findings = VISIT_CHECKS.flatMap((check) => check(situation.facts, situation));
-  return [...findings, ...readUpdates(situation, () => true)];
+  return [...findings, ...unreadUpdates(situation.facts), ...readUpdates(situation, () => true)];
 }
 
 /** Updates that the Mac faces; `blocks` = which of the risky ones keep a visit back until somebody accepts them. */
@@ -36,6 +37,14 @@ export function readUpdates(
   blocks: (risk: UpdateRisk) => boolean,
 ): readonly Finding[] {
   return updateFindings({ facts, risks: updates, visit: input.work.visit, blocks });
+}
+
+/**
+ * An unread list is not an empty one. It keeps nobody back, as nothing on it is known to be ahead, and a Mac that reaches no server of
+ * Apple could never be visited.
+ */
+function unreadUpdates(facts: Facts): readonly Finding[] {
+  return facts.update.pending === null ? [readinessUnknown(facts, 'update.pending')] : [];
 }
 
 /** recoveryOS needs a person, or a servo on the power button and an IP-KVM. */
@@ -52,7 +61,7 @@ function hands(_facts: Facts, { input }: Situation): readonly Finding[] {
 /** A person runs as root what lies there. */
 function kitFolder(facts: Facts): readonly Finding[] {
   const path = 'kitFolder';
-  if (facts.kitFolder == null) return [factUnknown(facts, path, 'READINESS_UNKNOWN')];
+  if (facts.kitFolder == null) return [readinessUnknown(facts, path)];
   if (facts.kitFolder !== 'foreign') return [];
   return [
     makeFinding('KIT_FOLDER_FOREIGN', {
@@ -82,7 +91,7 @@ function neededArgument({ os: { baseBuild: build }, kernel: { variant }, bootArg
 function diskSpace(facts: Facts): readonly Finding[] {
   const path = 'disk.freeBytes';
   const { freeBytes } = facts.disk;
-  if (freeBytes === null) return [factUnknown(facts, path, 'READINESS_UNKNOWN')];
+  if (freeBytes === null) return [readinessUnknown(facts, path)];
   if (freeBytes >= FREE_GIB_MIN * GIB) return [];
   return [
     makeFinding('DISK_TOO_SMALL', {
@@ -98,7 +107,7 @@ function diskSpace(facts: Facts): readonly Finding[] {
 function fileVault(facts: Facts): readonly Finding[] {
   const path = 'fileVault';
   const { fileVault: mode } = facts;
-  if (mode === null) return [factUnknown(facts, path, 'READINESS_UNKNOWN')];
+  if (mode === null) return [readinessUnknown(facts, path)];
   if (mode === 'off') return [];
   if (mode !== 'on') {
     const detail = 'Whether recoveryOS unlocks the Data volume with the kit on it is not known in between.';
@@ -113,14 +122,17 @@ function fileVault(facts: Facts): readonly Finding[] {
   ];
 }
 
+/** Nothing is assumed of a number that could not be read. */
 export function guestsRunning(facts: Facts): readonly Finding[] {
-  const guests = facts.guests.processesAtMost ?? 0;
+  const path = 'guests.processesAtMost';
+  const { processesAtMost: guests } = facts.guests;
+  if (guests === null) return [readinessUnknown(facts, path)];
   if (guests === 0) return [];
   return [
     makeFinding('GUESTS_RUNNING', {
       detail: 'A visit begins with a shutdown.',
       seen: `at most ${guests}`,
-      path: 'guests.processesAtMost',
+      path,
       args: { guests },
     }),
   ];

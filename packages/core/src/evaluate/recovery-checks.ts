@@ -1,7 +1,8 @@
 /** What recoveryOS will look at: the system it belongs to, who may sign in, and what a custom kernel leaves out. */
 import type { Finding } from '../evaluate-types.ts';
 import type { Facts, VolumeOwner } from '../facts.ts';
-import { factUnknown, makeFinding } from './make-finding.ts';
+import { makeFinding } from './make-finding.ts';
+import { readinessUnknown } from './readiness-unknown.ts';
 
 export const RECOVERY_CHECKS: readonly ((facts: Facts) => readonly Finding[])[] = [
   startupDefault,
@@ -12,7 +13,7 @@ export const RECOVERY_CHECKS: readonly ((facts: Facts) => readonly Finding[])[] 
 
 function startupDefault(facts: Facts): readonly Finding[] {
   const path = 'volumes.startupDefault';
-  if (facts.volumes.startupDefault === null) return [factUnknown(facts, path, 'READINESS_UNKNOWN')];
+  if (facts.volumes.startupDefault === null) return [readinessUnknown(facts, path)];
   if (facts.volumes.startupDefault) return [];
   return [
     makeFinding('NOT_STARTUP_DEFAULT', {
@@ -28,7 +29,7 @@ function startupDefault(facts: Facts): readonly Finding[] {
 function volumeOwners(facts: Facts): readonly Finding[] {
   const path = 'volumes.owners';
   const { owners } = facts.volumes;
-  if (owners === null) return [factUnknown(facts, path, 'READINESS_UNKNOWN')];
+  if (owners === null) return [readinessUnknown(facts, path)];
   if (owners.length > 0) return recoveryList(facts, owners);
   return [
     makeFinding('NO_VOLUME_OWNER', {
@@ -44,7 +45,7 @@ function volumeOwners(facts: Facts): readonly Finding[] {
 function recoveryList(facts: Facts, owners: readonly VolumeOwner[]): readonly Finding[] {
   const path = 'volumes.recoveryAdmins';
   const { recoveryAdmins } = facts.volumes;
-  if (recoveryAdmins == null) return [factUnknown(facts, path, 'READINESS_UNKNOWN')];
+  if (recoveryAdmins == null) return [readinessUnknown(facts, path)];
   const listed = new Set(recoveryAdmins.map(({ uuid }) => uuid.toUpperCase()));
   if (owners.some(({ uuid }) => listed.has(uuid.toUpperCase()))) return [];
   return [
@@ -61,7 +62,7 @@ function recoveryList(facts: Facts, owners: readonly VolumeOwner[]): readonly Fi
 function otherSystems(facts: Facts): readonly Finding[] {
   const path = 'volumes.otherSystems';
   const { otherSystems: found, systemName } = facts.volumes;
-  if (found == null) return [factUnknown(facts, path, 'READINESS_UNKNOWN')];
+  if (found == null) return [readinessUnknown(facts, path)];
   if (found.length === 0) return [];
   const others = found.map(({ name, systemUuid }) => name ?? systemUuid).join(', ');
   return [
@@ -77,7 +78,7 @@ function otherSystems(facts: Facts): readonly Finding[] {
 
 function auxiliaryKexts(facts: Facts): readonly Finding[] {
   const path = 'auxiliaryKexts';
-  if (facts.auxiliaryKexts === null) return [factUnknown(facts, path, 'READINESS_UNKNOWN')];
+  if (facts.auxiliaryKexts === null) return [readinessUnknown(facts, path)];
   if (facts.auxiliaryKexts.length === 0) return allowedKexts(facts);
   const kexts = facts.auxiliaryKexts.join(', ');
   return [

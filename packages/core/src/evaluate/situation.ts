@@ -55,19 +55,21 @@ export function holds({ evidence }: Situation, id: EvidenceId): boolean | null {
 /** Quota that the running development kernel heeds: null when it was given none, or not told to heed it. */
 export function quotaHeeded({ facts }: Situation): number | null {
   const line = facts.bootArgs.inForce;
-  if (line === null || !hypervisorInBootArgs(line)) return null;
+  if (line === null || hypervisorInBootArgs(line) !== true) return null;
   const quota = quotaInBootArgs(line);
   return quota === null || Number.isNaN(quota) ? null : quota;
 }
 
-/** Does the stored line give the next boot all that is wanted? null = unknown. */
+/** Does the stored line give the next boot all that is wanted? null = unknown. In a form that may mean it: no, and it is stored anew. */
 export function storesWanted({ facts, input, wantedQuota }: Situation): boolean | null {
   const { stored, storedPresent } = facts.bootArgs;
   if (storedPresent === false) return false;
   if (stored === null) return null;
   const quota = quotaInBootArgs(stored);
   const quotaFits = wantedQuota === null ? quota !== null : quota === wantedQuota;
-  return quotaFits && hypervisorInBootArgs(stored) && missingExtra(stored, input.intent.extraArgs).length === 0;
+  return (
+    quotaFits && hypervisorInBootArgs(stored) === true && missingExtra(stored, input.intent.extraArgs).length === 0
+  );
 }
 
 /** Words of the policy that a line lacks. */
@@ -106,6 +108,12 @@ export function isOverdue({ presence, work: { visit }, record }: EvaluateInput):
   if (visit === null || visit.openedAt === null || presence === 'online' || presence === 'in_visit') return false;
   const since = Math.max(Date.parse(visit.openedAt), visit.doneAt == null ? 0 : Date.parse(visit.doneAt));
   return record.bootFirstSeenAt === null || !(Date.parse(record.bootFirstSeenAt) > since);
+}
+
+/** Is the object in the policy the one that our visit read back, or that a boot has proven? Else it may be anybody's. */
+export function isOwnObject({ facts: { receipt, bootPolicy }, provenObject }: Situation): boolean {
+  const ours = [receipt?.customKernel ?? null, provenObject?.customKernel ?? null];
+  return bootPolicy.customKernel !== null && ours.includes(bootPolicy.customKernel);
 }
 
 /** Did Headroom ever come so far on this Mac that something of it can be lowered? What others lowered is not ours to take back. */

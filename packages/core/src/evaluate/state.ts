@@ -9,6 +9,7 @@ import type { Rung } from './preparation.ts';
 import {
   holds,
   isOverdue,
+  isOwnObject,
   isTouched,
   quotaHeeded,
   runningBuild,
@@ -48,11 +49,11 @@ export function decideState(situation: Situation, prepared: StateInput): HostSta
   }
 }
 
-/** Overdue is a guess, and its findings say so. */
+/** Overdue is a guess, and its findings say so. Only FileVault that is known to be off rules out the unlock screen. */
 function stateOfSilence(situation: Situation): HostState | null {
   const { facts, input } = situation;
   if (!isOverdue(input)) return null;
-  return input.presence !== 'lost' && facts.fileVault === 'on' ? 'waiting_for_unlock' : 'failed_boot';
+  return input.presence === 'lost' || facts.fileVault === 'off' ? 'failed_boot' : 'waiting_for_unlock';
 }
 
 /** A release kernel runs and stock is wanted. */
@@ -67,10 +68,13 @@ function stockState(situation: Situation): HostState {
 }
 
 /** A release kernel runs and a raise is wanted. */
-function releaseState({ observed, input: { record } }: Situation, { rung, kcStaged }: StateInput): HostState {
-  if (record.everRaised) return 'drifted';
-  if (observed.kind === 'object_installed') return 'object_not_booted';
-  if (observed.kind === 'policy_lowered' && kcStaged) return 'half_done';
+function releaseState(situation: Situation, { rung, kcStaged }: StateInput): HostState {
+  const { observed, input } = situation;
+  const hasObject = observed.kind === 'object_installed';
+  if (hasObject && isOwnObject(situation)) return 'object_not_booted';
+  if (input.record.everRaised) return 'drifted';
+  if (hasObject) return 'object_not_booted';
+  if (observed.kind === 'policy_lowered' && (kcStaged || isTouched(situation))) return 'half_done';
   return rung;
 }
 

@@ -19,11 +19,11 @@ export function readStock(situation: Situation, state: HostState): readonly Find
         path: 'kernel.filesetUuid',
       }),
     ];
-  if (observed.kind === 'unsupported' || observed.kind === 'unknown' || !isTouched(situation)) return [];
+  if (observed.kind === 'unsupported' || !isTouched(situation)) return [];
   const gaps = stockGaps(facts);
   const unread = gaps.filter(({ seen }) => seen === null).map(({ path }) => factUnknown(facts, path));
   const [first] = gaps.filter(({ seen }) => seen !== null);
-  if (first === undefined) return unread.length > 0 ? unread : readReverted(situation);
+  if (first === undefined) return unread.length > 0 || observed.kind === 'unknown' ? unread : readReverted(situation);
   const expected = gaps.map(({ path, expected: wanted }) => `${path} ${wanted}`).join(', ');
   const seen = gaps.map(({ path, seen: value }) => `${path} ${value ?? 'unknown'}`).join(', ');
   const detail = 'Kernel, boot policy or arguments in force are not as Apple ships them.';

@@ -1,12 +1,12 @@
 /**
  * The way back: put the stored boot arguments back while that is possible, then a revert visit, then proof of stock, and only then
  * the removal of what Headroom put there. Nothing of it needs consent, and nothing of it begins before somebody assigned stock.
+ * Guests hold back the arguments, never the visit: it drains them. Nor does a fact that cannot be read, where another tells of a gap.
  */
 import { quotaInBootArgs } from '../boot-args.ts';
 import type { Finding, HostState } from '../evaluate-types.ts';
 import type { PlanStep } from '../plan.ts';
 import { stockGaps } from '../stock-proof.ts';
-import { factUnknown } from './make-finding.ts';
 import { keepVisit, type Next } from './next.ts';
 import { guestsRunning, handsMissing } from './readiness.ts';
 import { isTouched, type Situation } from './situation.ts';
@@ -18,13 +18,12 @@ const RESTART_REASON = 'The boot policy is stock; the next boot starts without t
 
 export function decideStock(situation: Situation, state: HostState): Next {
   const { facts, observed, input } = situation;
-  if (input.intent.number === 0 || observed.kind === 'unsupported' || observed.kind === 'unknown') return NOTHING;
+  if (input.intent.number === 0 || observed.kind === 'unsupported') return NOTHING;
   if (state === 'waiting_for_unlock' || state === 'failed_boot') return keepVisit(situation, state);
   const gaps = stockGaps(facts);
-  if (gaps.length === 0) return { ...NOTHING, steps: removalSteps(situation) };
-  if (!isTouched(situation) || state === 'unknown') return NOTHING;
-  const known = gaps.filter(({ seen }) => seen !== null);
-  if (known.every(({ path }) => path === 'bootArgs.inForce'))
+  if (gaps.length === 0) return observed.kind === 'unknown' ? NOTHING : { ...NOTHING, steps: removalSteps(situation) };
+  if (!isTouched(situation) || gaps.every(({ seen }) => seen === null)) return NOTHING;
+  if (gaps.every(({ path }) => path === 'bootArgs.inForce'))
     return { ...NOTHING, visit: { kind: 'restart', reason: RESTART_REASON } };
   return isQuotaStored(situation) ? clearFirst(situation) : revert(situation, guestsRunning(facts));
 }
@@ -35,16 +34,18 @@ function isQuotaStored({ facts: { bootArgs, bootPolicy, sip } }: Situation): boo
   return canWrite && bootArgs.stored !== null && quotaInBootArgs(bootArgs.stored) !== null;
 }
 
-/** Only with no guests running, and known to be none. A refused write does not hold up the visit: the kit puts them back, too. */
+/**
+ * Only with no guests running, and known to be none. Guests, or a refused write, do not hold up the visit: it drains the Mac, and the
+ * kit puts the arguments back, too. A visit that was made stays once the guests are gone.
+ */
 function clearFirst(situation: Situation): Next {
   const { facts, input } = situation;
-  const path = 'guests.processesAtMost';
-  if (facts.guests.processesAtMost === null) return { ...NOTHING, findings: [factUnknown(facts, path)] };
   const running = guestsRunning(facts);
-  if (running.length > 0) return { ...NOTHING, findings: running };
+  if (running.length > 0) return revert(situation, running);
   const steps: readonly PlanStep[] = [{ kind: 'clear_boot_args' }];
-  const hasFailed = input.work.failure?.kind === 'clear_boot_args';
-  return hasFailed ? { ...revert(situation, []), steps } : { ...NOTHING, steps };
+  const { failure, visit } = input.work;
+  const needsVisit = failure?.kind === 'clear_boot_args' || visit?.kind === 'revert';
+  return needsVisit ? { ...revert(situation, []), steps } : { ...NOTHING, steps };
 }
 
 function revert({ facts, input }: Situation, findings: readonly Finding[]): Next {

@@ -36,7 +36,7 @@ export const HOST_FINDINGS = {
   READINESS_UNKNOWN: {
     severity: 'warning',
     title: 'A check before the visit could not be made',
-    nextStep: 'Check it by eye before the visit: {path} could not be read. The kit checks again in recoveryOS.',
+    nextStep: '{path} could not be read. {look}',
   },
   HOST_SILENT: {
     severity: 'warning',
@@ -51,7 +51,7 @@ export const HOST_FINDINGS = {
   },
   MAYBE_WAITING_FOR_UNLOCK: {
     severity: 'warning',
-    title: 'Not heard of since the visit; FileVault is on, so it may wait for an unlock',
+    title: 'Not heard of since the visit; it may wait at the unlock screen of FileVault',
     nextStep: 'Go to the Mac and sign in at the unlock screen. If it shows an error instead, write it down.',
   },
   MAYBE_FAILED_BOOT: {

@@ -43,7 +43,8 @@ export const PREPARATION_FINDINGS = {
   BOOT_ARGS_FOREIGN: {
     severity: 'blocker',
     title: 'Boot arguments are stored that the exception does not name',
-    nextStep: 'Name {words} in the exception, or remove them on the Mac with nvram.',
+    nextStep:
+      'Name {words} in the exception, or remove them on the Mac with nvram. Of two words of one key only one can stay, in the policy or on the Mac.',
   },
   BOOT_ARGS_NOT_ALLOWED: {
     severity: 'blocker',

@@ -17,6 +17,11 @@ export const PROOF_FINDINGS = {
     title: 'A custom kernel runs that is not the one built here',
     nextStep: 'Find out who installed it, then make a raise visit: it installs the kernel collection built here.',
   },
+  OLDER_KERNEL_OF_OURS: {
+    severity: 'blocker',
+    title: 'An older kernel collection of ours runs, not the one built here last',
+    nextStep: 'Make a raise visit: it installs the kernel collection built here last.',
+  },
   NOT_PROVABLE: {
     severity: 'blocker',
     title: 'Which kernel collection runs cannot be read on this build',
@@ -104,13 +109,12 @@ export const PROOF_FINDINGS = {
     severity: 'warning',
     title: 'Stock is wanted, and the host is still raised',
     nextStep:
-      'Make the revert visit when it is planned: the agent puts the boot arguments back, then a person types one line in recoveryOS.',
+      'Make the revert visit: a person types one line in recoveryOS. The agent puts the boot arguments back before it, once no guest runs; else the visit does.',
   },
   STILL_LOWERED: {
     severity: 'warning',
     title: 'Stock is wanted, and something of a raise is still there',
-    nextStep:
-      'Make the revert visit when it is planned: a person types one line in recoveryOS, or `csrutil enable` there and answers y.',
+    nextStep: 'Make the revert visit: a person types one line in recoveryOS, or `csrutil enable` there and answers y.',
   },
   REVERTED_STILL_REDUCED: {
     severity: 'note',
