@@ -63,6 +63,8 @@ describe('whose fault an error is', () => {
     told('cannot execute UPDATE in a read-only transaction', { code: '25006' }),
     told('Raw query failed. Code: `42703`.', wrapped('42703')),
     told('could not read block', { code: '58030' }),
+    told('Cannot call write after a stream was destroyed', { code: 'ERR_STREAM_DESTROYED' }),
+    told('\nInvalid `prisma.site.findFirst()` invocation:\n\n\nNOT_READY: Postgres at db:5432 does not answer.'),
     told('Raw query failed.', { code: 'P2010' }),
     new Problem('NOT_READY', 'the database does not answer'),
     'a text',

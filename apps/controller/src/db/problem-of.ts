@@ -53,7 +53,7 @@ export function isAway(error: unknown): boolean {
  * A value that does not fit, a broken constraint, a row that is too large, as SQLSTATE says it; a row that is not there or a value that
  * can't be read, as Prisma does; an argument that Node refuses.
  */
-const OF_DATA = /^(2[23]...|54...|P20(0[0-7]|1[1-9]|2[035]|33)|ERR_.*)$/;
+const OF_DATA = /^(2[23]...|54...|P20(0[0-7]|1[1-9]|2[035]|33)|ERR_(INVALID_ARG|OUT_OF_RANGE|BUFFER|CRYPTO|OSSL)\w*)$/;
 
 /**
  * Would it come again wherever these data are tried, and with others not? True of errors that come from our own code, false of whatever
