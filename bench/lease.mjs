@@ -101,6 +101,8 @@ async function fill({ pool, siteId }, count) {
     values,
   );
   await pool.query('VACUUM ANALYZE');
+  // Else one comes of itself at a moment of its own, and how much of each page is written to the log depends on it.
+  await pool.query('CHECKPOINT');
 }
 
 /** Ids in the order of their number, as UUIDv7 are in the order of time. */
