@@ -1,6 +1,6 @@
 /** The real agent against the agents' side of a real controller: enrolment, sessions, leases, and a plan to its end. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -117,6 +117,25 @@ describe('the running agent', { timeout: 60_000 }, () => {
     const agent = start('--exit-with-parent');
     await agent.says('is open');
     expect(await agent.closeStdin()).toEqual({ code: 0, signal: null });
+  });
+
+  it('takes raise off the Mac when its consent has ended, without a controller', async () => {
+    const file = join(mac.sysroot, 'private/var/db/headroom/identity.json');
+    const before = mac.read('/var/db/headroom/identity.json');
+    const kit = join(mac.sysroot, 'Library/Headroom');
+    mkdirSync(kit, { recursive: true });
+    for (const name of ['raise', 'revert']) writeFileSync(join(kit, name), 'x');
+    writeFileSync(join(kit, 'manifest'), 'headroom-manifest=1\nexpires=2026-01-01T00:00:00.000Z\n');
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(before), agentUrl: 'https://127.0.0.1:1' }));
+    try {
+      const agent = start();
+      await agent.says('removed raise');
+      expect(mac.list('/Library/Headroom')).toEqual(['manifest', 'revert']);
+      expect(agent.log).not.toContain('is open');
+    } finally {
+      writeFileSync(file, before);
+      rmSync(kit, { recursive: true });
+    }
   });
 
   it('opens one more session when fenced, then names the clone', async () => {

@@ -1,6 +1,6 @@
 /** Getting in: recovery, accounts, and the first questions. */
 
-import { change, faults, mended } from './acts.ts';
+import { change, faults, headroomStoresBootArgs, mended } from './acts.ts';
 import { recoveryLock } from './recovery-lock.ts';
 import { atPrompt, person, type Scenario, type ScenarioGroup, typing } from './scenario.ts';
 
@@ -220,7 +220,11 @@ const scenarios: readonly Scenario[] = [
     mac: { version: '26.0', build: '25A354' },
     visit: ({ raise }) => raise(),
     ends: { says: /this recoveryOS tells no time: perhaps the consent ended/, receipt: 'done' },
-    remedy: { text: 'none: raise asks, and does without the others', onScreen: /Go on all the same\?/ },
+    remedy: {
+      text: 'raise asks about the consent and does without the tools; Headroom stores the boot arguments, which this release refuses',
+      onScreen: /Go on all the same\?[\s\S]*Headroom stores them after this restart/,
+      follow: headroomStoresBootArgs,
+    },
     finally: 'raised',
     inMoreShells: true,
   },

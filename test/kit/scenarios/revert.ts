@@ -5,6 +5,7 @@ import { expect } from 'vitest';
 import { faults, inMacos, mended, nextVisit } from './acts.ts';
 import { powerInRevert } from './power.ts';
 import { person, type Scenario, type ScenarioGroup, typing } from './scenario.ts';
+import { bareRevert } from './unproven.ts';
 
 const STILL_RAISED = { policy: { sip0: '7f', sip3: true } } as const;
 const NOT_REDUCED = { when: 'bputil -g now\\? \\[y/n\\]: $', type: 'n' } as const;
@@ -137,6 +138,7 @@ const scenarios: readonly Scenario[] = [
     finally: 'reverted',
   },
   ...powerInRevert,
+  bareRevert,
   {
     name: 'revert in the wrong recoveryOS',
     happens: 'The power button is pressed twice instead of held.',

@@ -4,6 +4,7 @@ import { change, faults, headroomStoresBootArgs, nextVisit } from './acts.ts';
 import { neededArguments } from './needed-args.ts';
 import { powerInRaise } from './power.ts';
 import { atPrompt, person, type Scenario, type ScenarioGroup, typing } from './scenario.ts';
+import { unproven } from './unproven.ts';
 
 const LOWERED = { policy: { sip0: '7f', sip3: true, coih: null } } as const;
 const RESTART = 'Restart now\\? \\[y/n\\]: $';
@@ -152,6 +153,7 @@ const scenarios: readonly Scenario[] = [
     }),
   ),
   ...powerInRaise,
+  ...unproven,
   {
     name: 'second raise after a rebuild',
     happens: 'Headroom built another kernel collection; the installed one is not it.',
