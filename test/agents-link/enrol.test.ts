@@ -57,7 +57,8 @@ describe('enrolment', () => {
       intent: { number: 1, quota: 2 },
     });
     const audit = await prisma.audit.findMany({ where: { entityId: host.id } });
-    expect(audit.map(({ action }) => action)).toEqual(['host.enrol']);
+    expect(audit.map(({ action }) => action).sort()).toEqual(['host.enrol', 'host.label']);
+    expect(new Set(audit.map(({ actor }) => actor))).toEqual(new Set([`enrol_token:${token.split('.')[0]}`]));
   });
 
   it('keeps no secret of a token', async () => {

@@ -108,3 +108,87 @@ describe('a changed label', () => {
     expect(quotas.filter((quota) => quota === 8).length).toBeGreaterThanOrEqual(2);
   });
 });
+
+describe('a Mac that a person took back', () => {
+  const strategy = { rings: [{ name: 'all', take: { kind: 'rest' } }], lateJoiners: 'last_ring' };
+  const body = (name: string) => ({
+    name,
+    quota: 8,
+    selector: { labels: [name] },
+    exception: EXCEPTION,
+    apply: true,
+    strategy,
+  });
+
+  it('is not raised again by a label that has nothing to do with it, only by whoever applies the policy', async () => {
+    const [a = ''] = await macs(1, ['reverted']);
+    const { policyId } = await call('POST', '/policies', body('reverted'));
+    await call('POST', `/hosts/${a}/revert`, { reason: 'it is somebody’s desk now' });
+    await sweep();
+    expect(await quotaOf(a)).toBe(2);
+    await label('PUT', a, 'rack-7');
+    await sweep();
+    expect(await quotaOf(a)).toBe(2);
+    await call('POST', `/policies/${String(policyId)}/apply`, {});
+    expect(await quotaOf(a)).toBe(8);
+  });
+
+  it('joins no rollout that began before as a late one, and is named there', async () => {
+    const [a = '', late = '', other = ''] = await macs(3, ['ring']);
+    await label('DELETE', late, 'ring');
+    await call('POST', '/policies', { ...body('elsewhere'), selector: { hosts: [late] } });
+    await call('POST', `/hosts/${late}/revert`, { reason: 'it is somebody’s desk now' });
+    const made = await call('POST', '/policies', body('ring'));
+    await label('PUT', late, 'ring');
+    await call('DELETE', `/policies/${String((await newestPolicy('elsewhere'))['id'])}`);
+    test.clock.advance(60_000);
+    await test.sweep();
+    expect([await quotaOf(a), await quotaOf(other), await quotaOf(late)]).toEqual([8, 8, 2]);
+    const targets = itemsOf(await call('GET', `/rollouts/${String(made['rolloutId'])}/targets`));
+    expect(targets.find((one) => String(one['hostId']) === late)).toMatchObject({
+      state: 'skipped',
+      reason: expect.stringMatching(/^Taken back to stock since/),
+    });
+  });
+
+  const newestPolicy = async (name: string) =>
+    itemsOf(await call('GET', '/policies')).find((one) => String(one['name']) === name) as ReplyBody;
+});
+
+describe('the audit', () => {
+  const audited = (action: string, entityId: string) =>
+    test.database.prisma.audit.findMany({ where: { action, entityId } });
+
+  it('has each Mac that a label took out of a rollout', async () => {
+    const [a = '', b = ''] = await macs(2, ['left']);
+    const rings = [
+      { name: 'first', take: { kind: 'hosts', hostIds: [a] } },
+      { name: 'rest', take: { kind: 'rest' }, gate: 'manual' },
+    ];
+    const made = await call('POST', '/policies', {
+      name: 'left',
+      quota: 8,
+      selector: { labels: ['left'] },
+      exception: EXCEPTION,
+      apply: true,
+      strategy: { rings },
+    });
+    await label('DELETE', b, 'left');
+    await sweep();
+    expect(await audited('rollout.leave', String(made['rolloutId']))).toMatchObject([
+      { actor: 'system:labels', after: { hostId: b, state: 'skipped' } },
+    ]);
+  });
+
+  it('says when a rule also gives what an admin gave, and when it does not any more', async () => {
+    const [a = ''] = await macs(1, ['by-hand']);
+    const { hardwareUuid } = await test.database.prisma.host.findUniqueOrThrow({ where: { id: a } });
+    const rule = await call('POST', '/label-rules', { label: 'by-hand', filter: `uuid==${hardwareUuid}` });
+    await sweep();
+    expect(await audited('host.label.also_given', a)).toMatchObject([{ actor: 'system:labels' }]);
+    await call('DELETE', `/label-rules/${String(rule['id'])}`);
+    await sweep();
+    expect(await audited('host.label.let_go', a)).toHaveLength(1);
+    expect((await call('GET', `/hosts/${a}`))['labels']).toEqual(['by-hand']);
+  });
+});

@@ -79,9 +79,9 @@ export class Enrolment {
     if (token.usesLeft < 1) throw new Problem('TOKEN_USED', 'the token has no use left');
     await tx.enrolToken.update({ where: { id: token.id }, data: { usesLeft: { decrement: 1 } } });
     const { siteId } = this.database;
-    const { hostId, before } = await writeHost(tx, { siteId, request, labels: token.labels, now });
-    if (before !== null) await requireNoCertificate(tx, hostId, before, now);
     const actor = `enrol_token:${token.id}`;
+    const { hostId, before } = await writeHost(tx, { siteId, request, labels: token.labels, actor, now });
+    if (before !== null) await requireNoCertificate(tx, hostId, before, now);
     const revoked = await this.certificates.revokeAll(tx, { hostId, actor, reason: 'enrolled again with a new key' });
     const { pem } = await this.writeCertificate(tx, hostId, token, request, now);
     await this.record(tx, { hostId, before, actor, request, now });

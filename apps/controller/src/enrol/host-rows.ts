@@ -2,7 +2,7 @@
 import { QUOTA_STOCK } from '@headroom/core';
 import { lockHost } from '../agents/host-lock.ts';
 import { uuidv7 } from '../common/ids.ts';
-import type { Tx } from '../db/database.ts';
+import { type Tx, writeAudit } from '../db/database.ts';
 import { markRelabelled } from '../hosts/relabelled-mark.ts';
 import type { EnrolRequest } from './enrol-request.ts';
 
@@ -20,6 +20,8 @@ export interface HostRowsInput {
   readonly request: EnrolRequest;
   /** Of the token. A host that enrols again keeps the ones it has. */
   readonly labels: readonly string[];
+  /** In whose name the audit says it. */
+  readonly actor: string;
   readonly now: Date;
 }
 
@@ -29,7 +31,7 @@ export interface WrittenHost {
 }
 
 export async function writeHost(tx: Tx, input: HostRowsInput): Promise<WrittenHost> {
-  const { siteId, request, labels, now } = input;
+  const { request, now } = input;
   // Two tokens may enrol the same Mac at once; the second waits here and then finds the host.
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${request.hostUuid}, 0))`;
   const known = await tx.host.findUnique({ where: { hardwareUuid: request.hostUuid } });
@@ -39,14 +41,29 @@ export async function writeHost(tx: Tx, input: HostRowsInput): Promise<WrittenHo
     await lockHost(tx, hostId);
     await updateHost(tx, hostId, input);
   }
-  await tx.hostLabel.createMany({
-    data: [...new Set(labels)].map((label) => ({ hostId, siteId, label })),
-    skipDuplicates: true,
-  });
-  if (labels.length > 0) await markRelabelled(tx, [hostId], now);
+  await giveLabels(tx, hostId, input);
   if (known === null) return { hostId, before: null };
   const { name, serial, model, simulated, retiredAt } = known;
   return { hostId, before: { name, serial, model, simulated, retiredAt: retiredAt?.toISOString() ?? null } };
+}
+
+async function giveLabels(tx: Tx, hostId: string, { siteId, labels, actor, now: at }: HostRowsInput): Promise<void> {
+  const rows = await tx.hostLabel.findMany({ where: { hostId }, orderBy: { label: 'asc' } });
+  const before = rows.map(({ label }) => label);
+  const added = [...new Set(labels)].filter((label) => !before.includes(label));
+  if (added.length === 0) return;
+  await tx.hostLabel.createMany({ data: added.map((label) => ({ hostId, siteId, label })), skipDuplicates: true });
+  await markRelabelled(tx, [hostId], at);
+  await writeAudit(tx, {
+    actor,
+    action: 'host.label',
+    entity: 'host',
+    entityId: hostId,
+    before: { labels: before },
+    after: { labels: [...before, ...added].sort() },
+    at,
+    siteId,
+  });
 }
 
 async function createHost(tx: Tx, hostId: string, { siteId, request, now }: HostRowsInput): Promise<void> {

@@ -111,15 +111,16 @@ export class LabelRules {
     at: Date,
   ): Promise<void> {
     const { siteId } = this.database;
+    const labelled = changed.filter(({ change }) => change === 'given' || change === 'taken');
     await markRelabelled(
       tx,
-      changed.map(({ hostId }) => hostId),
+      labelled.map(({ hostId }) => hostId),
       at,
     );
     const kind = (change: RuledHost['change']) => `label.${change}`;
     await writeHostEvents(
       tx,
-      changed.map(({ hostId, change }) => ({ siteId, hostId, at, kind: kind(change), detail: { ...rule } })),
+      labelled.map(({ hostId, change }) => ({ siteId, hostId, at, kind: kind(change), detail: { ...rule } })),
     );
     await writeAudits(
       tx,

@@ -10,15 +10,15 @@ export interface Statement {
   readonly values: readonly unknown[];
 }
 
-/** A host whose labels a rule changed. */
+/** A host whose labels a rule changed, or who gives one of them: a rule also gives what an admin gave before, or does not any more. */
 export interface RuledHost {
   readonly hostId: string;
-  readonly change: 'given' | 'taken';
+  readonly change: 'given' | 'taken' | 'also_given' | 'let_go';
 }
 
 /**
  * Gives a rule's label to those of these hosts that fit, and takes it from those that surely do not. Unknown keeps what is there, and
- * what an admin gave stays. Says only which hosts have the label now and had not, or the other way round.
+ * what an admin gave stays. Says which hosts have the label now and had not, the other way round, and whose giver changed.
  */
 export function applyRule(
   rule: RuleText & { readonly id: string; readonly removed: boolean },
@@ -33,14 +33,14 @@ export function applyRule(
       WHERE l.host_id = j.id AND l.rule_id = $2::uuid AND NOT l.by_admin AND j.fits IS FALSE RETURNING l.host_id),
     let_go AS (
       UPDATE host_label l SET rule_id = NULL FROM judged j
-      WHERE l.host_id = j.id AND l.rule_id = $2::uuid AND l.by_admin AND j.fits IS FALSE),
+      WHERE l.host_id = j.id AND l.rule_id = $2::uuid AND l.by_admin AND j.fits IS FALSE RETURNING l.host_id),
     given AS (
       INSERT INTO host_label AS l (host_id, site_id, label, by_admin, rule_id)
       SELECT j.id, j.site_id, $3, false, $2::uuid FROM judged j WHERE j.fits
       ON CONFLICT (host_id, label) DO UPDATE SET rule_id = excluded.rule_id WHERE l.rule_id IS DISTINCT FROM excluded.rule_id
       RETURNING l.host_id, xmax = 0 AS is_new)
-    SELECT host_id::text AS "hostId", 'given' AS change FROM given WHERE is_new
-    UNION ALL SELECT host_id::text, 'taken' FROM taken ORDER BY 1`;
+    SELECT host_id::text AS "hostId", CASE WHEN is_new THEN 'given' ELSE 'also_given' END AS change FROM given
+    UNION ALL SELECT host_id::text, 'taken' FROM taken UNION ALL SELECT host_id::text, 'let_go' FROM let_go ORDER BY 1`;
   return { text, values: [[...hostIds], rule.id, rule.label, ...values] };
 }
 

@@ -1,12 +1,15 @@
 /**
  * What policies make of Macs whose labels changed: targets of a rollout, never a silent change. A Mac that its policy lets go of goes
  * to whoever holds it next, or back to stock, and many of them wait for a person; one that a policy holds now joins it if the
- * policy takes late joiners and a grant names it. A Mac that waits in a rollout that is not for it any more is left out there.
+ * policy takes late joiners and a grant names it, unless somebody took it back to stock. A Mac that waits in a rollout that is not for
+ * it any more is left out there.
  */
 import { AT_ONCE, QUOTA_STOCK, type RolloutStrategy } from '@headroom/core';
+import { writeAudits } from '../audit/write-many.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { grantsOf } from '../rollouts/intent-flip.ts';
 import type { RolloutEngine } from '../rollouts/rollout-engine.ts';
+import { takenBack } from '../rollouts/taken-back.ts';
 import { holderOf } from './claims.ts';
 import { type HostClaim, type HostStanding, lockStanding, standingRevisions, standings } from './standing.ts';
 
@@ -42,7 +45,8 @@ const LEAVE_WAITING = `
   UPDATE rollout_target t SET state = 'skipped', reason = $3, ended_at = $4::timestamptz, noted_at = $4::timestamptz
   FROM rollout r WHERE r.id = t.rollout_id AND t.host_id = ANY($1::uuid[]) AND t.state = 'pending'
     AND r.state IN ('running', 'paused', 'halted', 'waiting_for_confirmation') AND r.revision_id IS DISTINCT FROM $2::uuid
-    AND (r.revision_id IS NOT NULL OR r.created_by = $5)`;
+    AND (r.revision_id IS NOT NULL OR r.created_by = $5)
+  RETURNING t.host_id::text AS "hostId", t.rollout_id::text AS "rolloutId"`;
 
 export class RelabelledHosts {
   constructor(
@@ -62,7 +66,7 @@ export class RelabelledHosts {
     const all = hosts.length === 0 ? new Map() : await standings(tx, await standingRevisions(tx));
     for (const [revisionId, moved] of grouped(hosts, all)) {
       const hostIds = moved.map(({ hostId }) => hostId);
-      await tx.$executeRawUnsafe(LEAVE_WAITING, hostIds, revisionId, LEFT, now, LABELS_ACTOR);
+      await this.leaveWaiting(tx, hostIds, revisionId, now);
       const targets = await targetsOf(tx, revisionId, moved, now);
       if (targets.length > 0)
         await this.rollouts.create(tx, { revisionId, hostIds: targets, actor: LABELS_ACTOR, now });
@@ -71,6 +75,25 @@ export class RelabelledHosts {
     const looked = hosts.map(({ hostId }) => hostId);
     await tx.host.updateMany({ where: { id: { in: looked } }, data: { relabelledAt: null } });
     return hosts.length;
+  }
+
+  private async leaveWaiting(tx: Tx, hostIds: readonly string[], revisionId: string | null, at: Date): Promise<void> {
+    const values = [hostIds, revisionId, LEFT, at, LABELS_ACTOR];
+    const left = await tx.$queryRawUnsafe<{ hostId: string; rolloutId: string }[]>(LEAVE_WAITING, ...values);
+    const { siteId } = this.database;
+    await writeAudits(
+      tx,
+      left.map(({ hostId, rolloutId: entityId }) => ({
+        actor: LABELS_ACTOR,
+        action: 'rollout.leave',
+        entity: 'rollout',
+        entityId,
+        before: { hostId, state: 'pending' },
+        after: { hostId, state: 'skipped', reason: LEFT },
+        at,
+        siteId,
+      })),
+    );
   }
 }
 
@@ -88,8 +111,13 @@ function grouped(hosts: readonly Relabelled[], all: ReadonlyMap<string, HostStan
 
 /** Those for which a rollout has to be made: not where they should be, and not on the way. */
 async function targetsOf(tx: Tx, revisionId: string | null, hosts: readonly Relabelled[], now: Date) {
-  const away = hosts.filter((host) => host.revisionId !== revisionId && !host.waitsFor.includes(revisionId));
-  if (revisionId === null || away.length === 0) return away.map(({ hostId }) => hostId);
+  const elsewhereNow = hosts.filter((host) => host.revisionId !== revisionId && !host.waitsFor.includes(revisionId));
+  if (revisionId === null || elsewhereNow.length === 0) return elsewhereNow.map(({ hostId }) => hostId);
+  const back = await takenBack(
+    tx,
+    elsewhereNow.map(({ hostId }) => hostId),
+  );
+  const away = elsewhereNow.filter(({ hostId }) => !back.has(hostId));
   const revision = await tx.policyRevision.findUniqueOrThrow({ where: { id: revisionId } });
   const strategy = (revision.strategy ?? AT_ONCE) as unknown as RolloutStrategy;
   // A Mac that comes from another policy is let go of there; one that had none joins late only where late joiners are wanted.

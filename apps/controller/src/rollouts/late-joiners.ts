@@ -2,6 +2,7 @@ import { QUOTA_STOCK, type RolloutStrategy } from '@headroom/core';
 import type { Tx } from '../db/database.ts';
 import { grantsOf } from './intent-flip.ts';
 import { ADD_TARGETS } from './rollout-sql.ts';
+import { takenBack } from './taken-back.ts';
 
 /** The hosts that a revision's policy holds now. */
 export type HostsOfPolicy = (tx: Tx, revisionId: string) => Promise<readonly { readonly id: string }[]>;
@@ -20,6 +21,8 @@ const UNCOVERED =
 /** How many may lose it without a person's word is counted where a change is made, and this is none. */
 const RAISED = 'Joined later and has a raise, which is not taken back on the way: apply the policy again.';
 
+const TAKEN_BACK = 'Taken back to stock since: apply the policy again to raise it.';
+
 /** Adds Macs that the policy holds since the rollout was made to its last ring, if its strategy says so. A grant never widens. */
 export async function joinLate(tx: Tx, { rollout, strategy, siteId, hostsOfPolicy, now }: JoinOrder): Promise<void> {
   const { id, revisionId } = rollout;
@@ -29,14 +32,17 @@ export async function joinLate(tx: Tx, { rollout, strategy, siteId, hostsOfPolic
   const targets = new Set(known.map(({ hostId }) => hostId));
   const late = (await hostsOfPolicy(tx, revisionId)).map((host) => host.id).filter((hostId) => !targets.has(hostId));
   if (late.length === 0) return;
+  const back = await takenBack(tx, late);
   const able = quota === QUOTA_STOCK ? await withoutRaise(tx, late) : await grantsOf(tx, revisionId, late, now);
   const ring = Math.max(strategy.rings.length - 1, 0);
   const rows = (hosts: readonly string[]) => JSON.stringify(hosts.map((host_id) => ({ host_id, ring })));
-  const covered = late.filter((hostId) => able.has(hostId));
-  const uncovered = late.filter((hostId) => !able.has(hostId));
+  const joining = late.filter((hostId) => !back.has(hostId));
+  const covered = joining.filter((hostId) => able.has(hostId));
+  const uncovered = joining.filter((hostId) => !able.has(hostId));
   const reason = quota === QUOTA_STOCK ? RAISED : UNCOVERED;
   await tx.$executeRawUnsafe(ADD_TARGETS, rows(covered), id, siteId, 'pending', null, now);
   await tx.$executeRawUnsafe(ADD_TARGETS, rows(uncovered), id, siteId, 'skipped', reason, now);
+  await tx.$executeRawUnsafe(ADD_TARGETS, rows([...back]), id, siteId, 'skipped', TAKEN_BACK, now);
 }
 
 async function withoutRaise(tx: Tx, hostIds: readonly string[]): Promise<ReadonlySet<string>> {
