@@ -321,11 +321,40 @@ describe('a policy', () => {
         'A newer revision of policy naming, when it is applied.',
         'Naming this Mac in another policy, or a priority above 0, when that is applied.',
         'Archiving policy naming: then higher would be next.',
+        expect.stringMatching(/^The end of the exception "UI tests in parallel" at .*: then stock is wanted, unless/),
       ],
     });
     const archived = await test.call('DELETE', `/api/v1/policies/${String(naming)}`);
     expect(archived.body).toMatchObject({ rollouts: [{ state: 'running' }] });
     expect(await quotaOf(a)).toBe(6);
+  });
+
+  it('is not said to hold nothing where a person, or the end of an exception, took a Mac back', async () => {
+    const [a = '', b = ''] = await macsOf('explained', 2);
+    const give = (name: string, mac: string) =>
+      post('/policies', { name, quota: 8, selector: { hosts: [mac] }, exception: EXCEPTION, apply: true });
+    await give('by-person', a);
+    await post(`/hosts/${a}/revert`, { reason: 'sold' });
+    const explain = async (id: string) => (await test.call('GET', `/api/v1/hosts/${id}/explain`)).body;
+    expect(await explain(a)).toMatchObject({
+      intent: { quota: 2, policy: null },
+      why: expect.stringMatching(/^Stock: rollout \S+ of token:admin took it back\. Back to stock: sold$/),
+      policies: [{ policy: 'by-person', holds: true }],
+      wouldChange: [
+        'Policy by-person holds this Mac since: apply it.',
+        'A newer revision of policy by-person, when it is applied.',
+        'Naming this Mac in another policy, or a priority above 0, when that is applied.',
+      ],
+    });
+    const { exceptionId } = await give('by-end', b);
+    await post(`/exceptions/${String(exceptionId)}/revoke`);
+    expect((await explain(b))['wouldChange']).toContainEqual(
+      expect.stringMatching(/^The exception "UI tests in parallel" was revoked at .*: a rollout takes the Mac back\.$/),
+    );
+    await test.sweep();
+    expect((await explain(b))['why']).toMatch(
+      /^Stock: rollout \S+ of system:exceptions took it back\. The exception "UI tests in parallel" was taken back at/,
+    );
   });
 
   it('lets go of Macs that a new revision does not select: back to stock, by a rollout', async () => {

@@ -63,6 +63,10 @@ export async function explainHost({ prisma }: Database, id: string): Promise<z.i
     intent?.revisionId == null
       ? null
       : await prisma.policyRevision.findUnique({ where: { id: intent.revisionId }, include: { policy: true } });
+  const by = intent?.rolloutId == null ? null : await prisma.rollout.findUnique({ where: { id: intent.rolloutId } });
+  const consent = intent?.grantId == null ? null : await prisma.grant.findUnique({ where: { id: intent.grantId } });
+  const exception =
+    consent === null ? null : await prisma.riskException.findUnique({ where: { id: consent.exceptionId } });
   const live = await prisma.rolloutTarget.findFirst({
     where: {
       hostId: id,
@@ -82,7 +86,7 @@ export async function explainHost({ prisma }: Database, id: string): Promise<z.i
       rolloutId: intent?.rolloutId ?? null,
       setAt: intent?.setAt.toISOString() ?? null,
     },
-    why: whyOf(set === null ? null : { policy: set.policy.name, number: set.number }, intent?.rolloutId ?? null),
+    why: whyOf(set === null ? null : { policy: set.policy.name, number: set.number }, by),
     policies: [...claims].sort(byRank).map((claim) => ({
       policyId: claim.policyId,
       policy: claim.revision.policy,
@@ -95,21 +99,57 @@ export async function explainHost({ prisma }: Database, id: string): Promise<z.i
     })),
     wouldChange: [
       ...(live === null ? [] : [`Rollout ${live.rolloutId} (${live.rollout.state}) reaching ring ${live.ring}.`]),
-      ...changes(holder.kind === 'free' ? null : holder.by, holder.kind, intent?.revisionId ?? null, claims),
+      ...changes(
+        holder.kind === 'free' ? null : holder.by,
+        holder.kind,
+        {
+          revisionId: set?.id ?? null,
+          policyId: set?.policyId ?? null,
+          quota: intent?.quota ?? QUOTA_STOCK,
+        },
+        claims,
+      ),
+      ...(exception === null ? [] : [endOf(exception)]),
     ],
   };
 }
 
-function whyOf(set: { readonly policy: string; readonly number: number } | null, rolloutId: string | null): string {
-  if (set === null && rolloutId === null) return 'Stock: no rollout ever set anything for this Mac.';
-  if (set === null) return `Stock: rollout ${rolloutId} took it back, as no policy holds this Mac.`;
-  return `Rollout ${rolloutId} set it to revision ${set.number} of policy ${set.policy}.`;
+interface SetBy {
+  readonly id: string;
+  /** Of rollouts that somebody, or the end of an exception, made for just these Macs. */
+  readonly title: string | null;
+  readonly createdBy: string;
+}
+
+function whyOf(set: { readonly policy: string; readonly number: number } | null, by: SetBy | null): string {
+  if (by === null) return 'Stock: no rollout ever set anything for this Mac.';
+  if (set !== null) return `Rollout ${by.id} set it to revision ${set.number} of policy ${set.policy}.`;
+  if (by.title !== null) return `Stock: rollout ${by.id} of ${by.createdBy} took it back. ${by.title}`;
+  return `Stock: rollout ${by.id} of ${by.createdBy} took it back, as no policy held this Mac any more.`;
+}
+
+function endOf(exception: {
+  readonly purpose: string;
+  readonly expiresAt: Date;
+  readonly revokedAt: Date | null;
+}): string {
+  const { purpose, expiresAt, revokedAt } = exception;
+  if (revokedAt !== null)
+    return `The exception "${purpose}" was revoked at ${revokedAt.toISOString()}: a rollout takes the Mac back.`;
+  return `The end of the exception "${purpose}" at ${expiresAt.toISOString()}: then stock is wanted, unless another covers this Mac.`;
+}
+
+/** What is wanted now, and whose word it is. */
+interface Wanted {
+  readonly revisionId: string | null;
+  readonly policyId: string | null;
+  readonly quota: number;
 }
 
 function changes(
   by: HostClaim | null,
   kind: 'held' | 'unknown' | 'free',
-  revisionId: string | null,
+  wanted: Wanted,
   claims: readonly HostClaim[],
 ): readonly string[] {
   if (by === null) return ['Applying a policy that selects this Mac.'];
@@ -117,11 +157,15 @@ function changes(
   if (kind === 'unknown')
     return [`A fact that policy ${policy} asks for (${selectorText(selector)}): until it is known, the intent stays.`];
   const rivals = [...claims].sort(byRank).filter((claim) => claim !== by && claim.selected);
+  const isHolders = wanted.policyId === by.policyId;
+  const isStock = wanted.quota === QUOTA_STOCK;
   return [
-    ...(by.revisionId === revisionId ? [] : [`Policy ${policy} holds this Mac since: apply it.`]),
+    ...(by.revisionId === wanted.revisionId ? [] : [`Policy ${policy} holds this Mac since: apply it.`]),
     `A newer revision of policy ${policy}, when it is applied.`,
     `Naming this Mac in another policy, or a priority above ${by.priority}, when that is applied.`,
-    ...rivals.map((claim) => `Archiving policy ${policy}: then ${claim.revision.policy} would be next.`).slice(0, 1),
-    ...(rivals.length === 0 ? [`Archiving policy ${policy}: then stock is wanted.`] : []),
+    ...(isHolders ? rivals.slice(0, 1) : []).map(
+      (claim) => `Archiving policy ${policy}: then ${claim.revision.policy} would be next.`,
+    ),
+    ...(isHolders && !isStock && rivals.length === 0 ? [`Archiving policy ${policy}: then stock is wanted.`] : []),
   ];
 }
