@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { permissionsOf, ROLES } from '../../apps/controller/src/api/permissions.ts';
 import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
+import { ensureAdminToken } from '../../apps/controller/src/process/admin-token.ts';
 import { addMac, itemsOf, openTestApi, type TestApi } from './support.ts';
 
 let test: TestApi;
@@ -37,6 +38,13 @@ describe('API tokens', () => {
       ['api_token.create', 'token:admin'],
       ['api_token.revoke', 'token:admin'],
     ]);
+  });
+
+  it('of a controller has a name of its own where one named admin lives', async () => {
+    await ensureAdminToken(test.database, test.stateDir, test.clock);
+    const { prisma } = test.database;
+    const { name, role } = await prisma.apiToken.findFirstOrThrow({ orderBy: { id: 'desc' } });
+    expect([role, name]).toEqual(['admin', expect.stringMatching(/^admin-[0-9a-f]{8}$/)]);
   });
 
   it('of nothing cannot be revoked', async () => {

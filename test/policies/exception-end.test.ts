@@ -107,7 +107,9 @@ describe('at the end of an exception, by the clock alone', () => {
     await pass(80 * DAY_MS, mac);
     const four = { ...EXCEPTION, approvals: 'four-eyes' };
     const asked = await post(`/policies/${policyId}/apply`, { exception: four });
-    await post(`/exceptions/${String(asked['exceptionId'])}/approve`, { confirmHighQuota: true }, 'approver');
+    const path = `/exceptions/${String(asked['exceptionId'])}`;
+    const { digest: hostsDigest } = (await test.call('GET', `/api/v1${path}/hosts`)).body;
+    await post(`${path}/approve`, { hostsDigest, confirmHighQuota: true }, 'approver');
     const { grantId } = await test.database.prisma.intent.findUniqueOrThrow({ where: { hostId: mac } });
     await pass(11 * DAY_MS, mac);
     const [rollout] = await endings(exceptionId);

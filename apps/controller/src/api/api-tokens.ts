@@ -19,6 +19,10 @@ export interface NewApiToken {
   readonly name: string;
   readonly role: Role;
   readonly createdBy: string;
+  /** The token that makes it; null = none. */
+  readonly madeBy?: string | null;
+  /** Revokes the live token of this name in the same step: its holder gets a new secret. */
+  readonly replace?: boolean;
   readonly siteId: string;
   readonly at: Date;
 }
@@ -29,18 +33,22 @@ export function newSecret(): { readonly secret: string; readonly sha256: string 
   return { secret, sha256: sha256(secret) };
 }
 
-/** Makes a bearer token. The secret is returned once; the database keeps its sha256 only. */
+/**
+ * Makes a bearer token. The secret is returned once; the database keeps its sha256 only. Of the live ones no two have the same name:
+ * what is approved or audited by a name is one holder's.
+ */
 export async function createApiToken(tx: Tx, order: NewApiToken): Promise<string> {
   return (await makeApiToken(tx, order)).secret;
 }
 
 export async function makeApiToken(
   tx: Tx,
-  { name, role, createdBy, siteId, at }: NewApiToken,
+  { name, role, createdBy, madeBy = null, replace = false, siteId, at }: NewApiToken,
 ): Promise<{ readonly id: string; readonly secret: string }> {
   const { secret, sha256: secretSha256 } = newSecret();
   const id = uuidv7(at.getTime());
-  await tx.apiToken.create({ data: { id, siteId, name, role, secretSha256, createdAt: at } });
+  await freeName(tx, { name, replace, actor: createdBy, siteId, at });
+  await tx.apiToken.create({ data: { id, siteId, name, role, secretSha256, createdAt: at, createdBy, madeBy } });
   await writeAudit(tx, {
     actor: createdBy,
     action: 'api_token.create',
@@ -51,6 +59,47 @@ export async function makeApiToken(
     siteId,
   });
   return { id, secret };
+}
+
+interface NameOrder {
+  readonly name: string;
+  readonly replace: boolean;
+  readonly actor: string;
+  readonly siteId: string;
+  readonly at: Date;
+}
+
+/** Two who make tokens of one name at once come one after the other. */
+async function freeName(tx: Tx, { name, replace, actor, siteId, at }: NameOrder): Promise<void> {
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${name}, 5))`;
+  const live = await tx.apiToken.findMany({ where: { name, revokedAt: null }, orderBy: { id: 'asc' } });
+  if (live.length > 0 && !replace)
+    throw new Problem('CONFLICT', `A token named ${JSON.stringify(name)} lives: revoke it, or send "replace": true.`);
+  for (const token of live) await revokeToken(tx, token, { actor, siteId, at });
+}
+
+export interface RevokeOrder {
+  readonly actor: string;
+  readonly siteId: string;
+  readonly at: Date;
+}
+
+export async function revokeToken(
+  tx: Tx,
+  { id, name, role }: { readonly id: string; readonly name: string; readonly role: string },
+  { actor, siteId, at }: RevokeOrder,
+) {
+  await writeAudit(tx, {
+    actor,
+    action: 'api_token.revoke',
+    entity: 'api_token',
+    entityId: id,
+    before: { name, role },
+    after: { revoked: true },
+    at,
+    siteId,
+  });
+  return tx.apiToken.update({ where: { id }, data: { revokedAt: at } });
 }
 
 /** $1 sha256 of the secret. */

@@ -180,6 +180,7 @@ export function createApi(deps: ApiDeps): Api {
       { name: 'repeated requests', run: (now) => idempotency.purge(now) },
       { name: 'warnings before an end', run: (now) => upkeep.warn(now) },
       { name: 'approvers that are gone', run: (now) => upkeep.endOrphaned(now) },
+      { name: 'requests that lapse', run: (now) => upkeep.lapse(now) },
       { name: 'ends of exceptions', run: (now) => exceptionEnds.sweepOnce(now) },
       { name: 'retiring hosts', run: (now) => hostEnds.sweepOnce(now) },
       { name: 'old jobs', run: (now) => jobEnds.expire(now) },

@@ -1,8 +1,8 @@
 /** API tokens and roles: who may knock, and what each role opens. */
 import { z } from 'zod';
 import { Problem } from '../common/problem.ts';
-import { type Database, writeAudit } from '../db/database.ts';
-import { makeApiToken } from './api-tokens.ts';
+import type { Database } from '../db/database.ts';
+import { makeApiToken, revokeToken } from './api-tokens.ts';
 import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from './paging.ts';
 import { PERMISSIONS, permissionsOf, ROLES } from './permissions.ts';
 import { type Route, route } from './route.ts';
@@ -12,6 +12,7 @@ const tokenView = z.object({
   name: z.string(),
   role: z.enum(ROLES),
   createdAt: isoDate,
+  createdBy: z.string().nullable(),
   revokedAt: isoDate.nullable(),
 });
 const role = z.object({ role: z.enum(ROLES), permissions: z.array(z.enum(PERMISSIONS)) });
@@ -27,14 +28,22 @@ export function tokenRoutes(database: Database, onRevoked: () => void): readonly
       status: 201,
       repeat: 'secret',
       body: z.strictObject({
+        replace: z
+          .boolean()
+          .default(false)
+          .describe('Revokes the live token of this name in the same step. Without it such a name is refused.'),
         name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$/, 'a name has 1 to 63 of A-Z a-z 0-9 . _ @ -'),
         role: z.enum(ROLES),
       }),
       reply: tokenView.extend({ token: z.string() }),
       handle: async ({ body, actor, now }) => {
-        const order = { ...body, createdBy: actor.name, siteId: database.siteId, at: now };
+        const by = { createdBy: actor.name, madeBy: actor.tokenId };
+        const order = { ...body, ...by, siteId: database.siteId, at: now };
         const { id, secret } = await database.transaction((tx) => makeApiToken(tx, order));
-        return { id, ...body, createdAt: now.toISOString(), revokedAt: null, token: secret };
+        if (body.replace) onRevoked();
+        const { name, role: given } = body;
+        const times = { createdAt: now.toISOString(), revokedAt: null };
+        return { id, name, role: given, createdBy: actor.name, ...times, token: secret };
       },
     }),
     route({
@@ -91,17 +100,7 @@ async function revoke(database: Database, id: string, actor: string, at: Date): 
     const token = await tx.apiToken.findUnique({ where: { id } });
     if (token === null) throw new Problem('NOT_FOUND', `There is no API token ${id}.`);
     if (token.revokedAt !== null) return token;
-    await writeAudit(tx, {
-      actor,
-      action: 'api_token.revoke',
-      entity: 'api_token',
-      entityId: id,
-      before: { name: token.name, role: token.role },
-      after: { revoked: true },
-      at,
-      siteId,
-    });
-    return tx.apiToken.update({ where: { id }, data: { revokedAt: at } });
+    return revokeToken(tx, token, { actor, siteId, at });
   });
 }
 
@@ -110,15 +109,24 @@ interface TokenRecord {
   readonly name: string;
   readonly role: string;
   readonly createdAt: Date;
+  readonly createdBy: string | null;
   readonly revokedAt: Date | null;
 }
 
-function showToken({ id, name, role: roleName, createdAt, revokedAt }: TokenRecord): z.input<typeof tokenView> {
+function showToken({
+  id,
+  name,
+  role: roleName,
+  createdAt,
+  createdBy,
+  revokedAt,
+}: TokenRecord): z.input<typeof tokenView> {
   return {
     id,
     name,
     role: roleName as (typeof ROLES)[number],
     createdAt: createdAt.toISOString(),
+    createdBy,
     revokedAt: revokedAt?.toISOString() ?? null,
   };
 }

@@ -2,9 +2,19 @@
 const DAY_MS = 86_400_000;
 export const WARNING_DAYS = [30, 7, 1] as const;
 
-export type ExceptionState = 'waiting_for_approval' | 'valid' | 'expired' | 'revoked';
+/** A request that nobody approves ends by itself. */
+const REQUEST_DAYS = 30;
+
+export const EXCEPTION_STATES = ['waiting_for_approval', 'lapsed', 'valid', 'expired', 'revoked'] as const;
+export type ExceptionState = (typeof EXCEPTION_STATES)[number];
+
+/** Requests made at this time or before have lapsed. */
+export function lapsedBefore(now: Date): Date {
+  return new Date(now.getTime() - REQUEST_DAYS * DAY_MS);
+}
 
 interface Times {
+  readonly createdAt: Date;
   readonly awaitsApproval: boolean;
   readonly revokedAt: Date | null;
   readonly expiresAt: Date;
@@ -21,13 +31,12 @@ export interface ExceptionRecord extends Times {
   readonly requestedBy: string | null;
   readonly approvedAt: Date | null;
   readonly quotaMax: number | null;
-  readonly createdAt: Date;
   readonly revokeReason: string | null;
 }
 
-export function exceptionState({ awaitsApproval, revokedAt, expiresAt }: Times, now: Date): ExceptionState {
+export function exceptionState({ createdAt, awaitsApproval, revokedAt, expiresAt }: Times, now: Date): ExceptionState {
   if (revokedAt !== null) return 'revoked';
-  if (awaitsApproval) return 'waiting_for_approval';
+  if (awaitsApproval) return createdAt <= lapsedBefore(now) ? 'lapsed' : 'waiting_for_approval';
   return expiresAt <= now ? 'expired' : 'valid';
 }
 

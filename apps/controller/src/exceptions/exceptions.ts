@@ -8,11 +8,14 @@ import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
 import { markDue } from '../db/host-events.ts';
 import { tellWebhooks } from '../webhooks/outbox.ts';
+import { requireApart, type TokenHolder } from './apart.ts';
 import { checkException, confirmQuota, type ExceptionInput } from './exception-input.ts';
+import { lapsedBefore } from './exception-view.ts';
 import type { GrantSigner } from './grant-signer.ts';
 import { GrantWriter } from './grant-writer.ts';
-import { LICENCE_TEXT_SHA256 } from './licence-clause.ts';
+import { LICENCE_CLAUSE } from './licence-clause.ts';
 import { endRelyingWork, lockNamed, type PlanEnds } from './relying-work.ts';
+import { requireShown } from './request-hosts.ts';
 
 export { EXPIRY_DAYS_DEFAULT, EXPIRY_DAYS_MAX, type ExceptionInput, exceptionInput } from './exception-input.ts';
 
@@ -23,7 +26,7 @@ export interface ExceptionOrder {
   readonly revision: { readonly id: string; readonly quota: number; readonly extraArgs: readonly string[] };
   /** Frozen at the approval: hosts that join later are not covered. */
   readonly hosts: readonly CoveredHost[];
-  readonly requester: string;
+  readonly requester: TokenHolder;
   readonly now: Date;
 }
 
@@ -38,7 +41,9 @@ export interface AskedException {
 }
 
 export interface Approval {
-  readonly actor: string;
+  readonly by: TokenHolder;
+  /** Of the Macs that the approver was shown. */
+  readonly hostsDigest: string;
   /** Above 16 guests the approver is asked again, too. */
   readonly confirmHighQuota: boolean;
   readonly now: Date;
@@ -74,10 +79,12 @@ export class Exceptions {
       purpose: input.purpose,
       reason: input.reason,
       clauseVersion: input.acceptClause,
-      shownTextSha256: LICENCE_TEXT_SHA256,
+      shownTextSha256: LICENCE_CLAUSE.sha256,
       approvals: input.approvals,
-      approver: awaitsApproval ? '' : requester,
-      requestedBy: requester,
+      approver: awaitsApproval ? '' : requester.name,
+      requestedBy: requester.name,
+      requestedById: requester.tokenId,
+      askedHostIds: hosts.map((host) => host.id),
       awaitsApproval,
       approvedAt: awaitsApproval ? null : now,
       quotaMax: revision.quota,
@@ -89,36 +96,38 @@ export class Exceptions {
     const order = { id, ...exception, extraArgs: revision.extraArgs, hosts, now };
     const grants = awaitsApproval ? [] : await this.sign(tx, order);
     await writeAudit(tx, {
-      actor: requester,
+      actor: requester.name,
       action: awaitsApproval ? 'exception.request' : 'exception.approve',
       entity: 'exception',
       entityId: id,
-      after: toJson({ ...exception, grants, hosts: hosts.map((host) => host.id) }),
+      after: toJson({ ...exception, grants }),
       at: now,
       siteId,
     });
     const type = awaitsApproval ? 'exception.requested' : 'exception.approved';
-    const data = { exceptionId: id, actor: requester, expiresAt, hosts: hosts.length };
+    const data = { exceptionId: id, actor: requester.name, expiresAt, hosts: hosts.length };
     await tellWebhooks(tx, [{ siteId, at: now, type, data }]);
     return { id, awaitsApproval };
   }
 
-  /** The second pair of eyes: another token than the one that asked. The grants are made here, for the hosts held now. */
-  async approve(id: string, { actor, confirmHighQuota, now }: Approval, hostsOf: HostsOfRevision): Promise<void> {
+  /** The second pair of eyes: another person than the one that asked. The grants are made here, for the hosts that were shown. */
+  async approve(id: string, approval: Approval, hostsOf: HostsOfRevision): Promise<void> {
     const { siteId } = this.database;
+    const { by, confirmHighQuota, now } = approval;
+    const { name: actor } = by;
     await this.database.transaction(async (tx) => {
       const exception = await lockException(tx, id);
       if (!exception.awaitsApproval) throw new Problem('CONFLICT', 'The exception does not wait for an approval.');
       if (exception.revokedAt !== null) throw new Problem('CONFLICT', 'The request was taken back.');
-      if (exception.requestedBy === actor)
-        throw new Problem('APPROVER_IS_REQUESTER', `${actor} asked for this exception.`, { requestedBy: actor });
-      const revision = await tx.policyRevision.findUniqueOrThrow({ where: { id: exception.policyRevisionId } });
+      await requireApart(tx, exception, by);
+      const revision = await revisionAskedFor(tx, exception, now);
       confirmQuota(revision.quota, confirmHighQuota);
       const hosts = await hostsOf(tx, revision.id);
       if (hosts.length === 0)
         throw new Problem('SELECTOR_EMPTY', 'The policy holds no Mac now: there is nothing to approve.');
+      requireShown({ ...exception, exceptionId: id, digest: approval.hostsDigest }, hosts);
       const expiresAt = new Date(now.getTime() + (exception.expiresInDays ?? 0) * DAY_MS);
-      const { purpose, keepArgs } = exception;
+      const { purpose, keepArgs, shownTextSha256 } = exception;
       const { quota: quotaMax, extraArgs } = revision;
       const grants = await this.sign(tx, {
         id,
@@ -126,6 +135,7 @@ export class Exceptions {
         extraArgs,
         keepArgs,
         purpose,
+        shownTextSha256,
         approver: actor,
         expiresAt,
         hosts,
@@ -202,6 +212,7 @@ export class Exceptions {
       readonly expiresAt: Date;
       readonly approver: string;
       readonly purpose: string;
+      readonly shownTextSha256: string;
       readonly now: Date;
     },
   ): Promise<readonly string[]> {
@@ -213,6 +224,36 @@ export class Exceptions {
       extraArgs: [...extraArgs, ...keepArgs],
     });
   }
+}
+
+/** A request is about a policy as it was: when that is not what would be applied, or too long ago, nobody's word for it counts. */
+async function revisionAskedFor(
+  tx: Tx,
+  { policyRevisionId, createdAt }: { readonly policyRevisionId: string; readonly createdAt: Date },
+  now: Date,
+) {
+  if (createdAt <= lapsedBefore(now))
+    throw new Problem(
+      'EXCEPTION_OUTDATED',
+      `It was asked for at ${createdAt.toISOString()}, and lapsed 30 days later.`,
+    );
+  const revision = await tx.policyRevision.findUniqueOrThrow({
+    where: { id: policyRevisionId },
+    include: { policy: true },
+  });
+  const { policy, policyId, number } = revision;
+  if (policy.archivedAt !== null)
+    throw new Problem(
+      'EXCEPTION_OUTDATED',
+      `The policy ${policy.name} was archived at ${policy.archivedAt.toISOString()}.`,
+    );
+  const newest = await tx.policyRevision.findFirst({ where: { policyId }, orderBy: { number: 'desc' } });
+  if (newest?.id !== policyRevisionId && policy.appliedRevisionId !== policyRevisionId)
+    throw new Problem(
+      'EXCEPTION_OUTDATED',
+      `It was asked for revision ${number} of ${policy.name}; expected the newest (${newest?.number}) or the applied one.`,
+    );
+  return revision;
 }
 
 /** Locked, so that two decisions at once are one after the other. */

@@ -2,7 +2,6 @@ import { encodeGrant } from '@headroom/core';
 import { uuidv7 } from '../common/ids.ts';
 import type { Database, Tx } from '../db/database.ts';
 import type { GrantSigner } from './grant-signer.ts';
-import { LICENCE_TEXT_SHA256 } from './licence-clause.ts';
 
 /** So that a Mac whose clock is a little behind accepts a grant at once. */
 const CLOCK_SKEW_MS = 5 * 60_000;
@@ -13,6 +12,8 @@ export interface GrantOrder {
   readonly exceptionId: string;
   readonly hardwareUuids: readonly string[];
   readonly quotaMax: number;
+  /** Of the clause that whoever asked accepted. */
+  readonly shownTextSha256: string;
   readonly extraArgs: readonly string[];
   readonly expiresAt: Date;
   readonly approver: string;
@@ -47,7 +48,7 @@ export class GrantWriter {
       extraArgs: [...new Set(extraArgs)],
       notBefore: new Date(now.getTime() - CLOCK_SKEW_MS).toISOString(),
       expiresAt: expiresAt.toISOString(),
-      shownTextSha256: LICENCE_TEXT_SHA256,
+      shownTextSha256: order.shownTextSha256,
       approver,
       purpose,
       simulation: this.simulation,

@@ -18,7 +18,7 @@ export const LEDGER = `
   WITH lowered AS (
     SELECT l.payload ->> 'grantId' AS grant_id, l.host_id, count(*)::int AS steps, max(l.finished_at) AS last_at
     FROM (${STEPS}) l WHERE l.state = 'succeeded' GROUP BY 1, 2)
-  SELECT e.id::text AS "exceptionId", e.awaits_approval AS "awaitsApproval", p.name AS policy, r.number AS revision,
+  SELECT e.id::text AS "exceptionId", e.awaits_approval AS "awaitsApproval", e.created_at AS "createdAt", p.name AS policy, r.number AS revision,
     e.purpose, e.reason, e.clause_version AS "clauseVersion", e.shown_text_sha256 AS "shownTextSha256", e.approvals,
     e.requested_by AS "requestedBy", e.approver, e.approved_at AS "approvedAt", e.expires_at AS "expiresAt",
     e.revoked_at AS "revokedAt", e.revoked_by AS "revokedBy", g.id::text AS "grantId",

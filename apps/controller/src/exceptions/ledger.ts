@@ -2,12 +2,12 @@
 import { z } from 'zod';
 import { isoDate } from '../api/paging.ts';
 import type { Database } from '../db/database.ts';
-import { exceptionState } from './exception-view.ts';
+import { EXCEPTION_STATES, exceptionState } from './exception-view.ts';
 import { LEDGER, LOWERINGS } from './ledger-sql.ts';
 
 export const ledgerRow = z.object({
   exceptionId: z.uuid(),
-  state: z.enum(['waiting_for_approval', 'valid', 'expired', 'revoked']),
+  state: z.enum(EXCEPTION_STATES),
   policy: z.string(),
   revision: z.number().int(),
   purpose: z.string(),
@@ -38,21 +38,24 @@ export type LedgerRow = z.input<typeof ledgerRow>;
 
 type Stored = Omit<LedgerRow, 'state' | Times> & { readonly [K in Times]: Date | null } & {
   readonly awaitsApproval: boolean;
+  readonly createdAt: Date;
 };
 type Times = 'approvedAt' | 'expiresAt' | 'revokedAt' | 'evidenceAt' | 'lastLoweringAt';
 
 export async function readLedger({ prisma }: Pick<Database, 'prisma'>, now: Date): Promise<readonly LedgerRow[]> {
   const rows = await prisma.$queryRawUnsafe<Stored[]>(LEDGER);
   const iso = (time: Date | null) => time?.toISOString() ?? null;
-  return rows.map(({ awaitsApproval, approvedAt, expiresAt, revokedAt, evidenceAt, lastLoweringAt, ...row }) => ({
-    ...row,
-    state: exceptionState({ awaitsApproval, revokedAt, expiresAt: expiresAt ?? now }, now),
-    approvedAt: iso(approvedAt),
-    expiresAt: (expiresAt ?? now).toISOString(),
-    revokedAt: iso(revokedAt),
-    evidenceAt: iso(evidenceAt),
-    lastLoweringAt: iso(lastLoweringAt),
-  }));
+  return rows.map(
+    ({ awaitsApproval, createdAt, approvedAt, expiresAt, revokedAt, evidenceAt, lastLoweringAt, ...row }) => ({
+      ...row,
+      state: exceptionState({ createdAt, awaitsApproval, revokedAt, expiresAt: expiresAt ?? now }, now),
+      approvedAt: iso(approvedAt),
+      expiresAt: (expiresAt ?? now).toISOString(),
+      revokedAt: iso(revokedAt),
+      evidenceAt: iso(evidenceAt),
+      lastLoweringAt: iso(lastLoweringAt),
+    }),
+  );
 }
 
 export interface Lowering {

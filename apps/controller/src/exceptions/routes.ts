@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
+import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
 import { exceptionInput } from './exception-input.ts';
-import { showException } from './exception-view.ts';
+import { EXCEPTION_STATES, showException } from './exception-view.ts';
 import type { Exceptions, HostsOfRevision } from './exceptions.ts';
 import { hostUuidsOf } from './grant-check.ts';
 import { ledgerRow, readLedger, toCsv } from './ledger.ts';
-import { LICENCE_CLAUSE } from './licence-clause.ts';
+import { LICENCE_CLAUSE, licenceClause } from './licence-clause.ts';
+import { hostsDigest } from './request-hosts.ts';
 
 const exceptionView = z.object({
   id: z.uuid(),
@@ -24,9 +26,16 @@ const exceptionView = z.object({
   expiresAt: isoDate,
   revokedAt: isoDate.nullable(),
   revokeReason: z.string().nullable(),
-  state: z.enum(['waiting_for_approval', 'valid', 'expired', 'revoked']),
+  state: z.enum(EXCEPTION_STATES).describe('`lapsed`: nobody approved the request within 30 days.'),
   warning: z.number().int().nullable().describe('Ends within so many days: 30, 7 or 1.'),
   grants: z.array(z.object({ id: z.uuid(), keyId: z.string(), hostUuids: z.array(z.string()) })),
+});
+
+const clauseView = z.object({
+  version: z.string(),
+  clause: z.string(),
+  text: z.string(),
+  sha256: z.string().describe('Of the text, as in grants and in the ledger.'),
 });
 
 export function exceptionRoutes(
@@ -42,8 +51,23 @@ export function exceptionRoutes(
       permission: 'policy.read',
       summary: 'The text to show to whoever approves a quota above stock, with its version.',
       status: 200,
-      reply: z.object({ version: z.string(), clause: z.string(), text: z.string() }),
+      reply: clauseView,
       handle: () => LICENCE_CLAUSE,
+    }),
+    route({
+      id: 'getLicenceClauseVersion',
+      method: 'GET',
+      path: '/api/v1/licence-clauses/{version}',
+      permission: 'policy.read',
+      summary: 'The text of a version, as it was shown to whoever accepted that one.',
+      status: 200,
+      params: z.object({ version: z.string().max(40) }),
+      reply: clauseView,
+      handle: ({ params: { version } }) => {
+        const found = licenceClause(version);
+        if (found === null) throw new Problem('NOT_FOUND', `There is no licence clause of version ${version}.`);
+        return found;
+      },
     }),
     route({
       id: 'listExceptions',
@@ -78,17 +102,43 @@ export function exceptionRoutes(
       },
     }),
     route({
+      id: 'listRequestHosts',
+      method: 'GET',
+      path: '/api/v1/exceptions/{id}/hosts',
+      permission: 'exception.read',
+      summary: 'The Macs that an approval of this request would cover now, with the digest that an approval names.',
+      status: 200,
+      params: idParams,
+      query: z.object(pageQuery),
+      reply: pageOf(
+        z.object({
+          id: z.uuid(),
+          name: z.string(),
+          hardwareUuid: z.string(),
+          joined: z.boolean().describe('Since it was asked for.'),
+        }),
+      ).extend({
+        count: z.number().int(),
+        digest: z.string(),
+      }),
+      handle: ({ params: { id }, query }) => requestHosts(database, hostsOf, id, query),
+    }),
+    route({
       id: 'approveException',
       method: 'POST',
       path: '/api/v1/exceptions/{id}/approve',
       permission: 'exception.approve',
-      summary: 'Approves an exception that somebody else asked for: its grants are signed for the Macs held now.',
+      summary:
+        'Approves an exception that somebody else asked for: its grants are signed for the Macs that were shown.',
       status: 200,
       params: idParams,
-      body: z.strictObject({ confirmHighQuota: exceptionInput.shape.confirmHighQuota }),
+      body: z.strictObject({
+        hostsDigest: z.string().max(60).describe('`digest` of the list of its Macs, as the approver saw it.'),
+        confirmHighQuota: exceptionInput.shape.confirmHighQuota,
+      }),
       reply: z.object({ id: z.uuid(), state: z.literal('valid') }),
       handle: async ({ params, body, actor, now }) => {
-        await exceptions.approve(params.id, { actor: actor.name, now, ...body }, hostsOf);
+        await exceptions.approve(params.id, { by: actor, now, ...body }, hostsOf);
         return { id: params.id, state: 'valid' as const };
       },
     }),
@@ -129,4 +179,34 @@ export function exceptionRoutes(
       },
     }),
   ];
+}
+
+async function requestHosts(
+  database: Database,
+  hostsOf: HostsOfRevision,
+  id: string,
+  { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+) {
+  const after = decodeCursor(cursor) ?? '';
+  return database.transaction(async (tx) => {
+    const exception = await tx.riskException.findUnique({ where: { id } });
+    if (exception === null) throw new Problem('NOT_FOUND', `There is no exception ${id}.`);
+    if (!exception.awaitsApproval)
+      throw new Problem('CONFLICT', 'The exception waits for nobody: the Macs that its grants name stand in it.');
+    const covered = await hostsOf(tx, exception.policyRevisionId);
+    const some = covered.filter((host) => host.id > after).slice(0, limit + 1);
+    const ids = some.map((host) => host.id);
+    const rows = await tx.host.findMany({
+      where: { id: { in: ids } },
+      select: { id: true, name: true, hardwareUuid: true },
+      orderBy: { id: 'asc' },
+    });
+    const page = toPage(
+      rows,
+      limit,
+      (row) => row.id,
+      (row) => ({ ...row, joined: !exception.askedHostIds.includes(row.id) }),
+    );
+    return { ...page, count: covered.length, digest: hostsDigest(covered) };
+  });
 }

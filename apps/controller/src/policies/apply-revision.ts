@@ -164,7 +164,7 @@ export class ApplyRevision {
   private async consent(tx: Tx, { revision, exception, actor, now }: ApplyOrder, hosts: readonly HeldHost[]) {
     if (exception === undefined || revision.quota === QUOTA_STOCK) return null;
     if (exception.approvals === 'self') requirePermission(actor, 'exception.approve');
-    return this.exceptions.ask(tx, { input: exception, revision, hosts, requester: actor.name, now });
+    return this.exceptions.ask(tx, { input: exception, revision, hosts, requester: actor, now });
   }
 
   private async requireException(tx: Tx, revision: StandingRevision, now: Date): Promise<void> {

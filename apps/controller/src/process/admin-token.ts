@@ -6,11 +6,16 @@ import type { Clock } from '../common/clock.ts';
 import { uuidv7 } from '../common/ids.ts';
 import type { Database } from '../db/database.ts';
 
-/** $1 token, $2 site, $3 sha256 of its secret, $4 now, $5 audit row. Through pg alone: a first start wakes nothing that it can do without. */
+/**
+ * $1 token, $2 site, $3 sha256 of its secret, $4 now, $5 audit row. Through pg alone: a first start wakes nothing that it can
+ * do without. Live tokens have names of their own, and each controller makes one of these.
+ */
 const MAKE_ADMIN = `
   WITH made AS (
     INSERT INTO api_token (id, site_id, name, role, secret_sha256, created_at)
-    VALUES ($1, $2, 'admin', 'admin', $3, $4) RETURNING id, site_id, created_at, name, role)
+    VALUES ($1::uuid, $2, CASE WHEN EXISTS (SELECT 1 FROM api_token WHERE name = 'admin' AND revoked_at IS NULL)
+      THEN 'admin-' || right($1::uuid::text, 8) ELSE 'admin' END, 'admin', $3, $4)
+    RETURNING id, site_id, created_at, name, role)
   INSERT INTO audit (id, site_id, at, actor, action, entity, entity_id, after)
   SELECT $5, site_id, created_at, 'system:start', 'api_token.create', 'api_token', id::text,
     jsonb_build_object('name', name, 'role', role) FROM made`;

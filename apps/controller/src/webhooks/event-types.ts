@@ -183,6 +183,10 @@ export const WEBHOOK_EVENTS = {
   },
   'rollout.ended': { when: 'A rollout finished, or a newer one took all its Macs.', data: ROLLOUT },
   'exception.requested': { when: 'An exception waits for a second person.', data: EXCEPTION },
+  'exception.lapsed': {
+    when: 'Nobody approved a request within 30 days: it counts no more.',
+    data: { ...EXCEPTION, requestedBy: 'who asked' },
+  },
   'exception.approved': {
     when: 'An exception was approved: its grants are signed.',
     data: { ...EXCEPTION, hosts: 'how many Macs it covers' },

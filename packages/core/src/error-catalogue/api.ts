@@ -147,10 +147,24 @@ export const API_ERRORS = {
   },
   APPROVER_IS_REQUESTER: {
     title: 'Another person must approve',
-    remedy: 'Let somebody with a token of their own approve: {requestedBy} asked for it.',
+    remedy: 'Let another person approve, with a token that neither made the token of {requestedBy} nor was made by it.',
     retry: 'needs_admin',
     http: 403,
     grpc: 'PERMISSION_DENIED',
+  },
+  EXCEPTION_HOSTS_CHANGED: {
+    title: 'Other Macs than those that were shown would be covered',
+    remedy: 'Read `GET /api/v1/exceptions/{exceptionId}/hosts` again, then approve with its digest, or leave it.',
+    retry: 'needs_admin',
+    http: 409,
+    grpc: 'ABORTED',
+  },
+  EXCEPTION_OUTDATED: {
+    title: 'Nothing stands behind the request any more',
+    remedy: 'Ask anew: apply the policy as it is now, with an exception.',
+    retry: 'permanent',
+    http: 409,
+    grpc: 'FAILED_PRECONDITION',
   },
   PROPOSAL_OUTDATED: {
     title: 'The proposal does not hold any more',
