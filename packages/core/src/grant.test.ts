@@ -58,6 +58,8 @@ describe('checkGrant', () => {
     ['GRANT_OTHER_HOST', 'no host at all', { hostUuids: [] }, {}],
     ['ok', 'the host in lower case', {}, { hostUuid: HOST.toLowerCase() }],
     ['GRANT_QUOTA_EXCEEDED', 'one guest more', {}, { quota: 256 }],
+    ['ok', 'a life of 366 days', { expiresAt: '2027-01-02T00:00:00.000Z' }, {}],
+    ['GRANT_TOO_LONG', 'a life a moment longer', { expiresAt: '2027-01-02T00:00:00.001Z' }, {}],
     ['GRANT_QUOTA_EXCEEDED', 'a quota that is no number', {}, { quota: Number.NaN }],
     ['ok', 'one guest fewer', {}, { quota: 254 }],
     ['GRANT_ARGS_EXCEEDED', 'an argument not named', {}, { extraArgs: ['-v', 'a=1'] }],

@@ -5,6 +5,10 @@
 import { bootArgKey, isForbiddenArg } from './boot-args.ts';
 import { QUOTA_MAX, QUOTA_STOCK } from './quota.ts';
 
+/** The longest life of a grant that a Mac believes in: whoever got hold of a key can't sign consent for ever. */
+export const GRANT_DAYS_MAX = 366;
+const DAY_MS = 86_400_000;
+
 export interface GrantPayload {
   readonly schemaVersion: 1;
   readonly grantId: string;
@@ -51,6 +55,7 @@ export type GrantRefusal =
   | 'GRANT_ARGS_EXCEEDED'
   | 'GRANT_NOT_YET_VALID'
   | 'GRANT_EXPIRED'
+  | 'GRANT_TOO_LONG'
   | 'GRANT_SIMULATION_MISMATCH';
 
 export type GrantCheck =
@@ -113,6 +118,8 @@ function checkScope(grant: GrantPayload, use: GrantUse): GrantCheck {
     return refuse('GRANT_NOT_YET_VALID', `from ${grant.notBefore}`, showTime(use.now));
   if (!(now < Date.parse(grant.expiresAt)))
     return refuse('GRANT_EXPIRED', `before ${grant.expiresAt}`, showTime(use.now));
+  if (!(Date.parse(grant.expiresAt) - Date.parse(grant.notBefore) <= GRANT_DAYS_MAX * DAY_MS))
+    return refuse('GRANT_TOO_LONG', `at most ${GRANT_DAYS_MAX} days`, `${grant.notBefore} to ${grant.expiresAt}`);
   return { ok: true, grant };
 }
 

@@ -66,6 +66,13 @@ export const CONSENT_ERRORS = {
     http: 403,
     grpc: 'PERMISSION_DENIED',
   },
+  GRANT_TOO_LONG: {
+    title: 'The grant lasts longer than any grant may',
+    remedy: 'Headroom signs no such grant: find out who made it, then who else has the grant key.',
+    retry: 'permanent',
+    http: 403,
+    grpc: 'PERMISSION_DENIED',
+  },
   GRANT_REVOKED: {
     title: 'The grant was revoked',
     remedy: 'Take the Mac back to stock, or approve a new exception and apply the policy again.',
