@@ -179,20 +179,38 @@ describe('install and uninstall', () => {
   it('remove all of it but keep what the Mac remembers, unless asked', () => {
     install();
     const state = join(volume(), 'private/var/db/headroom/identity.json');
-    const kit = join(volume(), 'Library/Headroom/raise');
-    for (const file of [state, kit]) {
+    const kit = ['raise', 'KernelCollection.kc', 'revert'].map((name) => join(volume(), 'Library/Headroom', name));
+    for (const file of [state, ...kit]) {
       mkdirSync(join(file, '..'), { recursive: true });
       writeFileSync(file, 'x');
     }
+    // Nobody watches the Mac any more, so nothing that lowers it stays.
     expect(uninstall()).toMatchObject({ status: 0, stderr: '' });
-    expect(filesBelow(volume())).toEqual(['Library/Headroom/raise', 'private/var/db/headroom/identity.json']);
+    expect(filesBelow(volume())).toEqual(['Library/Headroom/revert', 'private/var/db/headroom/identity.json']);
+    install();
     expect(uninstall('--purge')).toMatchObject({
       status: 0,
       stdout: expect.stringContaining('/Library/Headroom stays'),
     });
-    expect(filesBelow(volume())).toEqual(['Library/Headroom/raise']);
-    expect(uninstall().status).toBe(0);
+    expect(filesBelow(volume())).toEqual(['Library/Headroom/revert']);
   });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'can be run again where something could not be removed (needs root: it mounts)',
+    () => {
+      install();
+      const busy = join(volume(), 'private/var/db/headroom/mnt/kdk-1');
+      mkdirSync(busy, { recursive: true });
+      execFileSync('mount', ['-t', 'tmpfs', 'none', busy]);
+      try {
+        expect(uninstall('--purge')).toMatchObject({ status: 1, stderr: expect.stringContaining('run this again') });
+      } finally {
+        execFileSync('umount', [busy]);
+      }
+      expect(uninstall('--purge')).toMatchObject({ status: 0 });
+      expect(filesBelow(volume())).toEqual([]);
+    },
+  );
 
   it('refuse what they do not know', () => {
     expect(uninstall('--force')).toMatchObject({ status: 2, stderr: expect.stringContaining('--force') });
