@@ -5,6 +5,9 @@ import type { SignedGrant } from './grant.ts';
  * The closed set of job kinds. There is no "run this", no kernel from elsewhere, and no job reboots a Mac.
  * Lane `care` changes nothing on the Mac.
  */
+/** Highest plan generation and session number that anybody takes. Far beyond what counting reaches, and exact as a number. */
+export const COUNTER_MAX = 2 ** 52;
+
 export const JOB_KINDS = [
   'collect_facts',
   'install_kdk',

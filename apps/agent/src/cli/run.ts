@@ -10,7 +10,7 @@ import { runLink } from '../link/run-link.ts';
 import { newWake } from '../link/wake.ts';
 import { openLocalSocket } from '../local/socket.ts';
 import { type Log, logToStderr } from '../log.ts';
-import { openLogFile } from '../log-file.ts';
+import { capStderr, openLogFile } from '../log-file.ts';
 import { type Mac, openMac } from '../mac.ts';
 import { readFactsCounting } from '../read-facts.ts';
 import { openJournal } from '../runner/journal.ts';
@@ -34,6 +34,7 @@ export async function run(options: Options): Promise<number> {
     return 1;
   }
   const log = options['log-file'] === undefined ? logToStderr : openLogFile(options['log-file']);
+  if (options['log-file'] !== undefined) capStderr();
   const signal = lifetime({ exitWithParent: options['exit-with-parent'], log });
   const release = await takeLock(mac);
   const controller = connectController(credentials);

@@ -12,7 +12,9 @@ export async function status(options: Options): Promise<number> {
   const mac = openMac(options.sysroot);
   const found = await readStatus(mac);
   if (found === null) {
-    process.stderr.write('No agent has run on this Mac yet. Next: headroom-agent doctor\n');
+    const doing = 'No agent has run on this Mac yet. Next: headroom-agent doctor';
+    if (options.json) process.stdout.write(`${JSON.stringify({ running: false, doing })}\n`);
+    else process.stderr.write(`${doing}\n`);
     return 1;
   }
   const running = (await readLockHolder(mac)) !== null;

@@ -6,6 +6,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import type { Facts } from '@headroom/core';
 import type { Mac } from '../mac.ts';
+import { forgetBootState } from '../state/boot-state.ts';
 import { type Identity, openHome, readCredentials, readKey, writeEnrolment, writeKey } from '../state/identity.ts';
 import { AGENT_VERSION } from '../version.ts';
 import { EnrolError } from './enrol-error.ts';
@@ -43,6 +44,7 @@ export async function enrol({ mac, url, token, facts }: EnrolInput): Promise<Enr
     caFingerprint: token.caFingerprint,
     publicKeyPem,
   });
+  await forgetBootState(mac);
   await writeEnrolment(mac, identity, certificatePem);
   return { identity, already: false };
 }

@@ -30,6 +30,7 @@ export interface LinkInput extends WorkPorts {
 
 const FIRST_MS = 500;
 const LONGEST_MS = 60_000;
+const PACE_MS_MAX = 3_600_000;
 /** A fence within this time of opening a session means that somebody else keeps opening them. */
 const CLONE_WINDOW_MS = 60_000;
 const CLONE_PAUSE_MS = 30_000;
@@ -103,11 +104,11 @@ async function oneSession(input: Life, pause: Backoff): Promise<ControllerError>
 
 async function rounds(input: Life, session: Session): Promise<ControllerError> {
   const { signal, wake, reader, status } = input;
-  let checkInMs = input.checkInMs ?? session.checkInMs;
+  let checkInMs = input.checkInMs ?? paceOf(session.checkInMs);
   while (!signal.aborted) {
     const wasDrained = isDrained(status.visit());
     const reply = await checkIn(input, session, await reader.recent(wasDrained ? 0 : factsAgeMs(checkInMs)));
-    checkInMs = input.checkInMs ?? (reply.checkInMs || checkInMs);
+    checkInMs = input.checkInMs ?? (paceOf(reply.checkInMs) || checkInMs);
     await input.pins.learn(reply.grantKeyRotations);
     if (reply.workAvailable) await workThrough(input, session, signal);
     if (await input.renewal.renewIfDue()) return RENEWED;
@@ -116,6 +117,11 @@ async function rounds(input: Life, session: Session): Promise<ControllerError> {
     await wake.wait(mustLookNow ? 0 : checkInMs, signal);
   }
   return new ControllerError(null, 0, 'stopped');
+}
+
+/** A controller may ask for seldom check-ins; never for so seldom ones that it is not heard of any more, or for what no timer takes. */
+function paceOf(askedMs: number): number {
+  return Math.min(askedMs, PACE_MS_MAX);
 }
 
 function factsAgeMs(checkInMs: number): number {

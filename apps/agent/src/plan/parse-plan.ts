@@ -4,6 +4,7 @@
  */
 import {
   BOOT_ARGS_BYTES_MAX,
+  COUNTER_MAX,
   type Plan,
   type PlanStep,
   parseBootArgs,
@@ -45,7 +46,7 @@ export function parsePlan(text: string): ReadPlan {
     fleetId: matching(plan, 'fleetId', ID),
     hostId: matching(plan, 'hostId', ID),
     hostUuid: matching(plan, 'hostUuid', ID),
-    generation: count(plan, 'generation'),
+    generation: generation(plan),
     intentNumber: count(plan, 'intentNumber'),
     quota: quota(plan),
     steps: steps.map(parseStep),
@@ -151,6 +152,13 @@ function quota(object: Raw): number {
   const parsed = typeof value === 'number' ? parseQuota(value) : { ok: false as const, reason: 'not a number' };
   if (!parsed.ok) throw unreadable('quota', `a quota (${parsed.reason})`);
   return parsed.quota;
+}
+
+/** One beyond what counting reaches would keep every later plan from being newer. */
+function generation(plan: Raw): number {
+  const value = count(plan, 'generation');
+  if (value > COUNTER_MAX) throw unreadable('generation', `${COUNTER_MAX} or less`);
+  return value;
 }
 
 function count(object: Raw, key: string): number {

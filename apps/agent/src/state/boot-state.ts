@@ -2,6 +2,9 @@
  * What the agent remembers between starts: how many boots it has seen, the highest plan generation it has followed and the highest
  * session number it was given. None ever goes back; a damaged file stops the agent, because starting at 0 again would accept old plans.
  */
+import { rm } from 'node:fs/promises';
+import { COUNTER_MAX } from '@headroom/core';
+import { differs } from '../agent-error.ts';
 import { readJsonObject, writeJsonAtomic } from '../files.ts';
 import type { Mac } from '../mac.ts';
 import { STATE_FILE } from '../paths.ts';
@@ -43,8 +46,15 @@ export async function noteGeneration(mac: Mac, generation: number): Promise<void
 }
 
 export async function noteSession(mac: Mac, session: bigint): Promise<void> {
+  if (session > BigInt(COUNTER_MAX))
+    throw new Error(differs('Session number given by the controller', `${COUNTER_MAX} or less`, String(session)));
   const state = await readBootState(mac);
   if (session > BigInt(state.highestSession)) await save(mac, { ...state, highestSession: Number(session) });
+}
+
+/** This Mac is enrolled anew: what an earlier controller counted is nothing to it. */
+export async function forgetBootState(mac: Mac): Promise<void> {
+  await rm(mac.path(STATE_FILE), { force: true });
 }
 
 async function save(mac: Mac, state: BootState): Promise<BootState> {

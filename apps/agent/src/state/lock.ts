@@ -2,20 +2,26 @@
  * Lock: one agent works on a Mac at a time. The file names a process by id and start, so that a lock left by a killed agent
  * is taken over, also when its process id went to somebody else meanwhile.
  */
+import { createHash } from 'node:crypto';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isMissing } from '../files.ts';
 import type { Mac } from '../mac.ts';
 import { LOCK_FILE } from '../paths.ts';
 import { openHome } from './identity.ts';
 import { ownMark, type ProcessMark, stillRuns } from './process-mark.ts';
 
-const ATTEMPTS = 5;
+const ATTEMPTS = 20;
+const CLAIM_PAUSE_MS = 20;
+/** Gives each try of this process a file of its own. */
+let tries = 0;
 
 /** Takes the lock or says who has it. The function given back releases it. */
 export async function takeLock(mac: Mac): Promise<() => Promise<void>> {
   await openHome(mac);
   const path = mac.path(LOCK_FILE);
-  const own = `${path}.${process.pid}`;
+  tries += 1;
+  const own = `${path}.${process.pid}-${tries}`;
   await writeFile(own, textOf(ownMark()), { mode: 0o600 });
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
@@ -23,12 +29,29 @@ export async function takeLock(mac: Mac): Promise<() => Promise<void>> {
       const holder = await readHolder(path);
       if (holder !== null && (await stillRuns(holderOf(holder))))
         throw new Error(`Another agent (process ${holder.split(' ')[0]}) works on ${mac.sysroot}; stop it first.`);
-      if (holder !== null) await rm(path, { force: true });
+      if (holder !== null) await removeStale(path, holder, own);
     }
   } finally {
     await rm(own, { force: true });
   }
   throw new Error(`The lock ${path} could not be taken: others take and drop it all the time.`);
+}
+
+/**
+ * Takes away the lock of a process that is gone. Only one may: whoever links the claim that bears this lock's own text. It looks once
+ * more before it removes, and the dead one's text never comes back, so a fresh lock is never taken for the stale one.
+ */
+async function removeStale(path: string, stale: string, own: string): Promise<void> {
+  const claim = `${path}.claim-${createHash('sha256').update(stale).digest('hex').slice(0, 16)}`;
+  if (await linked(own, claim)) {
+    if ((await readHolder(path)) === stale) await rm(path, { force: true });
+    await rm(claim, { force: true });
+    return;
+  }
+  const claimer = await readHolder(claim);
+  if (claimer === null) return;
+  if (await stillRuns(holderOf(claimer))) await sleep(CLAIM_PAUSE_MS);
+  else await removeStale(claim, claimer, own);
 }
 
 /** Process id of the agent that works on this Mac now; null when none does. */

@@ -41,7 +41,24 @@ describe('boot state', () => {
   });
 });
 
+describe('numbers of a controller that was taken over', () => {
+  it('are refused before they are kept: what comes later would be unreadable', async () => {
+    await expect(noteSession(mac, 2n ** 53n)).rejects.toThrow(/expected 4503599627370496 or less/);
+    expect(await readBootState(mac)).toMatchObject({ highestSession: expect.any(Number) });
+  });
+});
+
 describe('lock', () => {
+  it('of a killed agent is taken over by one of many who come at once', async () => {
+    for (let round = 0; round < 60; round++) {
+      mac.file('/var/db/headroom/agent.lock', `99999999 another-boot ${round}`);
+      const taken = await Promise.allSettled(Array.from({ length: 5 }, () => takeLock(mac)));
+      const holders = taken.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+      expect(holders).toHaveLength(1);
+      await holders[0]?.();
+    }
+  });
+
   it('has one holder, and can be taken again after it', async () => {
     const release = await takeLock(mac);
     await expect(takeLock(mac)).rejects.toThrow(/Another agent \(process [0-9]+\) works on/);

@@ -2,6 +2,7 @@
  * Sessions of agents: each new one has a higher number and fences the older ones, which exposes clones. An agent that was given a
  * higher number, or has seen a higher plan generation, than we know (our database was restored) makes us move past it.
  */
+import { COUNTER_MAX } from '@headroom/core';
 import type { OpenSessionRequest } from '@headroom/proto';
 import { Clock } from '../common/clock.ts';
 import { logger } from '../common/log.ts';
@@ -138,7 +139,7 @@ const LEAP = 1_000n;
  * Above this nobody's word counts: the numbers that are left must last, and a plan says its own in JSON. Only the host itself could be
  * locked out by it: an agent that holds to such a generation declines each plan with PLAN_OLD_GENERATION, whose remedy is for it.
  */
-const SHOWN_MAX = 2n ** 52n;
+const SHOWN_MAX = BigInt(COUNTER_MAX);
 
 /** 0 = as if it had shown none. */
 function believed(shownGeneration: bigint): bigint {
