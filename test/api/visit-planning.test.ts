@@ -168,7 +168,7 @@ describe('a drain', () => {
     await test.database.prisma.intent.update({ where: { hostId }, data: { number: 0 } });
     await report(test, hostId, guests(0), true);
     await test.sweep();
-    expect((await events()).slice(3)).toEqual(['visit.closed', 'visit.over']);
+    expect((await events()).slice(3)).toEqual(['visit.withdrawn', 'visit.over']);
   });
 
   it('comes with opening, and ends with a cancel: the visit is due again, without its line', async () => {

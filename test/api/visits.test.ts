@@ -82,6 +82,35 @@ describe('a visit', () => {
     expect(await visits()).toMatchObject([{ state: 'closed', evidence: { state: 'args_missing' }, code: null }]);
   });
 
+  it.each([
+    ['ready_for_visit', [], 'withdrawn'],
+    ['kc_staged', [], 'withdrawn'],
+    ['half_done', [{ id: 'boot_after_visit', holds: false }], 'withdrawn'],
+    ['half_done', [{ id: 'boot_after_visit', holds: true }], 'closed'],
+  ] as const)('that was opened and is not wanted any more at %s (%j) ends as %s', async (state, evidence, ended) => {
+    await reconcile({});
+    await open();
+    await reconcile({ wanted: null, state, evidence: evidence as unknown as VisitNeed['evidence'] });
+    expect(await visits()).toMatchObject([{ state: ended }]);
+    const event = { hostId, kind: `visit.${ended}` };
+    expect(await test.database.prisma.hostEvent.count({ where: event })).toBe(1);
+  });
+
+  it.each([
+    ['raised', null, 'withdrawn'],
+    ['half_done', 'restart', 'closed'],
+    ['not_started', null, 'closed'],
+  ] as const)('to take a Mac back that was opened ends at %s, next %s, as %s', async (state, next, ended) => {
+    await reconcile({ wanted: { kind: 'revert', reason: 'Stock is wanted.' }, kit: null, state: 'raised' });
+    await open();
+    await reconcile({
+      wanted: next === null ? null : { kind: next, reason: 'The policy is stock.' },
+      kit: null,
+      state,
+    });
+    expect((await visits())[0]).toMatchObject({ kind: 'revert', state: ended });
+  });
+
   it('is withdrawn when nobody opened it, or its reason is gone, however silent the Mac', async () => {
     await reconcile({});
     await reconcile({ wanted: null });

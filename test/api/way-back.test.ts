@@ -1,6 +1,13 @@
 // Goal: what is raised is taken back by one call for a selection, and a Mac is retired only when it is proven to be back.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { kcStagedFacts, raisedFacts, stockFacts } from '../../packages/core/testing/sample-host.ts';
+import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
+import {
+  kcStagedFacts,
+  kdkReadyFacts,
+  kitPlacedFacts,
+  raisedFacts,
+  stockFacts,
+} from '../../packages/core/testing/sample-host.ts';
 import { addMac, addRaisedMac, EXCEPTION, finishJob, openTestApi, report, type TestApi } from './support.ts';
 
 let test: TestApi;
@@ -106,5 +113,57 @@ describe('retiring a Mac that is raised', () => {
     await prisma.visit.create({ data: { id: macs[0] ?? '', siteId, hostId: idle, ...visit } });
     const refused = await test.call('POST', `/api/v1/hosts/${idle}/retire`, { body: { reason: 'sold' } });
     expect(refused.body['detail']).toMatch(/expected no visit under way, seen a raise visit opened/);
+  });
+  const retire = async (id: string) =>
+    (await test.call('POST', `/api/v1/hosts/${id}/retire`, { body: { reason: 'sold' } })).body;
+  const visited = async (hostId: string, changes: object): Promise<void> => {
+    const now = test.clock.now();
+    const visit = { kind: 'raise', state: 'closed', reason: 'test', createdAt: now, openedAt: now, lastOpenedAt: now };
+    const { siteId, prisma } = test.database;
+    await prisma.visit.create({ data: { id: uuidv7(now.getTime()), siteId, hostId, ...visit, ...changes } });
+    test.clock.advance(1000);
+  };
+
+  it.each([
+    ['SIP is off', { sip: { status: 'disabled' as const, flags: null } }, /expected sip.status enabled.*disabled/],
+    ['whether SIP is on is unread', { sip: { status: null, flags: null } }, /seen sip.status unknown/],
+  ])('is refused at an early rung, too, when a visit reached it and %s', async (_name, lowered, says) => {
+    const id = await addMac(test, { labels: ['early'], facts: stockFacts() });
+    await visited(id, {});
+    await report(test, id, { ...kdkReadyFacts(), ...lowered }, true);
+    await test.database.prisma.hostState.update({ where: { hostId: id }, data: { state: 'kdk_ready' } });
+    expect(await retire(id)).toMatchObject({ code: 'HOST_MAY_BE_RAISED', detail: expect.stringMatching(says) });
+    await report(test, id, kdkReadyFacts(), true);
+    await test.database.prisma.hostState.update({ where: { hostId: id }, data: { state: 'kdk_ready' } });
+    expect(await retire(id)).toMatchObject({ retired: true });
+  });
+
+  it('is refused after a visit that was opened and cancelled, until a boot after that was heard', async () => {
+    const id = await addMac(test, { labels: ['cancelled'], facts: stockFacts() });
+    await visited(id, { state: 'due', kind: 'restart', openedAt: null, lastOpenedAt: null });
+    const { id: visitId } = await test.database.prisma.visit.findFirstOrThrow({ where: { hostId: id } });
+    expect(await post(`/visits/${visitId}/open`, {})).toMatchObject({ id: visitId });
+    expect(
+      (await test.call('POST', `/api/v1/visits/${visitId}/cancel`, { body: { reason: 'not today' } })).status,
+    ).toBe(200);
+    expect(await retire(id)).toMatchObject({
+      code: 'HOST_MAY_BE_RAISED',
+      detail: expect.stringMatching(/expected a boot of the Mac after its restart visit was opened/),
+    });
+    test.clock.advance(1000);
+    await report(test, id, stockFacts(), true);
+    expect(await retire(id)).toMatchObject({ retired: true });
+  });
+
+  it('is refused while raise lies on it: nobody would take it away', async () => {
+    const id = await addMac(test, { labels: ['armed'], facts: kitPlacedFacts() });
+    await test.database.prisma.hostState.update({ where: { hostId: id }, data: { state: 'ready_for_visit' } });
+    expect(await retire(id)).toMatchObject({
+      code: 'HOST_MAY_BE_RAISED',
+      detail: expect.stringMatching(/expected no raise on the Mac, seen the kit of visit/),
+    });
+    const kit = kitPlacedFacts().visitKit;
+    await report(test, id, { ...kitPlacedFacts(), visitKit: kit === null ? null : { ...kit, armed: false } });
+    expect(await retire(id)).toMatchObject({ retired: true });
   });
 });

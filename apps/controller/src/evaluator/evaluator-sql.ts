@@ -89,11 +89,11 @@ export const PLACED_KITS = `
  * and what boots is proven by the other pieces of evidence. A withdrawn visit counts only if the Mac shows its receipt.
  */
 export const OPENED_VISITS = `
-  SELECT DISTINCT ON (v.host_id) v.host_id::text AS "hostId", v.opened_at AS "openedAt"
+  SELECT DISTINCT ON (v.host_id) v.host_id::text AS "hostId", GREATEST(v.opened_at, v.last_opened_at) AS "openedAt"
   FROM visit v JOIN host_report r ON r.host_id = v.host_id
-  WHERE v.host_id = ANY($1::uuid[]) AND v.kind IN ('raise', 'restart') AND v.opened_at IS NOT NULL
+  WHERE v.host_id = ANY($1::uuid[]) AND v.kind IN ('raise', 'restart') AND GREATEST(v.opened_at, v.last_opened_at) IS NOT NULL
     AND (v.state <> 'withdrawn' OR r.facts #>> '{receipt,visitId}' = v.id::text)
-  ORDER BY v.host_id, v.opened_at DESC`;
+  ORDER BY v.host_id, GREATEST(v.opened_at, v.last_opened_at) DESC`;
 
 /** $1 hosts, $2 now. Who took the risk of which updates for each. */
 export const UPDATE_ACCEPTANCES = `

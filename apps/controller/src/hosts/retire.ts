@@ -14,18 +14,7 @@ import { writeHostEvent } from '../db/host-events.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import type { RolloutEngine } from '../rollouts/rollout-engine.ts';
 import { withdrawVisit } from '../visits/withdraw-visit.ts';
-
-/** States in which nothing of Headroom is in force, by evidence or because the Mac never came so far. */
-const AT_STOCK: readonly HostState[] = [
-  'no_facts',
-  'unsupported',
-  'not_started',
-  'kdk_missing',
-  'kdk_ready',
-  'kc_staged',
-  'ready_for_visit',
-  'reverted',
-];
+import { obstacleToRetire } from './retire-obstacle.ts';
 
 const ACTOR = 'system:hosts';
 const NOT_ASKED = { retireAskedAt: null, retireAskedBy: null, retireReason: null, retireRolloutId: null };
@@ -53,16 +42,6 @@ const NOT_LED_BACK = `${ASKED}
     SELECT 1 FROM rollout_target t WHERE t.rollout_id = h.retire_rollout_id AND t.host_id = h.id AND t.state IN ('pending', 'opened'))
   ORDER BY h.id`;
 
-/** Why a Mac may be lowered; null = nothing of a raise can be in force. A visit that was opened may have got anywhere. */
-async function obstacleTo(tx: Tx, hostId: string, state: HostState): Promise<string | null> {
-  const { name } = await tx.host.findUniqueOrThrow({ where: { id: hostId }, select: { name: true } });
-  if (!AT_STOCK.includes(state)) return `On ${name}: expected proof of stock, seen the state ${state}.`;
-  const visit = await tx.visit.findFirst({ where: { hostId, state: 'open', kind: { in: ['raise', 'restart'] } } });
-  if (visit === null) return null;
-  const opened = visit.openedAt?.toISOString() ?? 'a moment ago';
-  return `On ${name}: expected no visit under way, seen a ${visit.kind} visit opened ${opened}.`;
-}
-
 export interface HostOrder {
   readonly hostId: string;
   readonly reason: string;
@@ -84,7 +63,7 @@ export class HostEnds {
     const { hostId, now } = order;
     const done = await this.database.transaction(async (tx) => {
       const state = await this.lock(tx, hostId);
-      const obstacle = await obstacleTo(tx, hostId, state);
+      const obstacle = await obstacleToRetire(tx, hostId, state);
       if (obstacle === null) return { serials: await this.end(tx, order, 'retired', state), rolloutId: null };
       if (!revertFirst) throw new Problem('HOST_MAY_BE_RAISED', obstacle, { state });
       return { serials: null, rolloutId: await this.leadBack(tx, order, state) };
@@ -121,7 +100,7 @@ export class HostEnds {
     const order = { hostId, reason: reason ?? '', actor: askedBy ?? ACTOR, now };
     const serials = await this.database.transaction(async (tx) => {
       const state = await this.lock(tx, hostId);
-      return (await obstacleTo(tx, hostId, state)) === null ? this.end(tx, order, 'retired', state) : [];
+      return (await obstacleToRetire(tx, hostId, state)) === null ? this.end(tx, order, 'retired', state) : [];
     });
     this.cut(hostId, serials);
   }

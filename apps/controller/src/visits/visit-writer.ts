@@ -33,6 +33,8 @@ export interface Reconciled {
 
 const ACTOR = 'system:evaluator';
 const OVERDUE_STATES: readonly HostState[] = ['waiting_for_unlock', 'failed_boot'];
+const STOCK_STATES: readonly HostState[] = ['reverted', 'not_started'];
+const PREPARATION: readonly HostState[] = ['not_started', 'kdk_missing', 'kdk_ready', 'kc_staged', 'ready_for_visit'];
 const NOTHING_TO_TELL: Reconciled = { drainIsOver: false };
 
 /** Writes the visits that evaluation asks for: one open for each host, ended by evidence, never by what a person says. */
@@ -108,9 +110,7 @@ export class VisitWriter {
   private async end(tx: Tx, need: VisitNeed, open: VisitRow, now: Date): Promise<void> {
     const { hostId, obsolete, evidence } = need;
     const { id, kind } = open;
-    const goal = kind === 'revert' ? 'reverted' : 'raised';
-    const reached = !obsolete && (open.openedAt !== null || need.state === goal);
-    const state = reached ? 'closed' : 'withdrawn';
+    const state = !obsolete && isReached(need, open) ? 'closed' : 'withdrawn';
     const seen = toJson({ state: need.state, pieces: evidence });
     await tx.visit.update({ where: { id }, data: { state, closedAt: now, evidence: seen, code: null } });
     const detail = { kind, hostState: need.state };
@@ -128,6 +128,18 @@ export class VisitWriter {
   ): Promise<void> {
     return noteVisit(tx, { siteId: this.database.siteId, hostId, visitId, event, actor: ACTOR, detail, now });
   }
+}
+
+/**
+ * Did evidence end it? An opened visit that is not wanted any more for another reason (an update appeared, nobody gets there now) was
+ * not made. A Mac that was being prepared has to have left that behind, in a boot after the visit was opened.
+ */
+function isReached({ state, wanted, evidence }: VisitNeed, { kind, openedAt }: VisitRow): boolean {
+  const isOpened = openedAt !== null;
+  if (kind === 'recover') return isOpened;
+  if (kind === 'revert') return STOCK_STATES.includes(state) || (isOpened && wanted?.kind === 'restart');
+  const booted = evidence.find(({ id }) => id === 'boot_after_visit')?.holds !== false;
+  return state === 'raised' || (isOpened && booted && !PREPARATION.includes(state));
 }
 
 function isFor(visit: VisitRow, { quota, bootArgs, kcMd5, expiresAt }: PlacedKit): boolean {

@@ -38,7 +38,8 @@ export class Visits {
       const code = visit.kind === 'raise' ? await makeCode(tx, visit) : null;
       const { hostId, kind } = visit;
       const drainAt = visit.drainAt ?? now;
-      await tx.visit.update({ where: { id }, data: { state: 'open', code, openedAt: now, openedBy: actor, drainAt } });
+      const open = { state: 'open', code, openedAt: now, lastOpenedAt: now, openedBy: actor, drainAt };
+      await tx.visit.update({ where: { id }, data: open });
       if (visit.drainAt == null) await this.note(tx, visit, 'visit.drain', actor, { kind }, now);
       await this.note(tx, visit, 'visit.open', actor, { kind }, now);
       await markDue(tx, [hostId], now);
