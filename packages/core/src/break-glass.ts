@@ -138,6 +138,7 @@ function keyboards(): SheetSection {
 
 const UUID = /^[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}$/i;
 
-function uuidOr(text: string | null, otherwise: string): string {
+/** Nothing but a UUID is put into a line that somebody types as root. */
+export function uuidOr(text: string | null, otherwise: string): string {
   return text !== null && UUID.test(text) ? text : otherwise;
 }

@@ -45,6 +45,8 @@ export async function startController({
     '--exit-with-parent',
     '--fleet-name',
     'quickstart',
+    '--public-url',
+    'own',
     ...extraArgs,
   ];
   // A group of its own: Ctrl-C reaches `npm start` alone, which then stops everything in order.

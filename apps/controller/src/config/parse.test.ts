@@ -71,8 +71,9 @@ describe('parseServeOptions', () => {
     const of = (args: readonly string[], from: NodeJS.ProcessEnv) => parseServeOptions(args, from).config.publicUrl;
     expect([of([], {}), of([], env)]).toEqual([null, 'https://headroom.example']);
     expect(of(['--public-url', 'https://h.example/hosts/{id}'], env)).toBe('https://h.example/hosts/{id}');
+    expect(of(['--public-url', 'own'], {})).toBe('own');
     for (const url of ['headroom.example', 'ftp://h', 'https://kim:pw@h.example/', `https://${'h'.repeat(120)}`])
-      expect(() => of(['--public-url', url], {})).toThrow(/--public-url takes http/);
+      expect(() => of(['--public-url', url], {})).toThrow(/--public-url takes own, or http/);
   });
 
   it('takes DATABASE_URL from the environment, never from the command line', () => {

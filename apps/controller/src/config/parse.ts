@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Problem } from '../common/problem.ts';
-import type { ControllerConfig } from './config.ts';
+import { type ControllerConfig, OWN_URL } from './config.ts';
 
 export const USAGE = `headroom-controller serve [options]
   --state-dir DIR       keys, KDK images, embedded Postgres (default .headroom-controller); made with mode 0700
@@ -11,7 +11,8 @@ export const USAGE = `headroom-controller serve [options]
   --fleet-name NAME     name of a new fleet (default "fleet")
   --public-host NAME    name that agents and people dial (default localhost)
   --public-url URL      where people find it, for QR codes on run sheets: https://name/hosts/{id}, or a base that the
-                        API's path is added to (default HEADROOM_PUBLIC_URL; without either there are no QR codes)
+                        API's path is added to; own = where the reader reached the API (default HEADROOM_PUBLIC_URL;
+                        without either there are no QR codes)
   --listen-host ADDR    address for Macs: enrolment and agents, both TLS (default 127.0.0.1)
   --api-host ADDR       address for the REST API, which speaks plain HTTP: put a TLS proxy before it (default 127.0.0.1)
   --api-port N          REST API (default 0 = any free port)
@@ -125,13 +126,14 @@ function readAgentUrl(text: string, publicHost: string): string {
 /** What a phone opens: no user or password in it, and short enough for a QR code that prints small. */
 function readPublicUrl(text: string | undefined): string | null {
   if (text === undefined || text === '') return null;
+  if (text === OWN_URL) return text;
   const url = URL.canParse(text) ? new URL(text) : null;
   const isWeb =
     url !== null && ['https:', 'http:'].includes(url.protocol) && url.username === '' && url.password === '';
   if (isWeb && text.length <= PUBLIC_URL_CHARS_MAX) return text;
   throw new Problem(
     'VALIDATION_FAILED',
-    `--public-url takes http(s)://NAME/… without a user, of at most ${PUBLIC_URL_CHARS_MAX} characters, not ${JSON.stringify(text)}`,
+    `--public-url takes ${OWN_URL}, or http(s)://NAME/… without a user, of at most ${PUBLIC_URL_CHARS_MAX} characters, not ${JSON.stringify(text)}`,
   );
 }
 

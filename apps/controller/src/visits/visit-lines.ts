@@ -1,5 +1,5 @@
 /** What a person types, and the sentence that goes with it. */
-import type { VisitKind } from '@headroom/core';
+import { uuidOr, type VisitKind } from '@headroom/core';
 
 /** What a person types in the Terminal of recoveryOS. */
 export function visitLine(code: string): string {
@@ -11,12 +11,17 @@ export const REVERT_LINE = 'sh /Volumes/*/Library/Headroom/revert';
 
 const INTO_TERMINAL =
   'Shut down, hold the power button until "Loading startup options", choose Options, sign in as an owner, open Utilities > Terminal and type the line.';
+/** Nobody has shown yet that macOS lets it through: it saves a visit where it does, and changes nothing where it does not. */
+export function firstWayBack(group: string | null): string {
+  return `Optional first, not proven: an owner over SSH, sudo bputil -f -v ${uuidOr(group, 'GROUP')}; needs Internet, macOS may refuse.`;
+}
+
 const WITHOUT_KIT = 'If it is not found there: type csrutil enable, answer y, then reboot.';
 
 export const INSTRUCTIONS: Readonly<Record<VisitKind, string>> = {
   raise: INTO_TERMINAL,
   restart: 'Restart the Mac. Nothing has to be typed; with FileVault somebody unlocks it afterwards.',
-  revert: `${INTO_TERMINAL} ${WITHOUT_KIT}`,
+  revert: `${INTO_TERMINAL} ${WITHOUT_KIT} ${firstWayBack(null)}`,
   recover: `Look at the screen first: an unlock screen is unlocked, a macOS that runs needs its network or its agent. Only a Mac that does not start: hold the power button until it is off, then until "Loading startup options", choose Options, sign in as an owner, open Utilities > Terminal and type the line. ${WITHOUT_KIT}`,
 };
 

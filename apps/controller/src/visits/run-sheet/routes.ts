@@ -5,6 +5,7 @@ import type { Actor } from '../../api/api-tokens.ts';
 import { idParams } from '../../api/paging.ts';
 import { type Call, type Route, route } from '../../api/route.ts';
 import { Problem } from '../../common/problem.ts';
+import { OWN_URL } from '../../config/config.ts';
 import type { Database } from '../../db/database.ts';
 import { visitRoute, visitRouteQuery } from '../visit-list.ts';
 import { hostPage, type Reader, readHost, readRunSheet } from './read.ts';
@@ -23,11 +24,12 @@ const sheetsQuery = visitRouteQuery.extend({
 });
 
 /** Pages for people, to print before something is changed: HTML, or plain text for whoever asks for it by Accept. */
-export function sheetRoutes(database: Database, publicUrl: string | null): readonly Route[] {
+export function sheetRoutes(database: Database, configured: string | null): readonly Route[] {
+  const publicUrlOf = (request: IncomingMessage) => (configured === OWN_URL ? apiUrlOf(request) : configured);
   const readerOf = ({ actor, request, now }: Pick<Call<never, never, never>, 'actor' | 'request' | 'now'>): Reader => ({
     mayOpen: mayOpen(actor),
     apiUrl: apiUrlOf(request),
-    publicUrl,
+    publicUrl: publicUrlOf(request),
     now,
   });
   return [
@@ -78,12 +80,12 @@ export function sheetRoutes(database: Database, publicUrl: string | null): reado
       text: PRINTABLE,
       params: idParams,
       reply: z.string(),
-      handle: async ({ params, now, type }) => {
+      handle: async ({ params, now, type, request }) => {
         const { host, facts, factsAt } = await readHost(database, params.id);
         const seen = factsAt === null ? 'never read' : `read ${factsAt.toISOString()}`;
         const source = `Printed ${now.toISOString()} from facts ${seen}.`;
         const page = breakGlass({ name: host.name, facts, source });
-        return render([{ ...page, link: hostPage(publicUrl, host.id) }], type);
+        return render([{ ...page, link: hostPage(publicUrlOf(request), host.id) }], type);
       },
     }),
   ];

@@ -122,9 +122,10 @@ describe('the QR code', () => {
     expect(decodeQR({ width: size * scale, height: size * scale, data })).toBe(plain.host.pageUrl);
   });
 
-  it('is not there without an address, and nothing says that it is', () => {
+  it('is not there without an address, and the page says why', () => {
     const html = sheetHtml(runSheet({ ...plain, host: { ...plain.host, pageUrl: null } }));
-    expect(html).not.toMatch(/<svg|QR/);
+    expect(html).not.toContain('<svg');
+    expect(html).toContain('no QR code: the controller was started without --public-url');
     expect(html).toContain(plain.host.url);
   });
 
@@ -155,6 +156,9 @@ describe('the other visits', () => {
   it('a revert needs Internet and no code', () => {
     const text = page(ofKind(plain, 'revert'));
     inOrder(text, [
+      'Optional first, not proven',
+      'sudo bputil -f -v',
+      'macOS may refuse',
       'Full Security needs Internet',
       'Headroom/revert',
       'full boot security',

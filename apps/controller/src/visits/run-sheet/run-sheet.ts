@@ -51,6 +51,8 @@ function placeOf({ host, place: { location, place, placeType } }: RunSheetInput)
     : `${where.join(', ')}; ${type}`;
 }
 
+const NO_QR_CODE = ' (no QR code: the controller was started without --public-url)';
+
 function aboutMac(input: RunSheetInput): Sheet['about'] {
   const { visit, host, facts, place } = input;
   const chip = facts.hardware.chip === null ? '' : `, ${sheetValue(facts.hardware.chip, 30)}`;
@@ -62,7 +64,7 @@ function aboutMac(input: RunSheetInput): Sheet['about'] {
     ],
     ['Place', placeOf(input)],
     ['Labels', host.labels.length === 0 ? 'none' : sheetList(host.labels)],
-    ['Page of this Mac', sheetValue(host.url, 200)],
+    ['Page of this Mac', `${sheetValue(host.url, 200)}${host.pageUrl === null ? NO_QR_CODE : ''}`],
     [
       'Visit',
       `${visit.id}, ${sheetValue(visit.state)}; assigned to ${visit.owner === null ? 'nobody yet' : sheetValue(visit.owner, 30)}; due ${visit.dueAt === null ? 'at no set time' : shownTime(visit.dueAt)}`,

@@ -1,5 +1,6 @@
 /** What has to be known and carried before somebody goes. What nobody said is said to be not known, never guessed. */
 import { ownerNames, type PlaceType, type SheetSection, sheetList, sheetValue } from '@headroom/core';
+import { firstWayBack } from '../visit-lines.ts';
 import type { RunSheetInput, SheetKind } from './sheet-input.ts';
 import { shownTime } from './time.ts';
 
@@ -10,7 +11,8 @@ export function toBring(input: RunSheetInput): SheetSection['items'] {
   const { kind } = input.visit;
   const minutes = `About ${MINUTES[kind]} minutes (an estimate). ${unlocks(input)}`;
   if (kind === 'restart') return [guests(input), minutes];
-  return [guests(input), owner(input), password(input), recoveryLock(input), equipment(input), minutes];
+  const first = kind === 'revert' ? [firstWayBack(input.facts.volumes.group)] : [];
+  return [...first, guests(input), owner(input), password(input), recoveryLock(input), equipment(input), minutes];
 }
 
 function guests({ facts, factsAt, visit }: RunSheetInput): string {
