@@ -97,10 +97,24 @@ async function journal(mac: Mac): Promise<Look> {
 }
 
 async function readable(facts: Promise<Facts>): Promise<Look> {
-  const paths = Object.keys((await facts).unknown);
-  if (paths.length === 0) return { name: 'facts', ok: true, seen: 'All could be read.', next: null };
-  const seen = `${paths.length} could not be read: ${paths.slice(0, 8).join(', ')}${paths.length > 8 ? ' ...' : ''}`;
+  const unknown = Object.entries((await facts).unknown);
+  if (unknown.length === 0) return { name: 'facts', ok: true, seen: 'All could be read.', next: null };
+  const pathsOf = new Map<string, string[]>();
+  for (const [path, reason] of unknown) pathsOf.set(reason, [...(pathsOf.get(reason) ?? []), path]);
+  const groups = [...pathsOf].sort(([, left], [, right]) => right.length - left.length);
+  const shown = groups.slice(0, REASONS_SHOWN).map(([reason, paths]) => `${shortList(paths)}: ${reason}`);
+  const more = groups.length > REASONS_SHOWN ? '; ...' : '';
+  const seen = `${unknown.length} could not be read. ${shown.join('; ')}${more}`;
   return { name: 'facts', ok: true, seen, next: '`headroom-agent facts --json` gives each reason.' };
+}
+
+/** What one tool did not tell is one reason, however many facts it costs. */
+const REASONS_SHOWN = 6;
+const PATHS_SHOWN = 3;
+
+function shortList(paths: readonly string[]): string {
+  const rest = paths.length - PATHS_SHOWN;
+  return `${paths.slice(0, PATHS_SHOWN).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
 async function theMac(facts: Promise<Facts>): Promise<readonly Look[]> {
