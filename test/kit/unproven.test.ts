@@ -82,6 +82,23 @@ describe('the filter that csrutil left on', () => {
     });
   });
 
+  it('is not done while the csrutil that comes again was refused', async () => {
+    const mac = await newMac({ csrutilKeepsFiltering: true });
+    const when = 'Enter password for user [^\\n]*: $';
+    const password = mac.state().accounts[0]?.password ?? '';
+    const { transcript } = await mac.visit({
+      person: {
+        rules: [
+          { when, type: password, secret: true, times: 1 },
+          { when, type: 'mistyped', secret: true, times: 1 },
+        ],
+      },
+    });
+    expect(transcript).toMatch(/Stopped at: csrutil/);
+    expect(mac.receipt()).toMatchObject({ 'step-bputil': '0', 'filter-repair': 'begun', outcome: 'failed:csrutil' });
+    expect(mac.state().policy).toMatchObject({ coih: null });
+  });
+
   it('goes on after a power cut in the middle: csrutil and configure-boot are still to come', async () => {
     const mac = await newMac({ csrutilKeepsFiltering: true, powerFailsAfter: 'bputil -a' });
     await mac.visit();
