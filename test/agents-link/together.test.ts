@@ -59,6 +59,11 @@ async function makeHost(hostId: string, plan = JSON.stringify({ steps: STEPS }))
 const STEPS = [{ kind: 'collect_facts' }, { kind: 'install_kdk' }];
 const uuidOf = (hostId: string) => `3D6B9F2E-1111-4222-8333-${hostId.slice(-12).toUpperCase()}`;
 
+function factsOf(index: number) {
+  const facts = stockFacts();
+  return { ...facts, hardware: { ...facts.hardware, uuid: uuidOf(hosts[index] ?? '') } };
+}
+
 interface Change {
   readonly session?: bigint;
   readonly bootOrdinal?: number;
@@ -156,6 +161,23 @@ it('what Postgres itself refuses undoes the batch, and then fails alone', async 
   expect(finished).toHaveLength(HOSTS - 1);
 });
 
+it('what cannot even be written down undoes the batch, and then fails alone', async () => {
+  // No agent can send it so far: the wire's reader is not asked here.
+  const bootOrdinal = 2n as unknown as number;
+  const answers = await finishAll({ 7: { bootOrdinal } });
+  expect(answers).toEqual(accepted({ 7: expect.stringContaining('BigInt') }));
+});
+
+it('what is nested too deep to be written down again is refused where it is read', async () => {
+  const deep = `${'{"a":'.repeat(6_000)}1${'}'.repeat(6_000)}`;
+  const factsJson = JSON.stringify({ ...factsOf(0), future: null }).replace('"future":null', `"future":${deep}`);
+  const answers = await finishAll({
+    0: { request: { factsJson: Buffer.from(factsJson) } },
+    1: { request: { resultJson: Buffer.from(deep) } },
+  });
+  expect(answers).toEqual(accepted({ 0: 'FACTS_INVALID', 1: 'VALIDATION_FAILED' }));
+});
+
 it('a host that somebody else holds keeps only its own finish waiting', async () => {
   const client = await db.database.pool.connect();
   try {
@@ -183,11 +205,8 @@ it('a host that somebody else holds keeps only its own finish waiting', async ()
 });
 
 it('what a tool printed is stored also where jsonb could not hold it', async () => {
-  const facts = stockFacts();
-  const factsJson = JSON.stringify({
-    ...facts,
-    hardware: { ...facts.hardware, uuid: uuidOf(hosts[0] ?? ''), model: 'Mac\0 \ud800' },
-  });
+  const facts = factsOf(0);
+  const factsJson = JSON.stringify({ ...facts, hardware: { ...facts.hardware, model: 'Mac\0 \ud800' } });
   const errorDetail = 'kmutil printed \0';
   const outcome = Outcome.FAILED;
   const request = { factsJson: Buffer.from(factsJson), outcome, errorCode: 'KC_LINKING', errorDetail };

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import { type BatchWork, CallBatch, HELD } from './call-batch.ts';
+import { undone } from './undone.ts';
 
 const text = (call: string) => call;
 const sqlError = (code: string) => Object.assign(new pg.DatabaseError(`refused: ${code}`, 1, 'error'), { code });
@@ -75,6 +76,24 @@ describe('calls that are done together', () => {
     const answers = await Promise.allSettled(['A', 'B', 'C'].map((call) => batch.add(call)));
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(seen).toEqual(['ABC', 'A!', 'B!', 'C!']);
+  });
+
+  it('are done alone when they fail before anything was committed', async () => {
+    const { seen, batch } = recorded(async (calls, alone) => {
+      if (calls.includes('B')) throw undone(new RangeError('Maximum call stack size exceeded'));
+      return echo(calls, alone);
+    });
+    const answers = await Promise.allSettled(['A', 'B', 'C'].map((call) => batch.add(call)));
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(seen).toEqual(['ABC', 'A!', 'B!', 'C!']);
+  });
+
+  it('are not done again when Postgres is away, though nothing was committed', async () => {
+    const { seen, batch } = recorded(async () => {
+      throw undone(nodeError('ECONNREFUSED'));
+    });
+    await Promise.allSettled(['A', 'B'].map((call) => batch.add(call)));
+    expect(seen).toEqual(['AB']);
   });
 
   it.each([sqlError('57P01'), sqlError('08006'), nodeError('EPIPE'), new Error('Connection terminated unexpectedly')])(

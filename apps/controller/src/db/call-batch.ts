@@ -1,10 +1,12 @@
 /**
  * Calls of many hosts, done together: what arrives while a batch is under way goes with the next one, in one transaction, and each
- * call is answered only after its commit. No call can spoil another's: when Postgres refuses a batch, which undoes all of it, each
- * is done alone; and a batch never waits for a row that somebody else holds, as a call that would have to comes back as `HELD` and
+ * call is answered only after its commit. No call can spoil another's: when Postgres refuses a batch, or it fails before its commit,
+ * which undoes all of it, each is done alone; and a batch never waits for a row that somebody else holds, as a call that would have to comes back as `HELD` and
  * is done alone too.
  */
 import pg from 'pg';
+import { isAway } from './problem-of.ts';
+import { isKnownUndone } from './undone.ts';
 
 export const HELD = Symbol('a row of this call is held by somebody else');
 
@@ -112,7 +114,11 @@ function settle<Reply>({ resolve, reject }: Waiting<unknown, Reply>, result: Cal
   return true;
 }
 
-/** Postgres itself refused, so nothing was committed. After a broken connection nobody knows: then nothing may be done again. */
+/**
+ * Postgres itself refused, or our own code failed before the commit: nothing was committed. After a broken connection nobody knows, and
+ * then nothing may be done again; while Postgres is away nothing should be.
+ */
 function isUndone(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && !/^(08|57P|58|XX)/.test(error.code ?? '08000');
+  if (error instanceof pg.DatabaseError) return !/^(08|57P|58|XX)/.test(error.code ?? '08000');
+  return isKnownUndone(error) && !isAway(error);
 }

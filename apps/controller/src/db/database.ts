@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { uuidv7 } from '../common/ids.ts';
 import type { Prisma } from './generated/client.ts';
 import { PrismaClient } from './generated/client.ts';
+import { undone } from './undone.ts';
 
 /** What a store works with: the client itself or an open transaction. */
 export type Tx = Prisma.TransactionClient;
@@ -38,11 +39,12 @@ export class Database {
 
   /**
    * The same through pg alone, for the few statements that every agent's call runs: no layer between, no query per row. Waits for
-   * a row at most 10 s.
+   * a row at most 10 s. An error from before the commit is marked `undone`.
    */
   async hotTransaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
     let broken: Error | undefined;
+    let isCommitSent = false;
     const onError = (error: Error) => {
       broken = error;
     };
@@ -50,11 +52,12 @@ export class Database {
     try {
       await client.query("BEGIN; SET LOCAL lock_timeout = '10s'");
       const result = await work(client);
+      isCommitSent = true;
       await client.query('COMMIT');
       return result;
     } catch (error) {
       await client.query('ROLLBACK').catch(onError);
-      throw error;
+      throw isCommitSent ? error : undone(error);
     } finally {
       client.off('error', onError);
       client.release(broken);

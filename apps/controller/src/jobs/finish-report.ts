@@ -1,6 +1,7 @@
 /** What a finish says, checked, and which event of the job's life it is. */
 import { describeError, isErrorCode } from '@headroom/core';
 import { type FinishRequest, Outcome } from '@headroom/proto';
+import { isNestedTooDeep, NESTED_MAX } from '../common/nested.ts';
 import { Problem } from '../common/problem.ts';
 import type { Prisma } from '../db/generated/client.ts';
 import type { JobEvent } from './job-life.ts';
@@ -70,5 +71,10 @@ function readResult(bytes: Uint8Array): Prisma.InputJsonObject | null {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Problem('VALIDATION_FAILED', 'resultJson: expected a JSON object');
+  if (isNestedTooDeep(value))
+    throw new Problem(
+      'VALIDATION_FAILED',
+      `resultJson: expected at most ${NESTED_MAX} objects or lists inside one another, seen more`,
+    );
   return value as Prisma.InputJsonObject;
 }
