@@ -242,4 +242,4 @@ export interface Evaluation {
 }
 
 /** Grows when a rule changes, so that stored states can be told from older ones. */
-export const RULES_VERSION = 10;
+export const RULES_VERSION = 11;

@@ -113,6 +113,30 @@ describe('an update of a raised Mac', () => {
   it.each<readonly [string, Partial<Facts['update']>, Partial<EvaluateInput>, readonly string[]]>([
     ['no KDK', OFFERED, {}, ['UPDATE_NO_BOOT warning', 'no visit']],
     ['KDK there', OFFERED, { catalogue: WITH_NEXT }, ['UPDATE_SAFE note', 'no visit']],
+    [
+      'KDK there, and prepared',
+      { ...OFFERED, prepared: true, preparedTarget: NEXT },
+      { catalogue: WITH_NEXT },
+      ['UPDATE_REVERT_FIRST warning', 'no visit'],
+    ],
+    [
+      'KDK there, and enforced tonight',
+      { ...OFFERED, enforced: [{ ...NEXT, at: '2026-03-02T03:00:00' }] },
+      { catalogue: WITH_NEXT },
+      ['UPDATE_REVERT_FIRST warning', 'no visit'],
+    ],
+    [
+      'prepared, and nobody tells what',
+      { prepared: true, preparedTarget: null },
+      {},
+      ['UPDATE_UNKNOWN warning', 'UPDATE_REVERT_FIRST warning', 'no visit'],
+    ],
+    [
+      'no KDK, and prepared: said once',
+      { prepared: true, preparedTarget: NEXT },
+      {},
+      ['UPDATE_NO_BOOT warning', 'no visit'],
+    ],
     ['accepted', OFFERED, { updateAcceptances: [ACCEPTED] }, ['UPDATE_ACCEPTED note', 'no visit']],
     [
       'stock wanted: the way back is not kept from anybody',
@@ -121,6 +145,12 @@ describe('an update of a raised Mac', () => {
       ['STILL_RAISED warning', 'UPDATE_NO_BOOT warning', 'no visit'],
     ],
   ])('%s', (_name, update, changes, expected) => expect(brief(raised(update, changes))).toEqual(expected));
+
+  it('says of a stock Mac with a prepared one that nothing is to do', () => {
+    const facts = facing(stockFacts(), { ...OFFERED, prepared: true, preparedTarget: NEXT });
+    const codes = evaluate(sampleInput({ facts, catalogue: WITH_NEXT })).findings.map(({ code }) => code);
+    expect(codes).toEqual(['UPDATE_SAFE']);
+  });
 
   it('leaves the state to the evidence, and names both ends', () => {
     const { state, findings } = raised(OFFERED);

@@ -1,5 +1,6 @@
 /** Findings about the updates that a Mac faces: one for each verdict, with every target it holds for, and one for what was accepted. */
 
+import { hasCustomKernel } from '../custom-kernel.ts';
 import type { Finding, OpenWork } from '../evaluate-types.ts';
 import type { Facts } from '../facts.ts';
 import type { FindingCode } from '../findings.ts';
@@ -25,11 +26,17 @@ export interface UpdateFindingsInput {
 export function updateFindings(input: UpdateFindingsInput): readonly Finding[] {
   const { risks, facts } = input;
   const open = risks.filter(({ acceptance }) => acceptance === null);
+  const isCustom = hasCustomKernel(facts) === true;
+  const urgent = (risk: UpdateRisk) => isCustom && comesByItself(risk);
   const of = (verdict: UpdateVerdict) => open.filter((risk) => risk.verdict === verdict);
   return [
     ...RISKY.flatMap((verdict) => risky(input, verdict, of(verdict))),
+    ...revertFirst(input, open.filter(urgent)),
     ...(risks.length === 0 ? installThemselves(facts) : []),
-    ...safe(input, of('safe')),
+    ...safe(
+      input,
+      of('safe').filter((risk) => !urgent(risk)),
+    ),
     ...accepted(risks),
   ];
 }
@@ -38,6 +45,16 @@ function risky(input: UpdateFindingsInput, verdict: UpdateVerdict, risks: readon
   if (risks.length === 0) return [];
   const finding = about(input, CODES[verdict], risks);
   return [risks.some(input.blocks) ? finding : { ...finding, severity: 'warning' }];
+}
+
+/** A KDK for it saves no raise that is there. UPDATE_NO_BOOT says the same of itself. */
+function revertFirst(input: UpdateFindingsInput, risks: readonly UpdateRisk[]): readonly Finding[] {
+  const left = risks.filter(({ verdict }) => verdict !== 'no_boot');
+  return left.length === 0 ? [] : [about(input, 'UPDATE_REVERT_FIRST', left)];
+}
+
+function comesByItself({ ways }: UpdateRisk): boolean {
+  return ways.includes('prepared') || ways.includes('enforced');
 }
 
 function safe(input: UpdateFindingsInput, risks: readonly UpdateRisk[]): readonly Finding[] {

@@ -156,6 +156,12 @@ export const PREPARATION_FINDINGS = {
     nextStep:
       'Nothing to do before a visit. After the update the agent builds a kernel collection for it, and a raise visit follows. Take a raised Mac back to stock before it is updated.',
   },
+  UPDATE_REVERT_FIRST: {
+    severity: 'warning',
+    title: 'macOS update {targets} comes by itself, and this Mac starts a custom kernel',
+    nextStep:
+      'Take this Mac back to stock before {targets} is installed (POST /api/v1/hosts/ID/revert, then the revert visit): with the custom kernel it may stop at an error. Raise it again on the new system.',
+  },
   UPDATES_INSTALL_THEMSELVES: {
     severity: 'warning',
     title: 'macOS updates install by themselves',
