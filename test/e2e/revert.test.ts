@@ -163,7 +163,7 @@ describe('the end of its exception', () => {
   }
 
   async function ledgerRow(): Promise<LedgerRow | undefined> {
-    const { rows } = await fleet.fleet.api.get<{ rows: readonly LedgerRow[] }>('/api/v1/exceptions/ledger');
+    const { items: rows } = await fleet.fleet.api.get<{ items: readonly LedgerRow[] }>('/api/v1/exceptions/ledger');
     return rows.find(({ exceptionId }) => exceptionId === exception);
   }
 

@@ -1,7 +1,7 @@
 // Goal: every raise rests on a consent that somebody gave, that ends as it said, and that the ledger shows with its evidence.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApiToken } from '../../apps/controller/src/api/api-tokens.ts';
-import { readLowerings } from '../../apps/controller/src/exceptions/ledger.ts';
+import { ledgerCsv, readLowerings } from '../../apps/controller/src/exceptions/ledger.ts';
 import { KC, kdkReadyFacts, kitPlacedFacts } from '../../packages/core/testing/sample-host.ts';
 import { addMac, EXCEPTION, finishJob, itemsOf, openTestApi, type ReplyBody, type TestApi } from '../api/support.ts';
 
@@ -24,7 +24,7 @@ const approve = async (id: unknown, role: 'admin' | 'approver', more: object = {
   call('POST', `/exceptions/${String(id)}/approve`, { hostsDigest: await shown(id), ...more }, role);
 const exceptionOf = async (id: unknown) =>
   itemsOf((await call('GET', '/exceptions')).body).find((one) => String(one['id']) === String(id));
-const ledger = async () => (await call('GET', '/exceptions/ledger')).body['rows'] as unknown as ReplyBody[];
+const ledger = async () => itemsOf((await call('GET', '/exceptions/ledger?limit=200')).body);
 const policy = (name: string, exception: object, more: object = {}) =>
   call('POST', '/policies', { name, quota: 8, selector: { hosts: [mac] }, apply: true, exception, ...more });
 
@@ -82,8 +82,27 @@ describe('the ledger', () => {
       hostId: mac,
       quotaMax: 8,
       lowerings: 1,
-      evidencePieces: expect.any(Number),
+      evidencePieces: 8,
+      evidence: expect.arrayContaining([{ id: 'development_kernel', holds: false, seen: 'release' }]),
     });
+    const inBytes = { grantId: null, grantEndsAt: null };
+    await test.database.prisma.plan.updateMany({ data: inBytes });
+    expect((await ledger()).filter((row) => Number(row['lowerings']) === 1)).toHaveLength(1);
+    expect(await readLowerings(test.database)).toMatchObject([{ traced: true }]);
+  });
+
+  it('is paged by its Macs', async () => {
+    const all = await ledger();
+    const paged: ReplyBody[] = [];
+    let next = '';
+    do {
+      const { body } = await call('GET', `/exceptions/ledger?limit=1${next}`);
+      paged.push(...itemsOf(body));
+      next = body['nextCursor'] === null ? '' : `&cursor=${String(body['nextCursor'])}`;
+    } while (next !== '');
+    expect(all.length).toBeGreaterThan(1);
+    expect(paged).toEqual(all);
+    expect((await call('GET', '/exceptions/ledger?cursor=eA')).status).toBe(400);
   });
 
   it('is exported as CSV with the same rows, and no cell of it is a formula', async () => {
@@ -92,6 +111,11 @@ describe('the ledger', () => {
     const [head = '', ...lines] = csv.trimEnd().split('\r\n');
     expect(head.split(',').slice(0, 3)).toEqual(['exceptionId', 'state', 'policy']);
     expect(lines).toHaveLength((await ledger()).length);
+    expect(csv).toContain('development_kernel: does not hold (release)');
+    const parts: string[] = [];
+    for await (const part of ledgerCsv(test.database, test.clock.now(), 1)) parts.push(part);
+    expect(parts.join('')).toBe(csv);
+    expect(parts.length).toBeGreaterThan(lines.length);
     expect(csv).toContain('"\'=1+1, ""quoted"""');
   });
 });

@@ -141,7 +141,7 @@ describe('an approval', () => {
 
 describe('the clause that was accepted', () => {
   it('is read by its version, and the ledger names both', async () => {
-    const rows = itemsOf((await call('GET', '/exceptions/ledger', ADMIN())).body, 'rows');
+    const rows = itemsOf((await call('GET', '/exceptions/ledger', ADMIN())).body);
     const version = String(rows[0]?.['clauseVersion']);
     const clause = await call('GET', `/licence-clauses/${version}`, ADMIN());
     expect(clause.body).toMatchObject({ version, text: expect.stringContaining('2.B.iii') });

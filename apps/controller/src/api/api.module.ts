@@ -80,6 +80,7 @@ function documentRow(routes: readonly Route[]): Route {
     body: null,
     reply: z.record(z.string(), z.unknown()),
     etag: null,
+    parts: null,
     open: null,
     handle: () => {
       document ??= openApi([...routes, row]);

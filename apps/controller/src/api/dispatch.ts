@@ -8,7 +8,7 @@ import { type Idempotency, readIdempotencyKey } from './idempotency.ts';
 import { checkUrl, URL_CHARS_MAX } from './limits.ts';
 import { chooseType } from './negotiate.ts';
 import { readJsonBody } from './read-body.ts';
-import { type Answer, sendAnswer, sendProblem, sendText } from './reply.ts';
+import { type Answer, sendAnswer, sendParts, sendProblem, sendText } from './reply.ts';
 import type { Call, Route } from './route.ts';
 import { invalid, validate } from './validate.ts';
 
@@ -45,6 +45,7 @@ export function handlerOf(row: Route, deps: DispatchDeps): HttpHandler {
         request,
       };
       if (row.open !== null) await row.open(call, { response, lastEventId: lastEventIdOf(request) });
+      else if (row.parts !== null) await sendParts(response, row.status, call.type ?? '', row.parts(call));
       else if (call.type !== null) sendText(response, row.status, call.type, String(await replyOf(row, call)));
       else sendAnswer(response, await answer(row, call, body, deps));
     } catch (error) {

@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { describeError } from '@headroom/core';
 import { uuidv7 } from '../common/ids.ts';
 import { logger } from '../common/log.ts';
@@ -28,6 +30,21 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
 
 export function sendText(response: ServerResponse, status: number, type: string, text: string): void {
   send(response, status, type, text);
+}
+
+/** What fails before the first part is told as a problem; later, the connection ends in the middle, so that nobody takes it for all. */
+export async function sendParts(
+  response: ServerResponse,
+  status: number,
+  type: string,
+  parts: AsyncIterable<string>,
+): Promise<void> {
+  const iterator = parts[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  const rest = { [Symbol.asyncIterator]: () => iterator };
+  head(response, status, type);
+  if (first.done !== true) response.write(first.value);
+  await pipeline(Readable.from(rest), response);
 }
 
 /** Answers with problem+json from the error catalogue. What is neither a `Problem` nor will pass is logged under an id and told as INTERNAL. */
@@ -84,10 +101,14 @@ function templateArgs(extra: Readonly<Record<string, unknown>>): Record<string, 
   );
 }
 
-function send(response: ServerResponse, status: number, type: string, text: string): void {
+function head(response: ServerResponse, status: number, type: string): void {
   response.statusCode = status;
   response.setHeader('Content-Type', type);
   response.setHeader('Cache-Control', 'no-store');
   response.setHeader('X-Content-Type-Options', 'nosniff');
+}
+
+function send(response: ServerResponse, status: number, type: string, text: string): void {
+  head(response, status, type);
   response.end(status === 204 ? undefined : text);
 }

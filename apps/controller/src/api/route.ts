@@ -1,6 +1,6 @@
 /** One row of the route table. Routing, validation, the permission check and OpenAPI all come from it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Actor } from './api-tokens.ts';
 import type { Permission } from './permissions.ts';
 
@@ -66,6 +66,12 @@ export interface EventsSpec<Q extends z.ZodType> extends Omit<RouteText, 'status
   readonly open: (call: Call<unknown, z.output<Q>, unknown>, stream: EventStream) => Promise<void> | void;
 }
 
+/** A row whose text may be long: it is sent part by part, as fast as the caller takes it. */
+export interface PartsSpec extends Omit<RouteText, 'status' | 'method' | 'bytes' | 'text'> {
+  readonly text: string;
+  readonly parts: (call: Call<unknown, unknown, unknown>) => AsyncIterable<string>;
+}
+
 export interface Route extends RouteText {
   readonly params: z.ZodType | null;
   readonly query: z.ZodType | null;
@@ -73,6 +79,8 @@ export interface Route extends RouteText {
   readonly reply: z.ZodType;
   readonly etag: ((reply: never) => string) | null;
   readonly handle: (call: Call<unknown, unknown, unknown>) => unknown;
+  /** Present on a row of text in parts, which has no other answer. */
+  readonly parts: PartsSpec['parts'] | null;
   /** Present on a row of events, which has no other answer. */
   readonly open: ((call: Call<unknown, unknown, unknown>, stream: EventStream) => Promise<void> | void) | null;
 }
@@ -84,7 +92,7 @@ export function route<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodT
   spec: RouteSpec<P, Q, B, R>,
 ): Route {
   const { params = null, query = null, body = null, etag = null, handle, ...rest } = spec;
-  return { ...rest, params, query, body, etag, handle: handle as Route['handle'], open: null };
+  return { ...rest, params, query, body, etag, handle: handle as Route['handle'], parts: null, open: null };
 }
 
 /** The same for a row that answers with events. */
@@ -102,6 +110,16 @@ export function events<Q extends z.ZodType>({ event, open, ...rest }: EventsSpec
     reply: event,
     etag: null,
     handle,
+    parts: null,
     open: open as Route['open'],
   };
+}
+
+/** The same for a row that answers with text in parts. */
+export function textParts({ parts, ...rest }: PartsSpec): Route {
+  const handle = () => {
+    throw new Error(`${rest.id} answers in parts`);
+  };
+  const none = { params: null, query: null, body: null, etag: null, open: null };
+  return { ...rest, ...none, method: 'GET', status: 200, reply: z.string(), handle, parts };
 }

@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
-import { type Route, route } from '../api/route.ts';
+import { type Route, route, textParts } from '../api/route.ts';
+import { invalid } from '../api/validate.ts';
+import { isUuid } from '../common/ids.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
 import { exceptionInput } from './exception-input.ts';
 import { EXCEPTION_STATES, showException } from './exception-view.ts';
 import type { Exceptions, HostsOfRevision } from './exceptions.ts';
 import { hostUuidsOf } from './grant-check.ts';
-import { ledgerRow, readLedger, toCsv } from './ledger.ts';
+import { type LedgerPlace, ledgerCsv, ledgerRow, placeOf, readLedgerPage } from './ledger.ts';
 import { LICENCE_CLAUSE, licenceClause } from './licence-clause.ts';
 import { hostsDigest } from './request-hosts.ts';
 
@@ -150,19 +152,22 @@ export function exceptionRoutes(
       summary:
         'The risk ledger: every exception with each Mac that it covers, its grant, and what is proven of the Mac now.',
       status: 200,
-      reply: z.object({ at: isoDate, rows: z.array(ledgerRow) }),
-      handle: async ({ now }) => ({ at: now.toISOString(), rows: [...(await readLedger(database, now))] }),
+      query: z.object(pageQuery),
+      reply: pageOf(ledgerRow).extend({ at: isoDate }),
+      handle: async ({ query: { limit, cursor }, now }) => {
+        const rows = await readLedgerPage(database, placeAt(cursor), limit + 1, now);
+        const items = rows.slice(0, limit);
+        const last = rows.length > limit ? items.at(-1) : undefined;
+        return { at: now.toISOString(), items, nextCursor: last === undefined ? null : cursorOf(placeOf(last)) };
+      },
     }),
-    route({
+    textParts({
       id: 'getLedgerCsv',
-      method: 'GET',
       path: '/api/v1/exceptions/ledger.csv',
       permission: 'exception.read',
       summary: 'The risk ledger as CSV, one row for each exception and Mac.',
-      status: 200,
       text: 'text/csv; charset=utf-8',
-      reply: z.string(),
-      handle: async ({ now }) => toCsv(await readLedger(database, now)),
+      parts: ({ now }) => ledgerCsv(database, now),
     }),
     route({
       id: 'revokeException',
@@ -209,4 +214,17 @@ async function requestHosts(
     );
     return { ...page, count: covered.length, digest: hostsDigest(covered) };
   });
+}
+
+/** The ledger's rows are Macs in exceptions: both stand in its cursor. */
+function cursorOf({ exceptionId, hostUuid }: LedgerPlace): string {
+  return Buffer.from(`${exceptionId} ${hostUuid}`, 'utf8').toString('base64url');
+}
+
+function placeAt(cursor: string | undefined): LedgerPlace | null {
+  if (cursor === undefined) return null;
+  const [exceptionId = '', hostUuid = ''] = Buffer.from(cursor, 'base64url').toString('utf8').split(' ', 2);
+  if (!isUuid(exceptionId) || !/^[\w-]{0,60}$/.test(hostUuid))
+    throw invalid([{ path: 'query.cursor', message: 'is not a cursor of this list' }]);
+  return { exceptionId, hostUuid };
 }
