@@ -29,6 +29,24 @@ describe('prepare --local', { timeout: 60_000 }, () => {
     expect(mac.list('/Library/Developer/KDKs')).toEqual([]);
   });
 
+  it('says how ready the Mac is without an image too, and builds from the KDK that is installed', async () => {
+    const own = await new SimulatedMac().start();
+    try {
+      const without = () => command('headroom-agent', ['prepare', '--local', '--sysroot', own.sysroot]);
+      const { code, stdout } = await without();
+      expect([code, stdout]).toEqual([
+        1,
+        expect.stringMatching(
+          /^By its facts alone: [\s\S]*KC_MISSING_KDK: [\s\S]*build 23F79 is installed\.\n {2}Next: .*--kdk FILE/m,
+        ),
+      ]);
+      await command('headroom-agent', ['prepare', '--local', '--kdk', own.kdkFile, '--sysroot', own.sysroot]);
+      expect(await without()).toMatchObject({ code: 0, stdout: expect.stringContaining('hv_apple_isa_vm_quota') });
+    } finally {
+      own.remove();
+    }
+  });
+
   it('builds the collection, says what a person does, and lowers nothing', async () => {
     const before = await facts();
     const { code, stdout } = await prepare('--json', '--sha256', mac.kdk.sha256, '--quota', '16');
@@ -92,6 +110,14 @@ describe('prepare --local with a KDK that does not serve', { timeout: 60_000 }, 
 });
 
 describe('doctor and status', { timeout: 60_000 }, () => {
+  it('answer in JSON before an agent ever ran', async () => {
+    const { code, stdout } = await agent('status', '--json');
+    expect([code, JSON.parse(stdout)]).toEqual([
+      1,
+      { running: false, doing: expect.stringMatching(/No agent has run/) },
+    ]);
+  });
+
   it('say in plain words what is wrong and what to do', async () => {
     const { code, stdout } = await agent('doctor');
     expect(code).toBe(1);

@@ -10,9 +10,10 @@ import { isSuccess, localPorts, runLocalPlan } from './local-plan.ts';
 export interface BuildInput {
   readonly mac: Mac;
   readonly facts: Facts;
-  readonly kdk: KdkSource;
+  /** Null = the one that is installed. */
+  readonly kdk: KdkSource | null;
   readonly quota: number;
-  readonly kdkFile: string;
+  readonly kdkFile: string | undefined;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
 }
@@ -36,9 +37,10 @@ export const NOTHING_BUILT: Built = { kc: null, failure: null };
 export async function buildLocally({ mac, facts, kdk, quota, kdkFile, signal, say }: BuildInput): Promise<Built> {
   const identity = await readIdentity(mac);
   const variant = facts.kernel.variant ?? '';
+  const build = facts.os.baseBuild ?? '';
   const plan: Plan = {
     schemaVersion: 1,
-    planId: `local-${kdk.build}`,
+    planId: `local-${build}`,
     fleetId: identity?.fleetId ?? 'local',
     hostId: identity?.hostId ?? 'local',
     hostUuid: facts.hardware.uuid ?? '',
@@ -46,8 +48,8 @@ export async function buildLocally({ mac, facts, kdk, quota, kdkFile, signal, sa
     intentNumber: 0,
     quota,
     steps: [
-      { kind: 'install_kdk', kdk, variant },
-      { kind: 'build_kc', build: kdk.build, variant, dropBundles: [] },
+      ...(kdk === null ? [] : [{ kind: 'install_kdk', kdk, variant } as const]),
+      { kind: 'build_kc', build, variant, dropBundles: [] },
     ],
     grant: null,
   };
@@ -62,6 +64,19 @@ export async function buildLocally({ mac, facts, kdk, quota, kdkFile, signal, sa
 
 function failureOf({ code, detail }: Report): BuildFailure {
   const known = code ?? 'INTERNAL';
-  const { title, remedy } = describeError(known);
-  return { code: known, title, detail, next: remedy };
+  const { title, remedy, retry } = describeError(known);
+  return { code: known, title, detail, next: retry === 'transient' ? AGAIN : remedy };
+}
+
+/** What a remedy says of trying again is the controller's doing. */
+const AGAIN =
+  'Run the same command again: nothing is tried again by itself here. If it lasts, the words of the tool name the cause.';
+
+/** There is no KDK to build from, and nobody gave its image. */
+export function noKdk({ os, kdks }: Facts): BuildFailure | null {
+  const isInstalled = (kdks ?? []).some(({ build, complete }) => complete && build === os.baseBuild);
+  if (isInstalled) return null;
+  const detail = `No complete KDK of build ${os.baseBuild ?? 'unknown'} is installed.`;
+  const next = "headroom-agent prepare --local --kdk FILE, with Apple's image for this build";
+  return { code: 'KC_MISSING_KDK', title: describeError('KC_MISSING_KDK').title, detail, next };
 }

@@ -15,7 +15,7 @@ import { recordTools } from '../runner/tool-record.ts';
 import { takeLock } from '../state/lock.ts';
 import { detachStaleMounts } from '../steps/kdk/mounts.ts';
 import type { Options } from './arguments.ts';
-import { type BuildFailure, buildLocally, NOTHING_BUILT } from './build-locally.ts';
+import { type BuildFailure, buildLocally, NOTHING_BUILT, noKdk } from './build-locally.ts';
 import { lifetime } from './lifetime.ts';
 import { quotaOption } from './quota-option.ts';
 import { runSheet } from './run-sheet.ts';
@@ -23,8 +23,6 @@ import { UsageError } from './usage.ts';
 
 export async function prepare(options: Options): Promise<number> {
   if (!options.local) throw new UsageError('prepare needs --local: under a controller, its plan prepares this Mac');
-  if (options.kdk === undefined)
-    throw new UsageError("prepare needs --kdk FILE, Apple's image for the build of this Mac");
   const quota = quotaOption(options.quota);
   const mac = openMac(options.sysroot);
   const signal = lifetime({ exitWithParent: false, log: say });
@@ -33,11 +31,13 @@ export async function prepare(options: Options): Promise<number> {
     await recordTools(mac, say);
     await detachStaleMounts(mac);
     const facts = await readFactsCounting(mac);
-    const kdk = await kdkOf(options.kdk, options.sha256, facts);
-    const readiness = readReadiness({ facts, quota, catalogue: { kdks: [kdk], dropBundles: {} } });
-    const { kc, failure } = canBeBuilt(readiness, facts)
-      ? await buildLocally({ mac, facts, kdk, quota, kdkFile: options.kdk, signal, say })
-      : NOTHING_BUILT;
+    const kdk = options.kdk === undefined ? null : await kdkOf(options.kdk, options.sha256, facts);
+    const readiness = readReadiness({ facts, quota, catalogue: { kdks: kdk === null ? [] : [kdk], dropBundles: {} } });
+    const lacking = kdk === null ? noKdk(facts) : null;
+    const { kc, failure } =
+      lacking === null && canBeBuilt(readiness, facts)
+        ? await buildLocally({ mac, facts, kdk, quota, kdkFile: options.kdk, signal, say })
+        : { ...NOTHING_BUILT, failure: lacking };
     const sheet = kc === null ? null : runSheet({ facts, kc, quota, readiness });
     if (options.json) process.stdout.write(`${JSON.stringify({ readiness, kc, failure, runSheet: sheet })}\n`);
     else process.stdout.write(`${readinessText(readiness)}\n${sheet ?? failureText(failure)}\n`);

@@ -11,7 +11,7 @@ export const USAGE = `headroom-agent: keeps the macOS guest quota of this Mac as
   headroom-agent facts --json         read this Mac once and print it
   headroom-agent apply-plan --plan FILE [--grant-key FILE] [--kdk FILE]
                                       work through a plan from a file, without a controller
-  headroom-agent prepare --local --kdk FILE [--sha256 HEX] [--quota N] [--json]
+  headroom-agent prepare --local [--kdk FILE] [--sha256 HEX] [--quota N] [--json]
                                       without a controller: readiness, kernel collection and run sheet; lowers nothing
   headroom-agent --version | --help
 
