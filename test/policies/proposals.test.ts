@@ -133,4 +133,15 @@ describe('a proposal', () => {
     expect((await test.call('GET', `/api/v1/proposals/${String(id)}`)).body).toMatchObject({ state: 'expired' });
     expect(await refused(`/proposals/${String(id)}/apply`)).toEqual([409, 'PROPOSAL_OUTDATED']);
   });
+
+  it('is forgotten a month after it ended, with its row for each Mac', async () => {
+    const { id } = await propose({});
+    test.clock.advance(29 * 24 * HOUR_MS);
+    await test.sweep();
+    expect((await test.call('GET', `/api/v1/proposals/${String(id)}`)).status).toBe(200);
+    test.clock.advance(3 * 24 * HOUR_MS);
+    await test.sweep();
+    expect((await test.call('GET', `/api/v1/proposals/${String(id)}`)).status).toBe(404);
+    expect(await test.database.prisma.proposalHost.count({ where: { proposalId: String(id) } })).toBe(0);
+  });
 });

@@ -22,10 +22,17 @@ import { summarize } from './summary.ts';
 
 const log = logger('proposals');
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 export const PROPOSAL_HOURS = 24;
 const CHUNK = 200;
 
 /** $1 now. */
+/** What was applied stands in the audit and in its rollouts; a preview holds a row for each Mac, and goes. $1 ended before. */
+const KEPT_DAYS = 30;
+const FORGET = `
+  DELETE FROM proposal WHERE id IN (
+    SELECT id FROM proposal WHERE expires_at < $1::timestamptz AND state IN ('failed', 'applied', 'expired')
+    ORDER BY expires_at LIMIT 20 FOR UPDATE SKIP LOCKED)`;
 const EXPIRE = `
   UPDATE proposal SET state = 'expired' WHERE state IN ('computing', 'ready') AND expires_at <= $1::timestamptz`;
 const WAITING = `SELECT id::text AS id FROM proposal WHERE state = 'computing'`;
@@ -66,6 +73,7 @@ export class Proposals {
   /** Computes what waits, and ends what is too old. A lost wake-up costs time only. */
   async sweepOnce(now: Date): Promise<void> {
     await this.database.look(EXPIRE, now);
+    await this.database.look(FORGET, new Date(now.getTime() - KEPT_DAYS * DAY_MS));
     const waiting = await this.database.look<{ id: string }>(WAITING);
     await eachApart(
       waiting,
