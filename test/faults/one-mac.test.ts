@@ -4,11 +4,12 @@ import type { Facts } from '@headroom/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
 import { postponeFailed } from '../../apps/controller/src/evaluator/not-evaluated.ts';
-import { KDK, raisedFacts, stockFacts } from '../../packages/core/testing/sample-host.ts';
+import { KC, KDK, kcStagedFacts, raisedFacts, stockFacts } from '../../packages/core/testing/sample-host.ts';
 import {
   addMac,
   addRaisedMac,
   EXCEPTION,
+  finishJob,
   itemsOf,
   openTestApi,
   type ReplyBody,
@@ -134,6 +135,44 @@ describe('one Mac that cannot be evaluated', () => {
     const cause = new RangeError('no such number');
     await test.database.transaction((tx) => postponeFailed(tx, [{ hostId: id, cause }], from, until));
     expect(await stateRow(id)).toMatchObject({ dueAt: later, reviewAt: until });
+  });
+});
+
+describe('a result that cannot be read', () => {
+  async function finished(kc: object, kit: object): Promise<string> {
+    const label = `lab-${uuidv7()}`;
+    const id = await addMac(test, { labels: [label], facts: kcStagedFacts() });
+    const body = { name: label, quota: 255, selector: { labels: [label] }, exception: EXCEPTION, apply: true };
+    expect((await test.call('POST', '/api/v1/policies', { body })).status).toBe(201);
+    await test.sweep();
+    await finishJob(test, id, kc, kcStagedFacts());
+    const { payload } = await test.database.prisma.grant.findFirstOrThrow({ orderBy: { id: 'desc' } });
+    const { expiresAt } = JSON.parse(payload) as { expiresAt: string };
+    const placed = { kcMd5: KC.md5, kcSha256: KC.sha256, expiresAt };
+    const step = await finishJob(test, id, { ...placed, ...kit }, kcStagedFacts());
+    if (step.kind !== 'place_kit') throw new Error(`the last step is ${step.kind}`);
+    const { visitId, quota } = step;
+    await report(test, id, { ...kcStagedFacts(), visitKit: { visitId, quota, kcSha256: KC.sha256, complete: true } });
+    await test.sweep();
+    return id;
+  }
+
+  it.each<[string, object, object, readonly string[]]>([
+    ['a kit that never ends', KC, { expiresAt: undefined }, ['place_kit']],
+    ['a kit that ends on no day', KC, { expiresAt: '2027-13-41T00:00:00Z' }, ['place_kit']],
+    ['a kit with an object for its sum', KC, { kcMd5: {} }, ['place_kit']],
+    ['a kit with a number for its sum', KC, { kcSha256: 7 }, ['place_kit']],
+    ['a kernel collection without a variant', { ...KC, variant: null }, {}, ['build_kc', 'place_kit']],
+  ])('%s is none, and its step is planned anew', async (_name, kc, kit, kinds) => {
+    const id = await finished(kc, kit);
+    const { plan, visit } = await host(id);
+    expect(await findings(id)).not.toContain('EVALUATION_FAILED');
+    expect(visit).toBeNull();
+    expect(plan).toMatchObject({ generation: 2, state: 'open', steps: kinds.map((kind) => ({ kind })) });
+  });
+
+  it('while one that can be read leads to a visit', async () => {
+    expect(await host(await finished(KC, {}))).toMatchObject({ visit: { kind: 'raise', state: 'due' } });
   });
 });
 

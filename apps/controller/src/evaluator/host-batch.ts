@@ -2,7 +2,6 @@
 import {
   type EvaluateIntent,
   type HostState,
-  type KcResult,
   type KdkSource,
   QUOTA_STOCK,
   type UpdateAcceptance,
@@ -26,13 +25,13 @@ import {
 import {
   type FailedStep,
   type HostInput,
-  type PlacedKit,
   type PlanRow,
   type Remembered,
   readPlan,
   type StoredFinding,
   type VisitRow,
 } from './host-input.ts';
+import { type BuiltJob, type KitJob, kcOfJob, kitOfJob } from './job-results.ts';
 
 interface OfHost {
   readonly hostId: string;
@@ -102,7 +101,7 @@ interface Beside {
   readonly plans: ReadonlyMap<string, NewestPlan>;
   readonly jobs: ReadonlyMap<string, readonly JobRow[]>;
   readonly failures: ReadonlyMap<string, { readonly failures: number }>;
-  readonly built: ReadonlyMap<string, readonly { readonly result: KcResult }[]>;
+  readonly built: ReadonlyMap<string, readonly BuiltJob[]>;
   readonly kits: ReadonlyMap<string, KitJob>;
   readonly opened: ReadonlyMap<string, { readonly openedAt: Date }>;
   readonly visits: ReadonlyMap<string, VisitRow>;
@@ -125,7 +124,7 @@ export async function loadBatch(tx: Tx, hostIds: readonly string[], now: Date): 
     plans: byHost(plans),
     jobs: groupByHost(await query<JobRow>(JOBS_OF_PLANS, planIds)),
     failures: byHost(await query<{ failures: number }>(FAILURES_IN_ROW, ids)),
-    built: groupByHost(await query<{ result: KcResult }>(BUILT_COLLECTIONS, ids)),
+    built: groupByHost(await query<BuiltJob>(BUILT_COLLECTIONS, ids)),
     kits: byHost(await query<KitJob>(PLACED_KITS, ids)),
     opened: byHost(await query<{ openedAt: Date }>(OPENED_VISITS, ids)),
     visits: byHost(await query<VisitRow>(OPEN_VISITS, ids)),
@@ -157,7 +156,7 @@ function inputOf(host: HostRow, beside: Beside): HostInput {
     placeType,
     before: { state, findings, remembered },
     intent: { number, quota, extraArgs, rolloutId, grant: grantOf(host), ended: endedOf(host) },
-    kcs: (beside.built.get(hostId) ?? []).map(({ result }) => result),
+    kcs: (beside.built.get(hostId) ?? []).flatMap(kcOfJob),
     kit: kit === undefined ? null : kitOfJob(kit),
     plan: plan?.state === 'open' ? openPlan(plan, jobs) : null,
     // A failure of an earlier intent does not hold a new one back: somebody changed something since.
@@ -213,22 +212,6 @@ function cancelledStep(jobs: readonly JobRow[], failuresInRow: number): FailedSt
   const { kind, cancelAskedBy, cancelReason, finishedAt } = job;
   const code = cancelAskedBy === JOBS_ACTOR ? 'JOB_DEADLINE' : 'JOB_CANCELLED';
   return { kind, code, detail: `${cancelAskedBy}: ${cancelReason}`, at: finishedAt, failuresInRow };
-}
-
-interface KitJob {
-  readonly hostId: string;
-  readonly stepIndex: number;
-  readonly bytes: Uint8Array;
-  readonly result: { readonly kcMd5: string; readonly kcSha256: string; readonly expiresAt: string } | null;
-}
-
-/** Quota and arguments come from the plan that we wrote; the sums of the files from the Mac that placed them. */
-function kitOfJob({ bytes, stepIndex, result }: KitJob): PlacedKit | null {
-  const step = readPlan(bytes).steps[stepIndex];
-  if (step?.kind !== 'place_kit' || result === null) return null;
-  const { visitId, quota, bootArgs, neededArgs = [] } = step;
-  const { kcMd5, kcSha256, expiresAt } = result;
-  return { visitId, quota, bootArgs, neededArgs, kcMd5, kcSha256, expiresAt };
 }
 
 function byHost<T extends OfHost>(rows: readonly T[]): ReadonlyMap<string, T> {
