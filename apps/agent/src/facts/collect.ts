@@ -42,7 +42,12 @@ async function assemble(readings: MacReadings, ordinal: BootOrdinal | undefined)
     fileVault: log.take('fileVault', readings.fileVault),
     mdm: {
       enrolled: log.field('mdm.enrolled', enrollment, 'enrolled', 'profiles did not say'),
-      userApproved: log.field('mdm.userApproved', enrollment, 'userApproved', 'profiles did not say'),
+      userApproved: log.field(
+        'mdm.userApproved',
+        enrollment,
+        'userApproved',
+        'profiles adds a remark that is not known',
+      ),
     },
     disk: diskFacts(readings, log),
     kdks: log.take('kdks', readings.kdks),

@@ -21,7 +21,13 @@ function refused(reading: Reading<unknown>): Reading<never> {
 }
 
 export function sipFacts({ sip, shownPolicy }: MacReadings, log: UnknownLog): SipFacts {
-  if (sip.ok) return sip.value;
+  if (sip.ok) {
+    const { status, flags } = sip.value;
+    const isLost = status === 'custom' && flags === null;
+    return isLost
+      ? { status, flags: log.note('sip.flags', 'csrutil lists no flags in a form that is known') }
+      : sip.value;
+  }
   // "Disabled" in system_profiler may be a part of the flags only; "Enabled" is all of them.
   const enabled = shownPolicy.ok && shownPolicy.value.sipEnabled === true;
   log.note('sip.flags', sip.reason);

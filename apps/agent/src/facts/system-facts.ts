@@ -1,5 +1,5 @@
 /** Facts about what runs: system, kernel, hardware and boot. */
-import type { Facts, HardwareFacts, KernelFacts, OsFacts } from '@headroom/core';
+import type { Facts, HardwareFacts, KernelConfig, KernelFacts, OsFacts } from '@headroom/core';
 import { known, part, type Reading, unknown, valueOrNull } from '../macos/reading.ts';
 import { isResponseBuild, type SystemVersion } from '../macos/sw-vers.ts';
 import { parseBootTime, type SysctlValues, sysctlFlag, sysctlValue } from '../macos/sysctl.ts';
@@ -43,13 +43,8 @@ function train(build: string): string {
 }
 
 export function kernelFacts({ uname, sysctl }: MacReadings, log: UnknownLog): KernelFacts {
-  const config = part(
-    sysctlValue(sysctl, 'kern.osbuildconfig'),
-    (word) => (word === '' ? null : configOf(word)),
-    'kern.osbuildconfig is empty',
-  );
   return {
-    config: log.take('kernel.config', config.ok ? config : part(uname, (kernel) => kernel.config, config.reason)),
+    config: log.take('kernel.config', configOfBoth(uname, sysctl)),
     variant: log.field('kernel.variant', uname, 'variant', 'uname names no variant'),
     darwin: log.field('kernel.darwin', uname, 'darwin', 'uname names no version'),
     xnu: log.field('kernel.xnu', uname, 'xnu', 'uname names no xnu train'),
@@ -57,6 +52,19 @@ export function kernelFacts({ uname, sysctl }: MacReadings, log: UnknownLog): Ke
     uuid: log.take('kernel.uuid', uuidValue(sysctl, 'kern.uuid')),
     filesetUuid: log.take('kernel.filesetUuid', uuidValue(sysctl, 'kern.filesetuuid')),
   };
+}
+
+/** Two sources that name different kernels prove neither. The word of a patched kernel (`other`) contradicts nothing. */
+function configOfBoth(uname: MacReadings['uname'], sysctl: Reading<SysctlValues>): Reading<KernelConfig> {
+  const said = part(
+    sysctlValue(sysctl, 'kern.osbuildconfig'),
+    (word) => (word === '' ? null : configOf(word)),
+    'kern.osbuildconfig is empty',
+  );
+  const named = part(uname, ({ config }) => config, 'uname names no config');
+  if (!said.ok) return named.ok ? named : said;
+  const differ = named.ok && named.value !== said.value && ![named.value, said.value].includes('other');
+  return differ ? unknown(`kern.osbuildconfig says ${said.value}, uname ${named.value}`) : said;
 }
 
 export function hardwareFacts(readings: MacReadings, log: UnknownLog): HardwareFacts {

@@ -1,6 +1,6 @@
 /** What somebody counted, as state/witness.ts keeps it. */
 import { readTextFile } from '../files.ts';
-import { known, type Reading } from '../macos/reading.ts';
+import { known, type Reading, unknown } from '../macos/reading.ts';
 import { resolve } from '../macos/sysroot.ts';
 import type { ToolContext } from '../macos/tool.ts';
 import { WITNESS_FILE } from '../paths.ts';
@@ -8,13 +8,15 @@ import { type Witness, witnessOf } from '../state/witness.ts';
 
 const BYTES_MAX = 16 * 1024;
 
-/** null = nobody has counted, or the file is damaged. */
+/** null = nobody has counted. */
 export async function readWitness({ sysroot }: ToolContext): Promise<Reading<Witness | null>> {
   const text = await readTextFile(resolve(sysroot, WITNESS_FILE), BYTES_MAX);
   if (text === null) return known(null);
   try {
-    return known(witnessOf(JSON.parse(text)));
+    const witness = witnessOf(JSON.parse(text));
+    if (witness !== null) return known(witness);
   } catch {
-    return known(null);
+    // Said below.
   }
+  return unknown('witness.json is damaged; the next count replaces it');
 }

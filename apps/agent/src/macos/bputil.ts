@@ -5,7 +5,7 @@
  */
 import type { SecurityMode } from '@headroom/core';
 import { parseBputilJson } from './bputil-json.ts';
-import { known, type Reading, unknown } from './reading.ts';
+import { firstReading, known, type Reading, unknown } from './reading.ts';
 import { jsonIn, linesOf, quote, uuidOf } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
@@ -41,14 +41,20 @@ export function parseBputil(
   { stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>,
   group: string | null,
 ): Reading<BootPolicy> {
-  const json = jsonIn(stdout);
-  const printed = json === undefined ? splitPolicies(linesOf(stdout)).map(policyOf) : parseBputilJson(json);
+  return firstReading([stdout, stderr], (text) =>
+    policyIn(text, group, (others) => whyNone(stdout, stderr, group, others)),
+  );
+}
+
+function policyIn(text: string, group: string | null, why: (others: number) => string): Reading<BootPolicy> {
+  const json = jsonIn(text);
+  const printed = json === undefined ? splitPolicies(linesOf(text)).map(policyOf) : parseBputilJson(json);
   const policies = printed.filter(saysAnything);
   const found = policies.filter(
     (policy) => group === null || policy.group === null || policy.group === group.toUpperCase(),
   );
   const [policy] = found;
-  if (policy === undefined) return unknown(whyNone(stdout, stderr, group, policies.length));
+  if (policy === undefined) return unknown(why(policies.length));
   if (found.length > 1) return unknown(`bputil printed ${found.length} policies that may be meant`);
   return known(policy);
 }

@@ -3,7 +3,7 @@
  * indent is a tab or eight blanks, the final dot may lack, and a refusal may exit 0: the text counts.
  */
 import type { SipStatus } from '@headroom/core';
-import { known, type Reading, unknown } from './reading.ts';
+import { firstReading, known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
@@ -12,7 +12,7 @@ export const csrutilStatusArgs = (): readonly string[] => ['status'];
 
 export interface Sip {
   readonly status: SipStatus;
-  /** Label as printed -> enabled. Only for `custom`. */
+  /** Label as printed -> enabled. Only for `custom`; null there = not all of them can be read. */
   readonly flags: Readonly<Record<string, boolean>> | null;
 }
 
@@ -21,11 +21,14 @@ export function readCsrutil(context: ToolContext): Promise<Reading<Sip>> {
 }
 
 export function parseCsrutil({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<Sip> {
-  const lines = linesOf(stdout);
+  return firstReading([stdout, stderr], (text) => sipIn(linesOf(text), quote(stdout, stderr)));
+}
+
+function sipIn(lines: readonly string[], printed: string): Reading<Sip> {
   const STATUS =
     /^\s*System Integrity Protection status:\s*(enabled|disabled|unknown)\s*(\(Custom Configuration\))?\.?\s*$/;
   const match = lines.map((line) => STATUS.exec(line)).find((found) => found !== null);
-  if (match === undefined) return unknown(`csrutil printed no status: ${quote(stdout, stderr)}`);
+  if (match === undefined) return unknown(`csrutil printed no status: ${printed}`);
   if (match[2] !== undefined) return known({ status: 'custom', flags: flagsOf(lines) });
   if (match[1] === 'unknown') return unknown('csrutil itself says that the status is unknown');
   return known({ status: match[1] === 'enabled' ? 'enabled' : 'disabled', flags: null });
@@ -33,17 +36,21 @@ export function parseCsrutil({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr
 
 /** Status of the signed system volume, from `csrutil authenticated-root status`. */
 export function parseAuthenticatedRoot({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<boolean> {
-  const match = /^\s*Authenticated Root status:\s*(enabled|disabled)\.?\s*$/m.exec(linesOf(stdout).join('\n'));
-  return match === null
-    ? unknown(`csrutil printed no status: ${quote(stdout, stderr)}`)
-    : known(match[1] === 'enabled');
+  return firstReading([stdout, stderr], (text) => {
+    const match = /^\s*Authenticated Root status:\s*(enabled|disabled)\.?\s*$/m.exec(linesOf(text).join('\n'));
+    return match === null
+      ? unknown(`csrutil printed no status: ${quote(stdout, stderr)}`)
+      : known(match[1] === 'enabled');
+  });
 }
 
-function flagsOf(lines: readonly string[]): Readonly<Record<string, boolean>> {
+/** All flags or none: one that was passed over would look like one that is not there. */
+function flagsOf(lines: readonly string[]): Readonly<Record<string, boolean>> | null {
   const flags: Record<string, boolean> = {};
   for (const line of lines) {
     const match = /^\s+([A-Z][A-Za-z -]{2,60}):\s*(enabled|disabled)\.?\s*$/.exec(line);
     if (match?.[1] !== undefined) flags[match[1]] = match[2] === 'enabled';
+    else if (/^\s+[^:]+:\s*\S/.test(line) && !line.includes('Protection status:')) return null;
   }
-  return flags;
+  return Object.keys(flags).length > 0 ? flags : null;
 }

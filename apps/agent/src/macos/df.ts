@@ -1,6 +1,7 @@
 /**
  * df: room on the file system of a folder, for volumes that are not APFS (an attached image). For APFS diskutil's
  * container figure counts: df knows neither purgeable space nor snapshots. Seen: macOS 11 to 26, `-kP`.
+ * No fact rests on it, as no step writes to such a volume; it is kept as the tool's reader, held to its captures.
  */
 import { known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote } from './text.ts';

@@ -131,8 +131,8 @@ function groupOf(group: PlistDict): readonly VolumeGroup[] {
 /** The tree of `diskutil apfs listUsers`: a line `+-- UUID`, then its fields. */
 export function parseListUsers({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<readonly CryptoUser[]> {
   const lines = linesOf(stdout);
-  if (!lines.some((line) => /^\s*(Cryptographic users? for|No cryptographic users)/i.test(line)))
-    return unknown(`diskutil listed no users: ${quote(stderr, stdout)}`);
+  const head = lines.find((line) => /^\s*(Cryptographic users? for|No cryptographic users)/i.test(line));
+  if (head === undefined) return unknown(`diskutil listed no users: ${quote(stderr, stdout)}`);
   const users: { uuid: string; type: string | null; volumeOwner: boolean | null }[] = [];
   for (const line of lines) {
     const uuid = uuidOf(/^[|\s]*\+--?>?\s*([0-9A-Fa-f-]{36})\s*$/.exec(line)?.[1]);
@@ -143,6 +143,9 @@ export function parseListUsers({ stdout, stderr }: Pick<Output, 'stdout' | 'stde
     if (field[1] === 'Type') user.type = field[2] ?? null;
     else user.volumeOwner = field[2] === 'Yes' ? true : field[2] === 'No' ? false : null;
   }
+  const announced = /^\s*No /i.test(head) ? 0 : Number(/\((\d+) found\)/.exec(head)?.[1]);
+  if (announced !== users.length)
+    return unknown(`diskutil lists ${users.length} users that can be read, after: ${quote(head)}`);
   if (users.some(({ type }) => type === null)) return unknown('diskutil does not say of each user what it is');
   return known(users);
 }

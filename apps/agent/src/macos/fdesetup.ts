@@ -1,6 +1,6 @@
 /** fdesetup: FileVault's state. Seen: macOS 10.13 to 26. */
 import type { FileVaultStatus } from '@headroom/core';
-import { known, type Reading, unknown } from './reading.ts';
+import { firstReading, known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
@@ -12,10 +12,13 @@ export function readFileVault(context: ToolContext): Promise<Reading<FileVaultSt
 }
 
 export function parseFdesetup({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<FileVaultStatus> {
-  const text = linesOf(stdout).join('\n');
+  return firstReading([stdout, stderr], (printed) => statusIn(linesOf(printed).join('\n'), quote(stdout, stderr)));
+}
+
+function statusIn(text: string, printed: string): Reading<FileVaultStatus> {
   if (/^\s*Encryption in progress\b/m.test(text)) return known('encrypting');
   if (/^\s*Decryption in progress\b/m.test(text)) return known('decrypting');
   const status = /^\s*FileVault is (On|Off)\b/m.exec(text)?.[1];
-  if (status === undefined) return unknown(`fdesetup printed no status: ${quote(stdout, stderr)}`);
+  if (status === undefined) return unknown(`fdesetup printed no status: ${printed}`);
   return known(status === 'On' ? 'on' : 'off');
 }

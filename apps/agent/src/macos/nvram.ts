@@ -1,6 +1,6 @@
 /**
- * nvram: stored variables of the machine. Seen: macOS 11 to 26. Unset is exit status 1 and "data was not found" on
- * stderr; set but empty is possible too. Name and value are parted by a TAB. Writes are refused while SIP is on.
+ * nvram: stored variables of the machine. Seen: macOS 11 to 26. Unset is exit status 1 and "data was not found",
+ * on stderr as a rule; set but empty is possible too. Name and value are parted by a TAB. Writes are refused while SIP is on.
  */
 import { known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote, uuidOf } from './text.ts';
@@ -30,7 +30,8 @@ export function parseNvram({ stdout, stderr }: Output, name: string): Reading<Nv
     if (value.includes('\uFFFD')) return unknown(`nvram ${name} holds bytes that are no text`);
     return known({ present: true, value });
   }
-  if (stderr.includes('data was not found') && stderr.includes(name)) return known({ present: false });
+  const isUnset = (line: string) => /^\s*nvram: .*data was not found/.test(line) && line.includes(name);
+  if (linesOf(`${stderr}\n${stdout}`).some(isUnset)) return known({ present: false });
   return unknown(`nvram did not say ${name}: ${quote(stderr, stdout)}`);
 }
 

@@ -8,7 +8,8 @@ export const profilesEnrollmentArgs = (): readonly string[] => ['status', '-type
 
 export interface Enrollment {
   readonly enrolled: boolean;
-  readonly userApproved: boolean;
+  /** null = enrolled, with a remark that is not known. */
+  readonly userApproved: boolean | null;
   readonly automated: boolean | null;
 }
 
@@ -18,13 +19,19 @@ export function readEnrollment(context: ToolContext): Promise<Reading<Enrollment
 
 export function parseProfiles({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<Enrollment> {
   const text = linesOf(stdout).join('\n');
-  const mdm = /^\s*MDM enrollment:\s*(Yes|No)\b\s*(\(User Approved\))?/m.exec(text);
+  const mdm = /^\s*MDM enrollment:\s*(Yes|No)\b[^\S\n]*(.*?)[^\S\n]*$/m.exec(text);
   if (mdm === null) return unknown(`profiles printed no enrolment: ${quote(stdout, stderr)}`);
   const dep = /^\s*Enrolled via DEP:\s*(Yes|No)\b/m.exec(text)?.[1];
   const enrolled = mdm[1] === 'Yes';
   return known({
     enrolled,
-    userApproved: enrolled && mdm[2] !== undefined,
+    userApproved: enrolled ? approvedOf(mdm[2]) : false,
     automated: dep === undefined ? null : dep === 'Yes',
   });
+}
+
+/** What stands after "Yes" is in the system's language. */
+function approvedOf(remark: string | undefined): boolean | null {
+  if (remark === '(User Approved)') return true;
+  return remark === '' ? false : null;
 }

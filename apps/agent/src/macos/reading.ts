@@ -14,6 +14,13 @@ export function valueOrNull<T>(reading: Reading<T>): T | null {
   return reading.ok ? reading.value : null;
 }
 
+/** What is read in the first text or, when it holds nothing of the kind, in the other. The reason is that of the first. */
+export function firstReading<T>(texts: readonly [string, string], parse: (text: string) => Reading<T>): Reading<T> {
+  const reading = parse(texts[0]);
+  const other = reading.ok ? reading : parse(texts[1]);
+  return other.ok ? other : reading;
+}
+
 /** One part of a reading; `null` from `select` means that the tool did not say it. */
 export function part<T, U>(reading: Reading<T>, select: (value: T) => U | null, missing: string): Reading<U> {
   if (!reading.ok) return reading;

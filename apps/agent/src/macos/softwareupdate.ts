@@ -13,7 +13,7 @@ export interface OfferedUpdate {
   readonly label: string;
   readonly title: string;
   readonly version: string;
-  /** From the end of the label (`macOS Ventura 13.3.1-22E261`). */
+  /** From the end of the label (`macOS Ventura 13.3.1-22E261`); null when it ends in none. */
   readonly build: string | null;
 }
 
@@ -22,7 +22,7 @@ export function readUpdates(context: ToolContext): Promise<Reading<readonly Offe
   return readTool(context, call, parseSoftwareUpdate);
 }
 
-/** macOS updates only: others (Safari, Command Line Tools) change no kernel. */
+/** What names macOS or a build: others (Safari, Command Line Tools) change no kernel. */
 export function parseSoftwareUpdate({
   stdout,
   stderr,
@@ -35,7 +35,8 @@ export function parseSoftwareUpdate({
   const offered = lines.filter((line) => /^\s*\*\s*\S/.test(line));
   if (updates.length < offered.length)
     return unknown(`softwareupdate offers something in a form that is not known: ${quote(...offered)}`);
-  if (updates.length > 0) return known(updates.filter(({ title }) => title.startsWith('macOS ')));
+  if (updates.length > 0)
+    return known(updates.filter(({ title, build }) => build !== null || title.startsWith('macOS ')));
   return has(/No (new software|updates?) (is |are )?available/)
     ? known([])
     : unknown(`softwareupdate: ${quote(stdout, stderr)}`);
@@ -43,7 +44,7 @@ export function parseSoftwareUpdate({
 
 function offeredAt(line: string, next: string): readonly OfferedUpdate[] {
   const label = /^\s*\*\s*Label:\s*(\S.*?)\s*$/.exec(line)?.[1];
-  const fields = /^\s*Title:\s*(.*?),\s*Version:\s*([^,\s]+)\s*,/.exec(next);
+  const fields = /^\s*Title:\s*(.*?),\s*Version:\s*(\S.*?)\s*,(?:\s|$)/.exec(next);
   if (label === undefined || fields === null) return [];
   const tail = label.slice(label.lastIndexOf('-') + 1);
   return [{ label, title: fields[1] ?? '', version: fields[2] ?? '', build: BUILD_PATTERN.test(tail) ? tail : null }];

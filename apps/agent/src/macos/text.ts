@@ -23,16 +23,24 @@ export const BUILD_PATTERN = /^[1-9][0-9][A-Z][0-9]{1,6}[a-z]?$/;
 
 /** Lines that may begin a JSON value and that are tried: log lines begin with a bracket, too. */
 const STARTS_MAX = 20;
+/** Lines that may end it and that are tried, the last first. */
+const ENDS_MAX = 5;
+/** A line's last bracket. One with more of the same value after it is the end of a part. */
+const END = /[}\]](?=[^\S\n]*$)(?!\s*[}\],])/gm;
 
-/** The JSON value in a text that may have lines before it; undefined when there is none. */
+/** The JSON value in a text that may have lines before and after it; undefined when there is none. */
 export function jsonIn(text: string): unknown {
-  const end = Math.max(text.lastIndexOf('}'), text.lastIndexOf(']')) + 1;
+  const last = Math.max(text.lastIndexOf('}'), text.lastIndexOf(']'));
+  const earlier = [...text.matchAll(END)].map(({ index }) => index).filter((index) => index < last);
+  const ends = [last, ...earlier.reverse().slice(0, ENDS_MAX)];
   const starts = [...text.matchAll(/^[^\S\n]*[{[]/gm)].slice(0, STARTS_MAX);
   for (const { index } of starts) {
-    try {
-      return JSON.parse(text.slice(index, end));
-    } catch {
-      // A log line, or a value that is cut: the next line that may begin one is tried.
+    for (const end of ends) {
+      try {
+        return JSON.parse(text.slice(index, end + 1));
+      } catch {
+        // A log line, or a value that is cut: the next lines that may end or begin one are tried.
+      }
     }
   }
   return undefined;
