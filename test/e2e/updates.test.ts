@@ -53,5 +53,5 @@ it('with the KDK for it the update is safe, and the Mac is raised', async () => 
   await fleet.raise();
   expect(loadState(fleet.member(0).mac.dir)).toMatchObject({ boot: { kernel: 'development' }, os: { build: '23F79' } });
   const { findings } = await fleet.host(fleet.member(0));
-  expect(findings.find(({ code }) => code === 'UPDATE_SAFE')?.detail).toContain('does not outlive the update');
+  expect(findings.find(({ code }) => code === 'UPDATE_REVERT_FIRST')?.detail).toContain('does not outlive the update');
 }, 240_000);
