@@ -232,6 +232,6 @@ export interface Facts {
   readonly kitFolderSeen?: string | null;
   readonly visitKit: VisitKitFact | null;
   readonly receipt: ReceiptFact | null;
-  /** Path of each fact that is null because it could not be read -> reason in plain words. */
+  /** Path of each fact that is null because it could not be read (`kernel.config`, `kernelCollections[0].uuid`) -> reason in plain words. */
   readonly unknown: Readonly<Record<string, string>>;
 }

@@ -51,7 +51,19 @@ async function assemble(readings: MacReadings, ordinal: BootOrdinal | undefined)
     },
     disk: diskFacts(readings, log),
     kdks: log.take('kdks', readings.kdks),
-    kernelCollections: log.take('kernelCollections', readings.kernelCollections),
+    kernelCollections: log.items(
+      'kernelCollections',
+      readings.kernelCollections,
+      ({ path, sha256, md5, ...rest }, at) => ({
+        path,
+        build: log.take(`${at}.build`, rest.build),
+        variant: log.take(`${at}.variant`, rest.variant),
+        sha256,
+        md5,
+        uuid: log.take(`${at}.uuid`, rest.uuid),
+        bundles: log.take(`${at}.bundles`, rest.bundles),
+      }),
+    ),
     auxiliaryKexts: log.take(
       'auxiliaryKexts',
       part(readings.auxiliaryKexts, (kexts) => kexts.map(({ id }) => id).sort(), ''),

@@ -4,9 +4,8 @@
  */
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { KernelCollectionFact } from '@headroom/core';
 import { isMissing, isObject, readTextFile } from '../files.ts';
-import { known, type Reading } from '../macos/reading.ts';
+import { known, part, type Reading, unknown } from '../macos/reading.ts';
 import { resolve } from '../macos/sysroot.ts';
 import { BUILD_PATTERN } from '../macos/text.ts';
 import type { ToolContext } from '../macos/tool.ts';
@@ -19,11 +18,22 @@ const COLLECTION_NAME = /^[A-Za-z0-9_.-]+\.kc(\.development)?$/;
 const COLLECTIONS_MAX = 20;
 const TEXT_BYTES_MAX = 1024 * 1024;
 
-export async function readKernelCollections(context: ToolContext): Promise<Reading<readonly KernelCollectionFact[]>> {
+/** What the file alone says is always there; the rest may be unknown, each by itself. */
+export interface CollectionReading {
+  readonly path: string;
+  readonly sha256: string;
+  readonly md5: string;
+  readonly build: Reading<string>;
+  readonly variant: Reading<string>;
+  readonly uuid: Reading<string>;
+  readonly bundles: Reading<number>;
+}
+
+export async function readKernelCollections(context: ToolContext): Promise<Reading<readonly CollectionReading[]>> {
   const paths = (await Promise.all([KC_FOLDER, KIT_FOLDER].map((folder) => collectionsIn(context, folder)))).flat();
-  const facts: KernelCollectionFact[] = [];
-  for (const path of paths.slice(0, COLLECTIONS_MAX)) facts.push(await describe(context, path));
-  return known(facts);
+  const collections: CollectionReading[] = [];
+  for (const path of paths.slice(0, COLLECTIONS_MAX)) collections.push(await describe(context, path));
+  return known(collections);
 }
 
 async function collectionsIn({ sysroot }: ToolContext, folder: string): Promise<readonly string[]> {
@@ -42,20 +52,25 @@ async function collectionsIn({ sysroot }: ToolContext, folder: string): Promise<
   return paths.filter((_, index) => plain[index]);
 }
 
-async function describe({ sysroot, signal }: ToolContext, path: string): Promise<KernelCollectionFact> {
+async function describe({ sysroot, signal }: ToolContext, path: string): Promise<CollectionReading> {
   const file = resolve(sysroot, path);
   const { sha256, md5, fileset } = await identify(file, signal);
-  const recorded = (await sidecarOf(file)) ?? (await manifestOf(file));
-  const version =
-    fileset.ok && fileset.value.kernelVersionText !== null ? parseKernelVersion(fileset.value.kernelVersionText) : null;
+  const noted = (await sidecarOf(file)) ?? (await manifestOf(file));
+  const recorded =
+    noted === null ? unknown('neither a sidecar nor a manifest says what it was built for') : known(noted);
+  const variant = part(
+    fileset,
+    ({ kernelVersionText: text }) => (text === null ? null : (parseKernelVersion(text)?.variant ?? null)),
+    'the kernel in it names no variant',
+  );
   return {
     path,
-    build: recorded?.build ?? null,
-    variant: version?.variant ?? recorded?.variant ?? null,
     sha256,
     md5,
-    uuid: fileset.ok ? fileset.value.uuid : null,
-    bundles: fileset.ok ? fileset.value.bundles : null,
+    build: part(recorded, ({ build }) => build, ''),
+    variant: variant.ok || !recorded.ok ? variant : known(recorded.value.variant),
+    uuid: part(fileset, ({ uuid }) => uuid, 'it holds no UUID'),
+    bundles: part(fileset, ({ bundles }) => bundles, 'it does not say its bundles'),
   };
 }
 

@@ -6,7 +6,6 @@ import type {
   EnforcedUpdate,
   FileVaultStatus,
   KdkFact,
-  KernelCollectionFact,
   ReceiptFact,
   RecoveryAdmin,
   UpdateTarget,
@@ -35,7 +34,7 @@ import { type KernelVersion, readUname } from '../macos/uname.ts';
 import { readEnforcedUpdates } from '../macos/update-declarations.ts';
 import type { Witness } from '../state/witness.ts';
 import { readKdks } from './kdks.ts';
-import { readKernelCollections } from './kernel-collections.ts';
+import { type CollectionReading, readKernelCollections } from './kernel-collections.ts';
 import { type KitFolder, readKitFolder } from './kit-folder.ts';
 import { createLimit } from './limit.ts';
 import { SYSCTL_NAMES } from './sysctl-names.ts';
@@ -76,7 +75,7 @@ export interface MacReadings {
   readonly auxiliaryKexts: Reading<readonly LoadedKext[]>;
   readonly guestProcesses: Reading<number>;
   readonly kdks: Reading<readonly KdkFact[]>;
-  readonly kernelCollections: Reading<readonly KernelCollectionFact[]>;
+  readonly kernelCollections: Reading<readonly CollectionReading[]>;
   readonly kitFolder: Reading<KitFolder>;
   /** null = nobody has counted guests. */
   readonly witness: Reading<Witness | null>;

@@ -12,6 +12,11 @@ export class UnknownLog {
     return this.note(path, reading.reason);
   }
 
+  /** A list whose items have facts that may be unknown by themselves; `describe` gets the path of each, as `kdks[0]`. */
+  items<T, U>(path: string, reading: Reading<readonly T[]>, describe: (item: T, at: string) => U): readonly U[] | null {
+    return this.take(path, reading)?.map((item, index) => describe(item, `${path}[${index}]`)) ?? null;
+  }
+
   /** A field of a reading; `missing` is the reason when the tool printed all else but this. */
   field<T, K extends keyof T>(path: string, reading: Reading<T>, key: K, missing: string): NonNullable<T[K]> | null {
     if (!reading.ok) return this.note(path, reading.reason);

@@ -11,14 +11,12 @@ const DEFERRAL_ON = 'forceDelayedSoftwareUpdates';
 const DEFERRAL_DAYS = ['enforcedSoftwareUpdateMinorOSDeferredInstallDelay', 'enforcedSoftwareUpdateDelay'] as const;
 
 export function updateFacts(readings: MacReadings, log: UnknownLog): Facts['update'] {
-  const pending = part(
-    readings.updates,
-    (updates) => updates.map(({ version, build }) => ({ version, build })),
-    'softwareupdate did not say',
-  );
   const preparedTarget = prepared(readings);
   return {
-    pending: log.take('update.pending', pending),
+    pending: log.items('update.pending', readings.updates, ({ version, build }, at) => ({
+      version,
+      build: build ?? log.note(`${at}.build`, 'softwareupdate names no build at the end of its label'),
+    })),
     autoInstall: log.take('update.autoInstall', autoInstall(readings)),
     deferralDays: log.take('update.deferralDays', deferralDays(readings.managedRestrictions)),
     prepared: log.take(

@@ -1,19 +1,23 @@
 /** Facts about volumes, their owners, and the room on the disk. */
-import type { Facts, OtherSystem, RecoveryAdmin, VolumeFacts, VolumeOwner } from '@headroom/core';
+import type { Facts, OtherSystem, RecoveryAdmin, VolumeFacts } from '@headroom/core';
 import type { CryptoUser } from '../macos/diskutil.ts';
 import { bootVolumeGroup } from '../macos/nvram.ts';
-import { known, part, type Reading, unknown, valueOrNull } from '../macos/reading.ts';
+import { known, part, type Reading, unknown } from '../macos/reading.ts';
 import type { MacReadings } from './read-mac.ts';
 import type { UnknownLog } from './unknown-log.ts';
 
 export function volumeFacts(readings: MacReadings, log: UnknownLog): VolumeFacts {
   const { rootVolume, cryptoUsers, recoveryAdmins } = readings;
+  const nameOf = (uuid: string) => part(recoveryAdmins, nameIn(uuid), 'no admin of recoveryOS has this UUID');
   return {
     systemUuid: log.field('volumes.systemUuid', rootVolume, 'uuid', 'diskutil names no UUID of the system volume'),
     dataUuid: log.take('volumes.dataUuid', dataUuid(readings)),
     group: log.field('volumes.group', rootVolume, 'group', 'the system volume is in no group'),
     systemName: log.field('volumes.systemName', rootVolume, 'name', 'diskutil names no system volume'),
-    owners: log.take('volumes.owners', ownersOf(cryptoUsers, valueOrNull(recoveryAdmins) ?? [])),
+    owners: log.items('volumes.owners', ownersOf(cryptoUsers), (uuid, at) => ({
+      user: log.take(`${at}.user`, nameOf(uuid)),
+      uuid,
+    })),
     recoveryAdmins: log.take('volumes.recoveryAdmins', recoveryAdmins),
     startupDefault: log.take('volumes.startupDefault', startupDefault(readings)),
     otherSystems: log.take('volumes.otherSystems', otherSystems(readings)),
@@ -30,18 +34,35 @@ function dataUuid({ rootVolume, dataVolume }: MacReadings): Reading<string> {
   return uuid === null ? unknown('diskutil names no UUID of the Data volume') : known(uuid);
 }
 
-/** People only: recovery keys and MDM keys are listed as owners too, but nobody can sign in with them. diskutil names no names. */
-function ownersOf(
-  users: Reading<readonly CryptoUser[]>,
-  admins: readonly RecoveryAdmin[],
-): Reading<readonly VolumeOwner[]> {
+/** diskutil names no names; the list of recoveryOS does. */
+function nameIn(uuid: string): (admins: readonly RecoveryAdmin[]) => string | null {
+  return (admins) => admins.find((admin) => admin.uuid === uuid)?.user ?? null;
+}
+
+const PERSON = 'Local Open Directory User';
+/** Listed as owners too, but nobody can sign in with them. */
+const KEYS = [
+  'Personal Recovery User',
+  'iCloud Recovery User',
+  'iCloud Recovery External Key',
+  'Institutional Recovery User',
+  'Institutional Recovery External Key',
+  'MDM Bootstrap Token External Key',
+];
+
+/** UUIDs of the people among the owners. An owner of a kind that is not known may be one. */
+function ownersOf(users: Reading<readonly CryptoUser[]>): Reading<readonly string[]> {
   if (!users.ok) return users;
-  const people = users.value.filter(({ type }) => type === 'Local Open Directory User');
+  const strange = users.value.find(({ type, volumeOwner }) => volumeOwner !== false && !isKnownKind(type));
+  if (strange !== undefined) return unknown(`diskutil lists an owner of a kind that is not known: ${strange.type}`);
+  const people = users.value.filter(({ type }) => type === PERSON);
   if (people.some(({ volumeOwner }) => volumeOwner === null))
     return unknown('diskutil does not say of each user whether it is an owner');
-  const nameOf = (uuid: string) => admins.find((admin) => admin.uuid === uuid)?.user ?? null;
-  const owners = people.filter(({ volumeOwner }) => volumeOwner === true);
-  return known(owners.map(({ uuid }) => ({ user: nameOf(uuid), uuid })));
+  return known(people.filter(({ volumeOwner }) => volumeOwner === true).map(({ uuid }) => uuid));
+}
+
+function isKnownKind(type: string | null): boolean {
+  return type !== null && [PERSON, ...KEYS].includes(type);
 }
 
 function startupDefault({ bootVolume, rootVolume }: MacReadings): Reading<boolean> {
