@@ -1,10 +1,16 @@
 /** A KDK image travels as a stream from an offset on, to the Mac whose job names it, and to no other. */
 import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ServiceError } from '@grpc/grpc-js';
 import type { KdkChunk } from '@headroom/proto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Caller } from '../../apps/controller/src/agents/caller.ts';
+import { FetchKdkHandler } from '../../apps/controller/src/agents/handlers/fetch-kdk.ts';
+import { LiveStreams } from '../../apps/controller/src/agents/live-streams.ts';
+import { SystemClock } from '../../apps/controller/src/common/clock.ts';
+import { OpenSteps } from '../../apps/controller/src/jobs/open-steps.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { startController, type TestController } from './support/controller.ts';
 import { codeOf, Mac, refusal, sha256Hex } from './support/mac.ts';
@@ -43,7 +49,44 @@ function fetchKdk(from: Mac, offset: number, wanted = sha256): Promise<Fetched> 
   });
 }
 
+/** Larger than all the windows on the way can hold, so that it cannot have been sent whole before it is cut. */
+const LARGE_BYTES = 64 * 1024 * 1024;
+
+async function macWithLargeImage(): Promise<Mac> {
+  const path = join(controller.config.stateDir, 'large.dmg');
+  await writeFile(path, '');
+  await truncate(path, LARGE_BYTES);
+  controller.kdkFiles.files.set(KDK.sha256, { path, sizeBytes: LARGE_BYTES });
+  const own = await Mac.enrol(controller);
+  await openPlan(controller, own, [{ kind: 'install_kdk', kdk: KDK, variant: 'T6020' }]);
+  return own;
+}
+
+/** A stream whose reader stops after its first chunk; `go` reads the rest. `code` = why it ended, null = it came whole. */
+async function halfRead(own: Mac) {
+  const stream = own.client.fetchKdk({ sha256: KDK.sha256, offset: 0n });
+  let received = 0;
+  let reads = false;
+  const ended = new Promise<string | null>((resolve) => {
+    stream.once('error', (error) => resolve(codeOf(error)));
+    stream.once('end', () => resolve(null));
+  });
+  stream.on('data', ({ data }: KdkChunk) => {
+    received += data.length;
+    if (!reads) stream.pause();
+  });
+  await waitFor(() => received > 0);
+  const go = async () => {
+    reads = true;
+    stream.resume();
+    return { code: await ended, received };
+  };
+  return { go };
+}
+
 describe('FetchKdk', () => {
+  afterEach(() => controller.kdkFiles.files.delete(KDK.sha256));
+
   it('sends the whole image in bounded chunks that say where they belong', async () => {
     const { bytes, chunks } = await fetchKdk(mac, 0);
     expect(bytes.equals(image)).toBe(true);
@@ -72,30 +115,38 @@ describe('FetchKdk', () => {
   });
 
   it('ends with the reason when the certificate is revoked while it is being sent', async () => {
-    // Larger than all the windows on the way can hold, so that it cannot have been sent whole before it is cut.
-    const sizeBytes = 64 * 1024 * 1024;
-    const path = join(controller.config.stateDir, 'large.dmg');
-    await writeFile(path, '');
-    await truncate(path, sizeBytes);
-    controller.kdkFiles.files.set(KDK.sha256, { path, sizeBytes });
-    const own = await Mac.enrol(controller);
-    await openPlan(controller, own, [{ kind: 'install_kdk', kdk: KDK, variant: 'T6020' }]);
-    const stream = own.client.fetchKdk({ sha256: KDK.sha256, offset: 0n });
-    let received = 0;
-    let reads = false;
-    const ended = new Promise((resolve) => stream.once('error', resolve));
-    stream.on('data', ({ data }: KdkChunk) => {
-      received += data.length;
-      if (!reads) stream.pause();
-    });
-    await waitFor(() => received > 0);
+    const own = await macWithLargeImage();
+    const { go } = await halfRead(own);
     const { serial } = await controller.database.prisma.certificate.findFirstOrThrow({ where: { hostId: own.hostId } });
     await controller.certificates.revoke(serial, 'token:test', 'stolen');
-    reads = true;
-    stream.resume();
-    expect(codeOf(await ended)).toBe('CERTIFICATE_REVOKED');
-    expect(received).toBeLessThan(sizeBytes);
-    controller.kdkFiles.files.delete(KDK.sha256);
+    const { code, received } = await go();
+    expect(code).toBe('CERTIFICATE_REVOKED');
+    expect(received).toBeLessThan(LARGE_BYTES);
+  });
+
+  it('is one for each host: the newer takes the place of the older, and of no other host', async () => {
+    const own = await macWithLargeImage();
+    const other = await halfRead(await macWithLargeImage());
+    const older = await halfRead(own);
+    expect((await fetchKdk(own, LARGE_BYTES - 5, KDK.sha256)).bytes).toHaveLength(5);
+    const { code, received } = await older.go();
+    expect(code).toBe('NOT_READY');
+    expect(received).toBeLessThan(LARGE_BYTES);
+    expect(await other.go()).toEqual({ code: null, received: LARGE_BYTES });
+  });
+
+  it('ends when nothing is taken for too long', async () => {
+    const own = await macWithLargeImage();
+    const steps = new OpenSteps(controller.database);
+    const streams = new LiveStreams(controller.database, new SystemClock());
+    const handler = new FetchKdkHandler(steps, controller.kdkFiles, streams, 50);
+    const asleep = Object.assign(new EventEmitter(), {
+      request: { sha256: KDK.sha256, offset: 0n },
+      write: () => true,
+    });
+    const caller = { hostId: own.hostId, serial: 'serial' } as Caller;
+    const call = asleep as unknown as Parameters<FetchKdkHandler['handle']>[1];
+    await expect(handler.handle(caller, call)).rejects.toMatchObject({ code: 'NOT_READY' });
   });
 
   it('gives nothing to a Mac whose open job does not name the image', async () => {
