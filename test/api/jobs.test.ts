@@ -134,5 +134,7 @@ describe('dead letters', () => {
     expect(await list('replayable=true&errorCode=KC_KERNEL_WRONG')).toEqual([]);
     const audit = await test.database.prisma.audit.findMany({ where: { entityId: String(job['id']) } });
     expect(audit.map(({ action, actor }) => `${action} by ${actor}`)).toContain('job.replay by token:admin');
+    const told = await test.database.prisma.hostEvent.findFirst({ where: { hostId: mac, kind: 'step.replayed' } });
+    expect(told?.detail, 'watchers say the state that the timeline says').toMatchObject({ state: 'failed' });
   });
 });

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Actor } from '../../apps/controller/src/api/api-tokens.ts';
 import { EventLog, type LoggedEvent, OVERLAP_MS } from '../../apps/controller/src/api/watch/event-log.ts';
+import { watchRoutes } from '../../apps/controller/src/api/watch/routes.ts';
 import { WATCHERS_PER_TOKEN_MAX, WatchHub } from '../../apps/controller/src/api/watch/watch-hub.ts';
 import { HELD_MAX, Watcher } from '../../apps/controller/src/api/watch/watcher.ts';
 import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
@@ -96,6 +97,14 @@ async function runningJob() {
 const ids = ({ events }: Watch) => events.filter(({ name }) => name !== 'ready').map(({ id }) => id);
 
 describe('watching', () => {
+  it('asks for the permission of what it tells', () => {
+    const asked = watchRoutes({} as WatchHub).map(({ id, permission }) => [id, permission]);
+    expect(asked).toEqual([
+      ['watchHosts', 'host.read'],
+      ['watchJobs', 'job.read'],
+    ]);
+  });
+
   it('tells hosts and jobs apart, each with its state', async () => {
     const hosts = await watch('/api/v1/hosts/watch');
     const jobs = await watch('/api/v1/jobs/watch');

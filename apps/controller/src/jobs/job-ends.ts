@@ -51,7 +51,7 @@ export class JobEnds {
         now,
         action: 'job.replay',
         kind: 'step.replayed',
-        after: { plan: 'superseded' },
+        after: { state: job.state, plan: 'superseded' },
       });
     });
   }

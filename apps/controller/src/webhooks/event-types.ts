@@ -173,7 +173,7 @@ export const WEBHOOK_EVENTS = {
   },
   'job.replayed': {
     when: 'Somebody asked to plan anew what a dead letter was for.',
-    data: { ...STEP, actor: 'who asked' },
+    data: { ...STEP, state: 'state of the job, which stays as it ended', actor: 'who asked' },
     timeline: ['step.replayed'],
   },
   'rollout.created': { when: 'A rollout was made.', data: { ...ROLLOUT, targets: 'how many Macs it is for' } },

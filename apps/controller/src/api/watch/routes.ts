@@ -46,7 +46,7 @@ export function watchRoutes(hub: WatchHub): readonly Route[] {
     events({
       id: 'watchJobs',
       path: '/api/v1/jobs/watch',
-      permission: 'host.read',
+      permission: 'job.read',
       summary:
         'What happens to jobs, as it happens. `progress` = the last line of a running job, about once a second at most; it has no id and is not repeated. `resync` = read the lists again.',
       query,
