@@ -1,27 +1,21 @@
 /**
- * Which type each field of a parser's value has, learned from the captures; a mutated input may make a field null or drop an
- * optional one, but never turn it into another type.
+ * Which kinds of value a parser may give, field by field: declared in shapes.ts. A path that is not declared, a null that is not, and
+ * any other kind is wrong. `.*` in place of a last key takes any key.
  */
-type Kind = 'null' | 'boolean' | 'number' | 'bigint' | 'string' | 'list' | 'bytes' | 'date' | 'object';
+export type Kind = 'null' | 'boolean' | 'number' | 'string' | 'list' | 'bytes' | 'date' | 'object';
 const DEPTH_MAX = 80;
 
-export type Shape = Map<string, Set<Kind>>;
+/** Path -> kinds, parted by blanks: `{ '': 'list', '[]': 'object', '[].uuid': 'string null' }`. */
+export type Shape = Readonly<Record<string, string>>;
 
-export function learn(shape: Shape, value: unknown): void {
-  for (const [path, kind] of kindsOf(value, '', 0)) {
-    const kinds = shape.get(path) ?? new Set<Kind>();
-    shape.set(path, kinds.add(kind));
-  }
-}
-
-/** The first thing in this value that no value may hold, or that has another type than in every capture; null = none. */
+/** The first thing in this value that its shape does not allow; null = none. A free-form value (no shape) may hold any plain value. */
 export function wrongType(shape: Shape | null, value: unknown): string | null {
   try {
     for (const [path, kind] of kindsOf(value, '', 0)) {
-      const kinds = shape?.get(path);
-      if (kind === 'null' || kinds === undefined || kinds.has(kind)) continue;
-      if (kinds.size === 1 && kinds.has('null')) continue;
-      return `${path || 'value'} is ${kind}, in captures ${[...kinds].join(' or ')}`;
+      if (shape === null) continue;
+      const kinds = shape[path] ?? shape[`${path.slice(0, path.lastIndexOf('.'))}.*`];
+      if (kinds?.split(' ').includes(kind)) continue;
+      return `${path || 'value'} is ${kind}, declared: ${kinds ?? 'nothing'}`;
     }
     return null;
   } catch (error) {
@@ -34,8 +28,10 @@ function* kindsOf(value: unknown, path: string, depth: number): Generator<readon
   yield [path, kind];
   if (depth > DEPTH_MAX) throw new Error(`${path.slice(0, 60)} is deeper than ${DEPTH_MAX}`);
   if (Array.isArray(value)) for (const each of value) yield* kindsOf(each, `${path}[]`, depth + 1);
-  else if (kind === 'object')
-    for (const [key, each] of Object.entries(value as object)) yield* kindsOf(each, `${path}.${key}`, depth + 1);
+  else if (kind === 'object') {
+    const entries = value instanceof Map ? [...value] : Object.entries(value as object);
+    for (const [key, each] of entries) yield* kindsOf(each, `${path}.${key}`, depth + 1);
+  }
 }
 
 function kindOf(value: unknown, path: string): Kind {
@@ -45,7 +41,6 @@ function kindOf(value: unknown, path: string): Kind {
   if (value instanceof Date) return 'date';
   if (typeof value === 'number' && !Number.isFinite(value)) throw new Error(`${path || 'value'} is ${value}`);
   const kind = typeof value;
-  if (kind === 'undefined' || kind === 'function' || kind === 'symbol')
-    throw new Error(`${path || 'value'} is ${kind}`);
-  return kind;
+  if (kind === 'boolean' || kind === 'number' || kind === 'string' || kind === 'object') return kind;
+  throw new Error(`${path || 'value'} is ${kind}`);
 }

@@ -2,16 +2,25 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { parseReceipt } from '../../apps/agent/src/facts/visit-files.ts';
 import { readFileset, readKernelFile } from '../../apps/agent/src/macho/fileset.ts';
+import { kmutilCreateFailure } from '../../apps/agent/src/macos/kmutil-create.ts';
+import { parseAcl } from '../../apps/agent/src/macos/ls.ts';
+import { parsePackageInfo, parsePackages, parsePayloadKernels } from '../../apps/agent/src/macos/pkgutil.ts';
+import { type PlistDict, parsePlistDict } from '../../apps/agent/src/macos/plist.ts';
 import { parseGuestProcesses } from '../../apps/agent/src/macos/ps.ts';
-import type { Reading } from '../../apps/agent/src/macos/reading.ts';
+import { known, type Reading } from '../../apps/agent/src/macos/reading.ts';
+import { recoveryAdminsIn } from '../../apps/agent/src/macos/recovery-admins.ts';
+import { parseBootTime } from '../../apps/agent/src/macos/sysctl.ts';
 import type { Output } from '../../apps/agent/src/macos/tool.ts';
+import { enforcedIn } from '../../apps/agent/src/macos/update-declarations.ts';
 import { buildBundleFile, buildKernelCollection, buildKernelFile } from '../../packages/mac-sim/src/kernel/index.ts';
 import { readCaptures } from '../../test/captures/capture.ts';
 import { mutations } from '../../test/captures/mutations.ts';
 import { PARSERS } from '../../test/captures/parsers.ts';
 import { type Random, randomFrom } from './random.ts';
-import { learn, type Shape, wrongType } from './shape.ts';
+import { wrongType } from './shape.ts';
+import { SHAPES } from './shapes.ts';
 
 export interface Target {
   readonly name: string;
@@ -30,10 +39,29 @@ export interface Parser {
 
 const TEXT_PARSERS: Readonly<Record<string, (output: Output) => Reading<unknown>>> = {
   ...PARSERS,
+  acl: parseAcl,
+  bootTime: ({ stdout }) => parseBootTime(stdout),
+  createFailure: (output) => known(kmutilCreateFailure(endedWith(output))),
+  enforced: inPlist(enforcedIn),
   guestProcesses: parseGuestProcesses,
+  packageInfo: ({ stdout }) => parsePackageInfo(stdout),
+  packages: (output) => known(parsePackages(output)),
+  payloadKernels: (output) => known(parsePayloadKernels(output)),
+  receipt: ({ stdout }) => parseReceipt(stdout),
+  recoveryAdmins: inPlist(recoveryAdminsIn),
 };
-/** Their values follow the input's own keys, so the captures say nothing about types of fields. */
-const FREE_FORM = ['plist'];
+
+function inPlist(read: (dict: PlistDict) => Reading<unknown>): (output: Output) => Reading<unknown> {
+  return ({ stdout }) => {
+    const dict = parsePlistDict(stdout);
+    return dict.ok ? read(dict.value) : dict;
+  };
+}
+
+function endedWith(output: Output): Parameters<typeof kmutilCreateFailure>[0] {
+  const calm = { signal: null, missing: false, timedOut: false, aborted: false, outputCut: false, startError: null };
+  return { command: 'kmutil', ...calm, ...output };
+}
 
 export function targets(seed: number, folder: string): readonly Target[] {
   const captures = readCaptures().map(({ output }) => output);
@@ -69,18 +97,13 @@ export function targets(seed: number, folder: string): readonly Target[] {
 /** Both streams travel in one input: a 0x1E byte stands between them, as no tool prints one. */
 const BETWEEN = '\x1e';
 
+/** A capture that does not fit what is declared is a wrong declaration: said at once, as nothing that follows would count. */
 function textParser(name: string, parse: (output: Output) => Reading<unknown>, captures: readonly Output[]): Parser {
-  const shape: Shape | null = FREE_FORM.includes(name) ? null : new Map();
   for (const capture of captures) {
-    const reading = parse(capture);
-    if (shape !== null && reading.ok) learn(shape, reading.value);
+    const wrong = wrongReading(name, parse(capture));
+    if (wrong !== null) throw new Error(`${name}, unchanged capture: ${wrong}`);
   }
-  return {
-    name,
-    check(input) {
-      return wrongReading(shape, parse(outputOf(input)));
-    },
-  };
+  return { name, check: (input) => wrongReading(name, parse(outputOf(input))) };
 }
 
 let decoded: { readonly input: Uint8Array; readonly output: Output } | null = null;
@@ -108,12 +131,14 @@ function machOParser(
       const reading = await read(file);
       if (reading.ok && reading.value.uuid !== null && !UUID.test(reading.value.uuid))
         return `uuid is ${reading.value.uuid}`;
-      return wrongReading(null, reading);
+      return wrongReading(name, reading);
     },
   };
 }
 
-function wrongReading(shape: Shape | null, reading: Reading<unknown>): string | null {
+function wrongReading(name: string, reading: Reading<unknown>): string | null {
+  const shape = SHAPES[name];
+  if (shape === undefined) throw new Error(`${name} has no declared shape`);
   if (reading.ok) return wrongType(shape, reading.value);
   return typeof reading.reason === 'string' && reading.reason !== '' ? null : 'a refusal without a reason';
 }
