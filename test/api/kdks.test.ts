@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { itemsOf, openTestApi, type TestApi } from './support.ts';
+import { stockFacts } from '../../packages/core/testing/sample-host.ts';
+import { addMac, EXCEPTION, hear, itemsOf, openTestApi, report, type TestApi } from './support.ts';
 
 let test: TestApi;
 beforeAll(async () => {
@@ -78,5 +79,78 @@ describe('the watch folder', () => {
     expect(await kdkInbox.scanOnce()).toEqual([]);
     expect((await readdir(kdkInbox.folder)).sort()).toEqual([`${name}.refused`, `${name}.sha256`]);
     expect(await kdks()).toHaveLength(2);
+  });
+});
+
+describe('of two images of one build', () => {
+  const NAME = 'Kernel_Debug_Kit_14.5_build_23F79.dmg';
+  const [good, junk] = ['good', 'junk'].map((text) => Buffer.from(text)) as [Buffer, Buffer];
+  let mac: string;
+
+  async function bring(bytes: Buffer): Promise<string> {
+    test.clock.advance(1000);
+    const reply = await put(NAME, bytes, sumOf(bytes));
+    expect(reply.status).toBe(200);
+    await hear(test, mac);
+    await test.sweep();
+    return String(reply.body['id']);
+  }
+
+  const withdraw = async (id: string, role: 'admin' | 'reader' = 'admin') => {
+    const { status } = await test.call('DELETE', `/api/v1/kdks/${id}`, { role });
+    await test.sweep();
+    return status;
+  };
+
+  async function planned(): Promise<unknown> {
+    const { plan } = (await test.call('GET', `/api/v1/hosts/${mac}`)).body;
+    const step = (plan as unknown as { state: string; steps: { step: { kdk: { sha256: string } } }[] } | null) ?? null;
+    return step?.state === 'open' ? step.steps[0]?.step.kdk.sha256 : step?.state;
+  }
+
+  const audited = async (id: string) =>
+    (await test.database.prisma.audit.findMany({ where: { entityId: id }, orderBy: { id: 'asc' } })).map(
+      ({ action }) => action,
+    );
+
+  async function failNewest(): Promise<void> {
+    const { id, planId } = await test.database.prisma.job.findFirstOrThrow({
+      where: { hostId: mac, state: 'queued' },
+      orderBy: { id: 'desc' },
+    });
+    const data = { state: 'failed', errorCode: 'KDK_IMAGE_DAMAGED', finishedAt: test.clock.now() };
+    await test.database.prisma.job.update({ where: { id }, data });
+    await test.database.prisma.plan.update({ where: { id: planId ?? '' }, data: { state: 'failed' } });
+    await report(test, mac, stockFacts());
+    await test.sweep();
+  }
+
+  it('the one that was brought last is used, and bringing the other again makes it that one', async () => {
+    mac = await addMac(test, { labels: ['kdk'], facts: stockFacts() });
+    const goodId = await bring(good);
+    const body = { name: 'kdk', quota: 255, selector: { labels: ['kdk'] }, exception: EXCEPTION, apply: true };
+    expect((await test.call('POST', '/api/v1/policies', { body })).status).toBe(201);
+    await test.sweep();
+    expect(await planned()).toBe(sumOf(good));
+    await bring(junk);
+    expect(await planned()).toBe(sumOf(junk));
+    await failNewest();
+    expect(await planned()).toBe('failed');
+    expect(await bring(good)).toBe(goodId);
+    expect(await planned()).toBe(sumOf(good));
+    await bring(good);
+    expect(await audited(goodId)).toEqual(['kdk.add', 'kdk.renew']);
+  });
+
+  it('one is withdrawn with its file, by whoever may, and what was planned with it is planned anew', async () => {
+    const junkId = await bring(junk);
+    expect(await planned()).toBe(sumOf(junk));
+    expect(await withdraw(junkId, 'reader')).toBe(403);
+    expect(await withdraw(junkId)).toBe(200);
+    expect(await planned()).toBe(sumOf(good));
+    expect(await test.api.kdkFiles.open(sumOf(junk))).toBeNull();
+    expect(await test.api.kdkFiles.open(sumOf(good))).not.toBeNull();
+    expect(await audited(junkId)).toEqual(['kdk.add', 'kdk.renew', 'kdk.withdraw']);
+    expect(await withdraw(junkId)).toBe(404);
   });
 });

@@ -40,7 +40,7 @@ export interface Answer {
   readonly record: HostRecord & Remembered;
   readonly findings: readonly StoredFinding[];
   readonly reviewAt: Date | null;
-  /** Made for another intent, or in need of a consent that is gone. */
+  /** Made for another intent, with a KDK image that is not its build's any more, or in need of a consent that is gone. */
   readonly planIsObsolete: boolean;
   readonly visitIsObsolete: boolean;
 }
@@ -67,6 +67,7 @@ export function answer(input: HostInput, context: AnswerContext): Answer {
   const planIsObsolete =
     plan !== null &&
     (plan.intentNumber !== number ||
+      plan.steps.slice(plan.nextStep).some((step) => step.kind === 'install_kdk' && !isOfNow(step.kdk, kdks)) ||
       (lacksConsent && isLowering(plan)) ||
       lackingKinds(input, plan.steps.slice(plan.nextStep)).length > 0);
   const visitIsObsolete = visit !== null && isObsolete(visit, quota, lacksConsent);
@@ -75,7 +76,7 @@ export function answer(input: HostInput, context: AnswerContext): Answer {
     facts: input.facts,
     intent: { number, quota, extraArgs, grant, ended: intent.ended ?? null },
     record,
-    work: workOf(input, { planIsObsolete, visitIsObsolete }),
+    work: workOf(input, kdks, { planIsObsolete, visitIsObsolete }),
     presence,
     placeType: input.placeType,
     catalogue: { kdks, dropBundles: {} },
@@ -140,9 +141,18 @@ function isLowering({ steps, nextStep }: PlanRow): boolean {
   return steps.slice(nextStep).some(({ kind }) => LOWERING_KINDS.includes(kind));
 }
 
+/** Is it still the image that the catalogue has for its build? What was planned with another, or failed with it, is planned anew. */
+function isOfNow({ build, sha256 }: KdkSource, kdks: readonly KdkSource[]): boolean {
+  return kdks.find((kdk) => kdk.build === build)?.sha256 === sha256;
+}
+
 type Obsolete = Pick<Answer, 'planIsObsolete' | 'visitIsObsolete'>;
 
-function workOf({ plan, visit, failure }: HostInput, { planIsObsolete, visitIsObsolete }: Obsolete): OpenWork {
+function workOf(
+  { plan, visit, failure }: HostInput,
+  kdks: readonly KdkSource[],
+  { planIsObsolete, visitIsObsolete }: Obsolete,
+): OpenWork {
   return {
     plan:
       plan === null || planIsObsolete
@@ -158,7 +168,7 @@ function workOf({ plan, visit, failure }: HostInput, { planIsObsolete, visitIsOb
             doneAt: visit.doneAt?.toISOString() ?? null,
           },
     failure:
-      failure === null
+      failure === null || (failure.kdk !== null && !isOfNow(failure.kdk, kdks))
         ? null
         : {
             kind: failure.kind,

@@ -196,13 +196,15 @@ function openPlan({ bytes, hostId: _host, ...plan }: NewestPlan, jobs: readonly 
   return { ...plan, steps, nextStep: next < 0 ? steps.length : next };
 }
 
-function failedStep({ state }: NewestPlan, jobs: readonly JobRow[], failuresInRow: number): FailedStep | null {
+function failedStep({ state, bytes }: NewestPlan, jobs: readonly JobRow[], failuresInRow: number): FailedStep | null {
   if (state === 'cancelled') return cancelledStep(jobs, failuresInRow);
   if (state !== 'failed') return null;
   const job = jobs.findLast((one) => ['failed', 'refused', 'dead'].includes(one.state));
   if (job === undefined || job.finishedAt === null) return null;
-  const { kind, errorCode, errorDetail, finishedAt } = job;
-  return { kind, code: errorCode ?? 'INTERNAL', detail: errorDetail ?? '', at: finishedAt, failuresInRow };
+  const { kind, errorCode, errorDetail, finishedAt, stepIndex } = job;
+  const step = readPlan(bytes).steps[stepIndex];
+  const kdk = step?.kind === 'install_kdk' ? step.kdk : null;
+  return { kind, code: errorCode ?? 'INTERNAL', detail: errorDetail ?? '', at: finishedAt, failuresInRow, kdk };
 }
 
 /** What somebody cancelled is not planned again until somebody says so. */
@@ -211,7 +213,7 @@ function cancelledStep(jobs: readonly JobRow[], failuresInRow: number): FailedSt
   if (job === undefined || job.finishedAt === null) return null;
   const { kind, cancelAskedBy, cancelReason, finishedAt } = job;
   const code = cancelAskedBy === JOBS_ACTOR ? 'JOB_DEADLINE' : 'JOB_CANCELLED';
-  return { kind, code, detail: `${cancelAskedBy}: ${cancelReason}`, at: finishedAt, failuresInRow };
+  return { kind, code, detail: `${cancelAskedBy}: ${cancelReason}`, at: finishedAt, failuresInRow, kdk: null };
 }
 
 function byHost<T extends OfHost>(rows: readonly T[]): ReadonlyMap<string, T> {

@@ -5,6 +5,7 @@ import type {
   Finding,
   HostState,
   KcResult,
+  KdkSource,
   Memory,
   PlaceType,
   Plan,
@@ -54,6 +55,8 @@ export interface FailedStep {
   readonly detail: string;
   readonly at: Date;
   readonly failuresInRow: number;
+  /** The image that the step was about; null = about none, or somebody cancelled it. */
+  readonly kdk: KdkSource | null;
 }
 
 export interface VisitRow {

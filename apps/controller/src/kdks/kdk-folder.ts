@@ -40,6 +40,11 @@ export class KdkFolder extends KdkFiles {
     }
   }
 
+  async remove(sha256: string): Promise<void> {
+    await rm(join(this.folder, sha256), { force: true });
+    await syncFolder(this.folder);
+  }
+
   /** Writes the bytes beside, compares their sum, and only then gives them their name. */
   async save(bytes: AsyncIterable<Uint8Array>, sha256: string): Promise<KdkFile> {
     const path = join(this.folder, sha256);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { decodeCursor, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
+import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
 import { invalid } from '../api/validate.ts';
 import { Problem } from '../common/problem.ts';
@@ -26,7 +26,7 @@ export function kdkRoutes(database: Database, kdks: Kdks): readonly Route[] {
       path: '/api/v1/kdks',
       permission: 'kdk.write',
       summary:
-        'Takes a KDK image. Its sha256, as Apple or the catalogue says it, comes in the header x-checksum-sha256.',
+        'Takes a KDK image, which becomes the one of its build. Its sha256, as Apple or the catalogue says it, comes in the header x-checksum-sha256.',
       status: 200,
       bytes: 'application/octet-stream',
       query: z.object({ fileName: z.string().max(200).describe('Kernel_Debug_Kit_<version>_build_<build>.dmg') }),
@@ -47,7 +47,7 @@ export function kdkRoutes(database: Database, kdks: Kdks): readonly Route[] {
       method: 'GET',
       path: '/api/v1/kdks',
       permission: 'kdk.read',
-      summary: 'KDK images that agents can fetch, newest first.',
+      summary: 'KDK images that agents can fetch. Of a build, the one with the latest `addedAt` is used.',
       status: 200,
       query: z.object({ ...pageQuery, build: z.string().max(20).optional() }),
       reply: pageOf(kdkView),
@@ -59,6 +59,20 @@ export function kdkRoutes(database: Database, kdks: Kdks): readonly Route[] {
           take: limit + 1,
         });
         return toPage(rows, limit, ({ id }) => id, showKdk);
+      },
+    }),
+    route({
+      id: 'deleteKdk',
+      method: 'DELETE',
+      path: '/api/v1/kdks/{id}',
+      permission: 'kdk.write',
+      summary: 'Withdraws a KDK image: its file is removed, and plans that name it are made anew.',
+      status: 200,
+      params: idParams,
+      reply: z.object({ id: z.uuid() }),
+      handle: async ({ params: { id }, actor }) => {
+        await kdks.withdraw(id, actor.name);
+        return { id };
       },
     }),
   ];
