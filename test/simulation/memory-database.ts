@@ -4,6 +4,7 @@
  */
 import type { Database } from '../../apps/controller/src/db/database.ts';
 import * as sql from '../../apps/controller/src/evaluator/evaluator-sql.ts';
+import { CONSENT } from '../../apps/controller/src/visits/visit-consent.ts';
 import { WRITE_DELIVERIES } from '../../apps/controller/src/webhooks/outbox.ts';
 import { hostOf, type JobRow, type PlanRow, type Rows, replaceRows, type StateRow, type VisitRow } from './rows.ts';
 
@@ -12,7 +13,10 @@ export const KDK_SHA256 = 'ef'.repeat(32);
 export const BUILDS = ['23F79', '23G80'] as const;
 
 /** The connection broke before the commit: nothing of the transaction is there. */
-export class LostCommit extends Error {}
+export class LostCommit extends Error {
+  /** As Postgres would say it: no Mac's fault. */
+  readonly code = '08006';
+}
 
 export interface MemoryOptions {
   readonly now: () => Date;
@@ -39,7 +43,7 @@ export function memoryDatabase(rows: Rows, options: MemoryOptions): Database {
     replaceRows(rows, before);
     throw new LostCommit('the connection broke before the commit');
   };
-  return { fleetId: FLEET_ID, siteId: FLEET_ID, prisma: tx, transaction } as unknown as Database;
+  return { fleetId: FLEET_ID, siteId: FLEET_ID, prisma: tx, transaction, look: run } as unknown as Database;
 }
 
 function reads(rows: Rows): [string, Query][] {
@@ -48,7 +52,9 @@ function reads(rows: Rows): [string, Query][] {
       .filter((job) => ids.includes(job.hostId) && job.kind === kind && job.state === 'succeeded')
       .sort((a, b) => time(b.finishedAt) - time(a.finishedAt) || (a.id < b.id ? 1 : -1));
   return [
+    [sql.ANY_DUE, (now: Date) => dueHosts(rows, now).slice(0, 1)],
     [sql.CLAIM_DUE, (now: Date, most: number) => dueHosts(rows, now).slice(0, most)],
+    [sql.CLAIM_AGAIN, (now: Date, ids: string[]) => dueHosts(rows, now).filter(({ hostId }) => ids.includes(hostId))],
     [sql.HOSTS, (ids: string[]) => ids.map((id) => hostAnswer(rows, id))],
     [sql.NEWEST_PLANS, (ids: string[]) => ids.flatMap((id) => newestPlan(rows, id) ?? [])],
     [sql.JOBS_OF_PLANS, (ids: string[]) => rows.jobs.filter(({ planId }) => planId !== null && ids.includes(planId))],
@@ -66,6 +72,7 @@ function reads(rows: Rows): [string, Query][] {
     [sql.UPDATE_ACCEPTANCES, () => []],
     // Nobody counts guests there.
     [sql.NEWEST_WITNESSES, () => []],
+    [CONSENT, (hostId: string) => [hostOf(rows, hostId).intent.grant]],
     [sql.OPENED_VISITS, (ids: string[]) => ids.flatMap((id) => openedVisit(rows, id) ?? [])],
     [
       sql.OPEN_VISITS,
@@ -92,9 +99,14 @@ function writes(rows: Rows, { onState }: MemoryOptions): [string, Query][] {
     [
       sql.POSTPONE,
       (ids: string[], at: Date) => {
-        // Only a host that evaluation threw on is put off; in the simulation that is a fault of ours.
-        if (ids.length > 0)
-          throw new Error(`evaluation of ${ids.join(', ')} failed, put off until ${at.toISOString()}`);
+        if (ids.length > 0) throw new Error(`${ids.join(', ')} are gone, put off until ${at.toISOString()}`);
+      },
+    ],
+    [
+      sql.POSTPONE_FAILED,
+      (failed: string) => {
+        // In the simulation it is a fault of ours that a Mac cannot be evaluated.
+        throw new Error(`evaluation failed: ${failed}`);
       },
     ],
     [

@@ -3,7 +3,7 @@ import type { Tx } from '../db/database.ts';
 import type { VisitRecord } from './locked-visit.ts';
 
 /** $1 host. The grant under which it is wanted raised; no row when it is not. */
-const CONSENT = `
+export const CONSENT = `
   SELECT g.revoked_at AS "revokedAt", g.expires_at AS "expiresAt" FROM intent i JOIN "grant" g ON g.id = i.grant_id
   WHERE i.host_id = $1::uuid`;
 
