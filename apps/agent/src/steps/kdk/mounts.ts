@@ -16,12 +16,17 @@ export async function withMounted<T>(
   await detachStaleMounts(mac);
   await ensureFolder(mac.path(MOUNT_FOLDER));
   const mountPoint = await newMountPoint(mac);
-  try {
-    await attach(mac, image, mountPoint, signal);
-    return await use(mountPoint);
-  } finally {
+  const result = await attachAndUse().catch(async (error: unknown) => {
     // What went wrong with the work says more than what may go wrong here; the next start tries again.
     await detachStaleMounts(mac).catch(() => {});
+    throw error;
+  });
+  await detachStaleMounts(mac);
+  return result;
+
+  async function attachAndUse(): Promise<T> {
+    await attach(mac, image, mountPoint, signal);
+    return use(mountPoint);
   }
 }
 
