@@ -17,7 +17,6 @@ const FEW_AT_ONCE = 16;
 const MANY_AT_ONCE = 128;
 /** Of each table: one before, between and after the four peers. */
 const ROUNDS = 5;
-const WARM_MS = 1_500;
 const STEPS = 50;
 
 export async function run({ root, options: { hosts, seconds }, say }) {
@@ -33,7 +32,9 @@ export async function run({ root, options: { hosts, seconds }, say }) {
       opened.push(db);
       await fill(db.database, count);
       const work = await worker(dist, db.database, count);
-      await timed(work, WARM_MS, FEW_AT_ONCE);
+      await warm(work, count);
+      // What is written after a checkpoint is written whole the first time: from here on that is the same for both.
+      await db.database.pool.query('CHECKPOINT');
       return { db, work };
     };
     say(`a table of ${FEW} hosts, and one of ${many}`);
@@ -101,8 +102,6 @@ async function fill({ pool, siteId }, count) {
     values,
   );
   await pool.query('VACUUM ANALYZE');
-  // Else one comes of itself at a moment of its own, and how much of each page is written to the log depends on it.
-  await pool.query('CHECKPOINT');
 }
 
 /** Ids in the order of their number, as UUIDv7 are in the order of time. */
@@ -135,6 +134,18 @@ async function worker(dist, database, count) {
     const result = await finishing.finish(host, position, FinishRequest.fromPartial(request));
     if (!result.accepted) throw new Error(`host ${number}: the finish was declined (${result.code})`);
   };
+}
+
+/**
+ * Each host once, and enough for the code: a fleet that never worked has indexes as full as they get, and each of their pages splits
+ * at its first change, which is 100 times as many in the large table.
+ */
+async function warm(work, hosts) {
+  let left = Math.max(hosts, 2 * FEW);
+  const one = async () => {
+    while (left-- > 0) await work();
+  };
+  await Promise.all(Array.from({ length: MANY_AT_ONCE }, one));
 }
 
 /** Rounds of `work` per second. */

@@ -27,7 +27,19 @@ export async function wholeReads(
   { text, values }: Statement,
   large: ReadonlySet<string>,
 ): Promise<readonly string[]> {
-  const { rows } = await pool.query<{ 'QUERY PLAN': [{ Plan: Node }] }>(`EXPLAIN (FORMAT JSON) ${text}`, [...values]);
+  return readsOf(await pool.query<Explained>(`EXPLAIN (FORMAT JSON) ${text}`, [...values]), large);
+}
+
+/** The same for the plan that Postgres keeps of a statement for whatever values come. */
+export async function keptWholeReads(pool: pg.Pool, text: string, large: ReadonlySet<string>) {
+  return readsOf(await pool.query<Explained>(`EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${text}`), large);
+}
+
+interface Explained {
+  readonly 'QUERY PLAN': [{ readonly Plan: Node }];
+}
+
+function readsOf({ rows }: pg.QueryResult<Explained>, large: ReadonlySet<string>): readonly string[] {
   const plan = rows[0]?.['QUERY PLAN'][0].Plan;
   return plan === undefined ? [] : readsIn(plan, large, false);
 }

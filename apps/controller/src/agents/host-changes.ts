@@ -95,8 +95,9 @@ export async function storeChanges(
       ...(after != null && { after }),
     })),
   ];
+  const ids = [closed.map((job) => job.id), endedPlans.map((plan) => plan.id), reports.map(({ hostId }) => hostId)];
   if (due.length > 0 || rows.some((list) => list.length > 0))
-    await client.query({ ...STORE_CHANGES, values: [at, siteId, due, ...rows.map(storableJson)] });
+    await client.query({ ...STORE_CHANGES, values: [at, siteId, due, ...rows.map(storableJson), ...ids] });
   await tellTimelineOn(
     client,
     lines.map((line) => ({ ...line, siteId, at })),
