@@ -1,10 +1,9 @@
-// Goal: what docs/policies.md tells admins to send is accepted as it stands there.
+// Goal: what docs/policies.md and docs/deploying.md tell admins to send is accepted as it stands there.
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { addMac, openTestApi, type TestApi } from './support.ts';
 
-const PAGE = fileURLToPath(new URL('../../docs/policies.md', import.meta.url));
+const PAGES = new URL('../../docs/', import.meta.url);
 const EXAMPLE = /^```json (?<method>[A-Z]+) (?<path>\S+)\n(?<body>.*?)^```$/gms;
 
 let test: TestApi;
@@ -14,21 +13,33 @@ beforeAll(async () => {
 });
 afterAll(() => test.stop());
 
-it('every example of the page is taken, in its order', async () => {
-  const page = await readFile(PAGE, 'utf8');
-  const examples = [...page.matchAll(EXAMPLE)].map(({ groups }) => groups ?? {});
+async function answersTo(name: string): Promise<readonly string[]> {
+  const page = await readFile(new URL(name, PAGES), 'utf8');
   let policy = '';
   const answers: string[] = [];
-  for (const { method = '', path = '', body = '' } of examples) {
+  for (const { groups } of page.matchAll(EXAMPLE)) {
+    const { method = '', path = '', body = '' } = groups ?? {};
     const named = (text: string) => text.replaceAll('{policy}', policy);
     const reply = await test.call(method, named(path), { body: JSON.parse(named(body)) as object });
     if (path === '/api/v1/policies') policy = String(reply.body['policyId']);
     answers.push(`${method} ${path} ${reply.status}`);
   }
-  expect(answers).toEqual([
+  return answers;
+}
+
+it('every example about policies is taken, in its order', async () => {
+  expect(await answersTo('policies.md')).toEqual([
     'POST /api/v1/label-rules 201',
     'POST /api/v1/policies 201',
     'POST /api/v1/proposals 202',
     'POST /api/v1/policies/{policy}/apply 200',
+  ]);
+});
+
+it('every example about a fleet of your own is taken, in its order', async () => {
+  expect(await answersTo('deploying.md')).toEqual([
+    'POST /api/v1/api-tokens 201',
+    'POST /api/v1/enrol-tokens 201',
+    'POST /api/v1/policies 201',
   ]);
 });
