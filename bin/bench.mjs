@@ -3,8 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { checkNode, ensureBuilt, ensureInstalled, root, say } from './bootstrap.mjs';
+import { checkNode, ensureBuilt, ensureInstalled, optionsOf, root, say } from './bootstrap.mjs';
 
 checkNode();
 ensureInstalled();
@@ -25,8 +24,9 @@ if (name === '--list') {
   process.exitCode = 2;
 }
 
-async function bench({ options, run }) {
-  const { values } = parseArgs({ args, options: { ...options, 'no-build': { type: 'boolean' } } });
+async function bench({ summary, options, run }) {
+  const usage = `npm run bench -- ${name} [options]\n  ${summary}`;
+  const values = optionsOf(usage, { ...options, 'no-build': { type: 'boolean' } }, args);
   if (!values['no-build']) ensureBuilt();
   const loadBefore = loadavg()[0];
   const { figures, targets } = await run({ root, options: values, say });

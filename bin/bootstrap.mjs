@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -32,6 +33,19 @@ export function ensureBuilt() {
     node('scripts/generate-prisma.mjs');
   node('node_modules/typescript/bin/tsc', ['-b']);
   return Date.now() - from;
+}
+
+/** The options of a script, whose `usage` --help prints. Exit status 2 for what it does not know. */
+export function optionsOf(usage, options, args = process.argv.slice(2)) {
+  try {
+    const { values } = parseArgs({ args, options: { ...options, help: { type: 'boolean', short: 'h' } } });
+    if (!values.help) return values;
+    process.stdout.write(`${usage}\n`);
+    process.exit(0);
+  } catch (error) {
+    say(`${error.message}\n\n${usage}`);
+    process.exit(2);
+  }
 }
 
 /** A launcher's way to a built program. */

@@ -1,17 +1,22 @@
-// npm run fuzz -- [--seconds S] [--seed N] [--target NAME]: mutated captures, property lists and Mach-O files against all parsers,
+// npm run fuzz: mutated captures, property lists and Mach-O files against all parsers,
 // for a bounded time. No crash, no hang (a limit for each parse), no value of a wrong type. The same seed gives the same inputs.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { checkNode, ensureInstalled, node, root } from '../bin/bootstrap.mjs';
+import { checkNode, ensureInstalled, node, optionsOf, root } from '../bin/bootstrap.mjs';
 
+const USAGE = `npm run fuzz -- [options]
+  --seconds S      how long (default 60)
+  --seed N         the same seed gives the same inputs
+  --target NAME    one parser only`;
+const values = optionsOf(USAGE, {
+  seconds: { type: 'string', default: '60' },
+  seed: { type: 'string' },
+  target: { type: 'string' },
+});
 checkNode();
 ensureInstalled();
-const { values } = parseArgs({
-  options: { seconds: { type: 'string', default: '60' }, seed: { type: 'string' }, target: { type: 'string' } },
-});
 const seconds = Number(values.seconds);
 const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);
 if (!(seconds > 0) || !Number.isInteger(seed))

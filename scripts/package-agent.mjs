@@ -1,14 +1,16 @@
 // npm run package:agent: the agent for macOS on Apple silicon as one file, as a release folder that makes a .pkg on the admin's
-// own Mac, and as an archive of that folder. Options: --with-node puts the pinned Node in (downloads 45 MB); --out DIR.
+// own Mac, and as an archive of that folder.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
-import { checkNode, ensureInstalled, node, root } from '../bin/bootstrap.mjs';
+import { checkNode, ensureInstalled, node, optionsOf, root } from '../bin/bootstrap.mjs';
 
+const USAGE = `npm run package:agent -- [options]
+  --out DIR      where to (default dist-agent)
+  --with-node    puts the pinned Node in, which downloads 45 MB`;
+const values = optionsOf(USAGE, { 'with-node': { type: 'boolean' }, out: { type: 'string' } });
 checkNode();
 ensureInstalled();
-const { values } = parseArgs({ options: { 'with-node': { type: 'boolean' }, out: { type: 'string' } } });
 const { bundleAgent, licencesOf } = await import('../packaging/build/bundle.mjs');
 const { layoutName, sha256, writeLayout } = await import('../packaging/build/layout.mjs');
 const { tarGz } = await import('../packaging/build/tar.mjs');

@@ -1,20 +1,22 @@
-// npm run simulate -- [--seeds N] [--seconds S] [--seed N]: the fault simulation of test/simulation, for many seeds and a bounded
-// time. --seed replays one run exactly and shows what happened in it. Exit status 1 when anything that must hold did not.
-// --postgres runs the model of test/simulation/postgres.test.ts instead, on a real Postgres, for --seconds, from --seed.
+// npm run simulate: the fault simulation of test/simulation, for many seeds and a bounded time. Exit status 1 when anything that must
+// hold did not.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { checkNode, ensureBuilt, ensureInstalled, root } from '../bin/bootstrap.mjs';
+import { checkNode, ensureBuilt, ensureInstalled, optionsOf, root } from '../bin/bootstrap.mjs';
 import { importSource } from './import-source.mjs';
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '1000' },
-    seconds: { type: 'string', default: '300' },
-    seed: { type: 'string' },
-    postgres: { type: 'boolean' },
-    'no-build': { type: 'boolean' },
-  },
+const USAGE = `npm run simulate -- [options]
+  --seeds N      as many runs (default 1000)
+  --seconds S    no new run after that (default 300)
+  --seed N       replays one run exactly, and shows what happened in it
+  --postgres     the model of test/simulation/postgres.test.ts instead, on a real Postgres, for --seconds, from --seed
+  --no-build     what is built is new enough`;
+const values = optionsOf(USAGE, {
+  seeds: { type: 'string', default: '1000' },
+  seconds: { type: 'string', default: '300' },
+  seed: { type: 'string' },
+  postgres: { type: 'boolean' },
+  'no-build': { type: 'boolean' },
 });
 const [seeds, seconds] = [Number(values.seeds), Number(values.seconds)];
 if (!(seeds > 0) || !(seconds > 0) || (values.seed !== undefined && !Number.isInteger(Number(values.seed))))

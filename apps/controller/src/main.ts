@@ -50,14 +50,17 @@ async function usage(): Promise<string> {
   return `${USAGE}\n\n${ROTATE_USAGE}\n\n${DATA_USAGE}\n`;
 }
 
+const HELP = ['--help', '-h'];
+
 async function main([command, ...args]: readonly string[]): Promise<number> {
-  if (command === '--help' || command === '-h') {
+  if ([command, ...args].some((one) => HELP.includes(one ?? ''))) {
     process.stdout.write(await usage());
     return 0;
   }
   const run = Object.hasOwn(COMMANDS, command ?? '') ? COMMANDS[command ?? ''] : undefined;
   if (run === undefined) {
-    process.stderr.write(await usage());
+    const what = command === undefined ? 'a command is needed' : `${command}: no such command`;
+    process.stderr.write(`headroom-controller: ${what}\n\n${await usage()}`);
     return 2;
   }
   try {

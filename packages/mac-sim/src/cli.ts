@@ -48,6 +48,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 
 export async function main(args: readonly string[]): Promise<number> {
   const [name = '', ...rest] = args;
+  if (name === '--help' || name === '-h') {
+    process.stdout.write(USAGE);
+    return 0;
+  }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   try {
     if (command === undefined) throw new UsageError(name === '' ? 'a command is needed' : `${name}: no such command`);

@@ -71,7 +71,10 @@ export class EnrolmentServer {
     server.keepAliveTimeout = 1000;
     server.maxConnections = CONNECTIONS_MAX;
     server.maxHeadersCount = 50;
-    server.on('tlsClientError', (error) => log(`TLS refused: ${error.message}`));
+    server.on('tlsClientError', (error: NodeJS.ErrnoException) => {
+      // Each agent looks at the certificate first, and hangs up: that refuses nothing.
+      if (error.code !== 'ECONNRESET') log(`TLS refused: ${error.message}`);
+    });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(this.config.enrolPort, this.config.listenHost, resolve);
