@@ -153,4 +153,16 @@ describe('of two images of one build', () => {
     expect(await audited(junkId)).toEqual(['kdk.add', 'kdk.renew', 'kdk.withdraw']);
     expect(await withdraw(junkId)).toBe(404);
   });
+
+  it('one whose withdrawal is not committed keeps its file', async () => {
+    const { id } = await test.database.prisma.kdk.findUniqueOrThrow({ where: { sha256: sumOf(good) } });
+    await test.database.prisma.$executeRawUnsafe(`
+      CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no commit'; END $$`);
+    await test.database.prisma.$executeRawUnsafe(`
+      CREATE CONSTRAINT TRIGGER refuse AFTER DELETE ON kdk DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()`);
+    expect(await withdraw(id)).toBe(500);
+    await test.database.prisma.$executeRawUnsafe('DROP FUNCTION refuse CASCADE');
+    expect(await planned()).toBe(sumOf(good));
+    expect(await test.api.kdkFiles.open(sumOf(good))).not.toBeNull();
+  });
 });

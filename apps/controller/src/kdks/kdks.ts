@@ -67,10 +67,20 @@ export class Kdks {
       if (row === null) throw missing();
       await tx.kdk.delete({ where: { id } });
       await this.audit(tx, row, { actor, action: 'kdk.withdraw', before: shown(row), at });
-      const hosts = await markWaiting(tx, row.build, at);
-      // Whoever reads it now still gets the rest: the file goes when the last one has closed it.
-      await this.folder.remove(row.sha256);
-      return { row, hosts };
+      return { row, hosts: await markWaiting(tx, row.build, at) };
+    });
+    await this.removeFile(found.sha256);
+  }
+
+  /**
+   * Once the catalogue is committed without it, never before: a listed image has its file, whatever breaks in between. A file that is
+   * left lies unused. Whoever reads it now still gets the rest: it goes when the last one has closed it.
+   */
+  private async removeFile(sha256: string): Promise<void> {
+    await this.database.transaction(async (tx) => {
+      await lockImage(tx, sha256);
+      // Somebody may have brought it again since.
+      if ((await tx.kdk.count({ where: { sha256 } })) === 0) await this.folder.remove(sha256);
     });
   }
 
@@ -86,7 +96,7 @@ export class Kdks {
   /** Changes of one image one after the other: the second of two waits here and then finds what the first did. */
   private async change(sha256: string, work: (tx: Tx) => Promise<Changed>): Promise<KdkRow> {
     const { row, hosts } = await this.database.transaction(async (tx) => {
-      await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${sha256}, 1))`;
+      await lockImage(tx, sha256);
       return work(tx);
     });
     for (const hostId of hosts) this.bus.publish({ kind: 'due', hostId });
@@ -102,6 +112,10 @@ interface Changed {
   readonly row: KdkRow;
   /** Who was marked due. */
   readonly hosts: readonly string[];
+}
+
+async function lockImage(tx: Tx, sha256: string): Promise<void> {
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${sha256}, 1))`;
 }
 
 function shown({ version, build, sha256, sizeBytes, fileName, addedBy, addedAt }: KdkRow) {
