@@ -71,7 +71,16 @@ describe('the list of Macs', () => {
     await test.database.prisma.host.update({ where: { id: extra }, data: { retiredAt: test.clock.now() } });
     expect(ids(await list('?label=extra'))).toEqual([]);
     expect((await test.call('GET', `/api/v1/hosts/${extra}`)).status).toBe(404);
-    await test.sweep();
+    const state = { where: { hostId: extra } };
+    const past = { dueAt: test.clock.now(), presence: 'lost', evaluatedAt: new Date(0) };
+    await test.database.prisma.hostState.update({ ...state, data: past });
+    await test.database.prisma.hostReport.update({ ...state, data: { lastSeenAt: test.clock.now() } });
+    for (let turn = 0; turn < 2; turn += 1) {
+      await test.sweep();
+      const rests = await test.database.prisma.hostState.findUniqueOrThrow(state);
+      expect(rests).toMatchObject({ dueAt: null, reviewAt: null });
+      await test.api.evaluatorLoop.sweepOnce(test.clock.now());
+    }
     expect((await test.call('GET', '/api/v1/readiness')).body).toMatchObject({ hosts: 7 });
   });
 });

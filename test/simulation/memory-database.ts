@@ -97,9 +97,9 @@ function writes(rows: Rows, { onState }: MemoryOptions): [string, Query][] {
       },
     ],
     [
-      sql.POSTPONE,
-      (ids: string[], at: Date) => {
-        if (ids.length > 0) throw new Error(`${ids.join(', ')} are gone, put off until ${at.toISOString()}`);
+      sql.LET_REST,
+      (ids: string[]) => {
+        throw new Error(`${ids.join(', ')} are gone`);
       },
     ],
     [

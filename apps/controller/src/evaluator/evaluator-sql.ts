@@ -23,8 +23,8 @@ export const CLAIM_AGAIN = `
  */
 export const MARK_RETURNED = `
   UPDATE host_state s SET due_at = $1::timestamptz FROM (
-    SELECT k.host_id FROM host_state k JOIN host_report r ON r.host_id = k.host_id
-    WHERE k.presence <> 'online' AND k.due_at IS NULL AND r.last_seen_at > k.evaluated_at
+    SELECT k.host_id FROM host_state k JOIN host_report r ON r.host_id = k.host_id JOIN host h ON h.id = k.host_id
+    WHERE h.retired_at IS NULL AND k.presence <> 'online' AND k.due_at IS NULL AND r.last_seen_at > k.evaluated_at
     ORDER BY k.host_id FOR UPDATE OF k SKIP LOCKED) returned
   WHERE s.host_id = returned.host_id`;
 
@@ -129,9 +129,8 @@ export const STORE_STATES = `
     evidence jsonb, record jsonb, updates jsonb, review_at timestamptz)
   WHERE s.host_id = v.host_id`;
 
-/** $1 hosts, $2 when to look again. For those that are not evaluated: retired ones. */
-export const POSTPONE = `
-  UPDATE host_state SET due_at = NULL, review_at = $2::timestamptz WHERE host_id = ANY($1::uuid[])`;
+/** $1 hosts. For those that are not evaluated any more: retired ones. Who lets one in again marks it due. */
+export const LET_REST = `UPDATE host_state SET due_at = NULL, review_at = NULL WHERE host_id = ANY($1::uuid[])`;
 
 /** $1 JSON of rows, $2 now, $3 when to look again. What became due since $2 stays due; the finding keeps the time of its first failure. */
 export const POSTPONE_FAILED = `

@@ -11,7 +11,7 @@ import type { VisitWriter } from '../visits/visit-writer.ts';
 import { type Answer, answer } from './answer.ts';
 import { doApart } from './apart.ts';
 import { changesState, tellChanges } from './changes.ts';
-import { ANY_DUE, CLAIM_AGAIN, CLAIM_DUE, MARK_RETURNED, POSTPONE, STORE_STATES } from './evaluator-sql.ts';
+import { ANY_DUE, CLAIM_AGAIN, CLAIM_DUE, LET_REST, MARK_RETURNED, STORE_STATES } from './evaluator-sql.ts';
 import { loadBatch, loadKdks } from './host-batch.ts';
 import { type FailedHost, postponeFailed } from './not-evaluated.ts';
 import { storeWitnessed } from './witnessed.ts';
@@ -103,7 +103,7 @@ export class Evaluator {
     await this.postpone(tx, failed, now);
     const looked = new Set(inputs.map(({ hostId }) => hostId));
     const left = ids.filter((id) => !looked.has(id));
-    await tx.$executeRawUnsafe(POSTPONE, left, new Date(now.getTime() + POSTPONE_MS));
+    if (left.length > 0) await tx.$executeRawUnsafe(LET_REST, left);
     return this.act(tx, answers, now);
   }
 
