@@ -61,6 +61,12 @@ describe('two people', () => {
         detail: expect.stringMatching(/^token:anna\.\w+ was made by token:anna, which asked/),
       });
     expect((await approve(id, await token('ben', 'approver', ADMIN()))).status).toBe(200);
+    // Anna's and Ben's were made by one token: allowed, and said to whoever reads the exception or the ledger.
+    const maker = (await call('GET', '/me', ADMIN())).body['name'];
+    const rows = itemsOf((await call('GET', '/exceptions/ledger?limit=200', ADMIN())).body);
+    const shown = itemsOf((await call('GET', '/exceptions?limit=200', ADMIN())).body);
+    expect(rows.find(({ exceptionId }) => String(exceptionId) === id)).toMatchObject({ commonMaker: maker });
+    expect(shown.find((one) => String(one['id']) === id)).toMatchObject({ commonMaker: maker });
   });
 
   it('are not a token and the one that made it', async () => {
@@ -71,6 +77,8 @@ describe('two people', () => {
       detail: 'token:carla made the token token:carla.ci, which asked for this exception, or one that made it.',
     });
     expect((await approve(id, APPROVER())).status).toBe(200);
+    const shown = itemsOf((await call('GET', '/exceptions?limit=200', ADMIN())).body);
+    expect(shown.find((one) => String(one['id']) === id)).toMatchObject({ commonMaker: null });
   });
 
   it('have names of their own while they live, and an approval lasts as long as its holder may give one', async () => {

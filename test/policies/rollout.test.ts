@@ -319,7 +319,7 @@ describe('a policy', () => {
       ],
       wouldChange: [
         'A newer revision of policy naming, when it is applied.',
-        'Naming this Mac in another policy, or a priority above 0, when that is applied.',
+        'Naming this Mac in another policy with a priority above 0, or in an older one with 0, when that is applied.',
         'Archiving policy naming: then higher would be next.',
         expect.stringMatching(/^The end of the exception "UI tests in parallel" at .*: then stock is wanted, unless/),
       ],
@@ -327,6 +327,12 @@ describe('a policy', () => {
     const archived = await test.call('DELETE', `/api/v1/policies/${String(naming)}`);
     expect(archived.body).toMatchObject({ rollouts: [{ state: 'running' }] });
     expect(await quotaOf(a)).toBe(6);
+    expect((await test.call('GET', `/api/v1/hosts/${a}/explain`)).body['wouldChange']).toEqual(
+      expect.arrayContaining([
+        'Another policy that names this Mac, or selects it with a priority above 1 or is older with 1, when that is applied.',
+        'This Mac not fitting policy higher (label rank) any more.',
+      ]),
+    );
   });
 
   it('is not said to hold nothing where a person, or the end of an exception, took a Mac back', async () => {
@@ -343,7 +349,7 @@ describe('a policy', () => {
       wouldChange: [
         'Policy by-person holds this Mac since: apply it.',
         'A newer revision of policy by-person, when it is applied.',
-        'Naming this Mac in another policy, or a priority above 0, when that is applied.',
+        'Naming this Mac in another policy with a priority above 0, or in an older one with 0, when that is applied.',
       ],
     });
     const { exceptionId } = await give('by-end', b);

@@ -29,6 +29,7 @@ export interface ExceptionRecord extends Times {
   readonly approvals: string;
   readonly approver: string;
   readonly requestedBy: string | null;
+  readonly commonMaker: string | null;
   readonly approvedAt: Date | null;
   readonly quotaMax: number | null;
   readonly revokeReason: string | null;
@@ -56,6 +57,7 @@ export function showException(row: ExceptionRecord, now: Date) {
     clauseVersion: row.clauseVersion,
     approvals: row.approvals,
     requestedBy: row.requestedBy,
+    commonMaker: row.commonMaker,
     approver: row.approver === '' ? null : row.approver,
     approvedAt: row.approvedAt?.toISOString() ?? null,
     quotaMax: row.quotaMax,

@@ -119,7 +119,7 @@ export class Exceptions {
       const exception = await lockException(tx, id);
       if (!exception.awaitsApproval) throw new Problem('CONFLICT', 'The exception does not wait for an approval.');
       if (exception.revokedAt !== null) throw new Problem('CONFLICT', 'The request was taken back.');
-      await requireApart(tx, exception, by);
+      const commonMaker = await requireApart(tx, exception, by);
       const revision = await revisionAskedFor(tx, exception, now);
       confirmQuota(revision.quota, confirmHighQuota);
       const hosts = await hostsOf(tx, revision.id);
@@ -141,7 +141,7 @@ export class Exceptions {
         hosts,
         now,
       });
-      const approved = { awaitsApproval: false, approver: actor, approvedAt: now, expiresAt };
+      const approved = { awaitsApproval: false, approver: actor, approvedAt: now, expiresAt, commonMaker };
       await tx.riskException.update({ where: { id }, data: approved });
       await writeAudit(tx, {
         actor,

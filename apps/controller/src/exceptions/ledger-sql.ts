@@ -25,7 +25,8 @@ export const LEDGER_PAGE = `
     ORDER BY e.id, COALESCE(u.uuid, '') LIMIT $3)
   SELECT e.id::text AS "exceptionId", e.awaits_approval AS "awaitsApproval", e.created_at AS "createdAt", p.name AS policy,
     r.number AS revision, e.purpose, e.reason, e.clause_version AS "clauseVersion", e.shown_text_sha256 AS "shownTextSha256",
-    e.approvals, e.requested_by AS "requestedBy", e.approver, e.approved_at AS "approvedAt", e.expires_at AS "expiresAt",
+    e.approvals, e.requested_by AS "requestedBy", e.approver, e.approved_at AS "approvedAt",
+    e.common_maker AS "commonMaker", e.expires_at AS "expiresAt",
     e.revoked_at AS "revokedAt", e.revoked_by AS "revokedBy", c.grant_id::text AS "grantId",
     COALESCE((c.payload ->> 'quotaMax')::int, e.quota_max, r.quota) AS "quotaMax",
     (SELECT string_agg(a, ' ' ORDER BY a) FROM jsonb_array_elements_text(c.payload -> 'extraArgs') a) AS "extraArgs",

@@ -19,6 +19,7 @@ export const ledgerRow = z.object({
   requestedBy: z.string().nullable(),
   approver: z.string(),
   approvedAt: isoDate.nullable(),
+  commonMaker: z.string().nullable().describe('The token that made those of the request and of the approval.'),
   expiresAt: isoDate,
   revokedAt: isoDate.nullable(),
   revokedBy: z.string().nullable(),

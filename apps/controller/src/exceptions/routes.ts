@@ -23,6 +23,10 @@ const exceptionView = z.object({
   requestedBy: z.string().nullable(),
   approver: z.string().nullable().describe('Null while it waits for a second person.'),
   approvedAt: isoDate.nullable(),
+  commonMaker: z
+    .string()
+    .nullable()
+    .describe('Of `four-eyes`: the token that made both tokens. Whoever held it could have been both people.'),
   quotaMax: z.number().int().nullable(),
   createdAt: isoDate,
   expiresAt: isoDate,

@@ -152,7 +152,7 @@ function changes(
   wanted: Wanted,
   claims: readonly HostClaim[],
 ): readonly string[] {
-  if (by === null) return ['Applying a policy that selects this Mac.'];
+  if (by === null) return ['Applying a policy that selects this Mac, or a label or fact by which an applied one does.'];
   const { policy, selector } = by.revision;
   if (kind === 'unknown')
     return [`A fact that policy ${policy} asks for (${selectorText(selector)}): until it is known, the intent stays.`];
@@ -162,10 +162,20 @@ function changes(
   return [
     ...(by.revisionId === wanted.revisionId ? [] : [`Policy ${policy} holds this Mac since: apply it.`]),
     `A newer revision of policy ${policy}, when it is applied.`,
-    `Naming this Mac in another policy, or a priority above ${by.priority}, when that is applied.`,
+    by.named ? outranksNamed(by.priority) : outranksSelector(by.priority),
+    ...(by.named ? [] : [`This Mac not fitting policy ${policy} (${selectorText(selector)}) any more.`]),
     ...(isHolders ? rivals.slice(0, 1) : []).map(
       (claim) => `Archiving policy ${policy}: then ${claim.revision.policy} would be next.`,
     ),
     ...(isHolders && !isStock && rivals.length === 0 ? [`Archiving policy ${policy}: then stock is wanted.`] : []),
   ];
+}
+
+/** As `byRank` decides: a policy that names the Mac, the higher priority, the older policy. */
+function outranksNamed(priority: number): string {
+  return `Naming this Mac in another policy with a priority above ${priority}, or in an older one with ${priority}, when that is applied.`;
+}
+
+function outranksSelector(priority: number): string {
+  return `Another policy that names this Mac, or selects it with a priority above ${priority} or is older with ${priority}, when that is applied.`;
 }
