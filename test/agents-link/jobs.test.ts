@@ -1,4 +1,5 @@
 /** Leases and ends of jobs: who gets a job, whose finish counts, what comes after it. */
+import { retryAfterFailure } from '@headroom/core';
 import { type FinishRequest, Outcome } from '@headroom/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startController, type TestController } from './support/controller.ts';
@@ -76,6 +77,20 @@ describe('a plan', () => {
       'job.open by system',
       'job.succeed by host',
     ]);
+    const lines = await prisma.hostEvent.findMany({ where: { hostId: mac.hostId }, orderBy: { id: 'asc' } });
+    expect(lines.map(({ kind }) => kind).filter((kind) => /^(step|plan)/.test(kind))).toEqual([
+      'step.started',
+      'step.finished',
+      'step.opened',
+      'step.started',
+      'step.finished',
+      'plan.done',
+    ]);
+    expect(lines.find(({ kind }) => kind === 'step.opened')?.detail).toEqual({
+      jobId: second.jobId,
+      kind: 'collect_facts',
+      stepIndex: 1,
+    });
   });
 
   it('fails when a step fails for good, and no further step is opened', async () => {
@@ -95,6 +110,23 @@ describe('a plan', () => {
       errorDetail: 'what was expected and seen',
     });
   });
+
+  it.each([
+    ['place_kit', '{"kcMd5":"none"}', 'result.kcMd5: expected 32 hex digits'],
+    ['build_kc', '', 'result: expected an object'],
+  ] as const)(
+    'fails when what %s made cannot be read, so that it is not made over and over',
+    async (kind, json, says) => {
+      const mac = await readyMac();
+      const { planId } = await openPlan(controller, mac, [{ kind } as never, { kind: 'collect_facts' }]);
+      const job = await leased(mac);
+      expect(await mac.finish({ ...job, resultJson: Buffer.from(json) })).toMatchObject({ accepted: true });
+      const error = { errorCode: 'STEP_RESULT_UNREADABLE', errorDetail: expect.stringContaining(says) };
+      expect(await jobsOf(planId)).toMatchObject([{ state: 'failed', ...error }]);
+      expect(await planRow(planId)).toMatchObject({ state: 'failed' });
+      expect(retryAfterFailure('STEP_RESULT_UNREADABLE', new Date(0), 1)?.getTime()).toBe(3_600_000);
+    },
+  );
 
   it('fails when the agent declines, and when it reports a code that nobody knows', async () => {
     for (const [outcome, code, state] of [

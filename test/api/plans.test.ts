@@ -61,6 +61,18 @@ describe('a plan', () => {
         [second?.id, 'queued'],
       ]),
     );
+    const lines = await test.database.prisma.hostEvent.findMany({
+      where: { hostId: mac, kind: { in: ['plan', 'step.opened', 'step.cancelled'] } },
+      orderBy: { id: 'asc' },
+    });
+    const told = lines.map(({ kind, detail }) => [kind, (detail as Record<string, unknown>)['jobId']]);
+    expect(told).toEqual([
+      ['plan', undefined],
+      ['step.opened', jobs[0]?.id],
+      ['step.cancelled', jobs[0]?.id],
+      ['plan', undefined],
+      ['step.opened', jobs[1]?.id],
+    ]);
     const report = await test.database.prisma.hostReport.findUniqueOrThrow({ where: { hostId: mac } });
     expect(report.generation).toBe(2n);
   });

@@ -109,8 +109,9 @@ describe('watching', () => {
     const hosts = await watch('/api/v1/hosts/watch');
     const jobs = await watch('/api/v1/jobs/watch');
     const state = await happen('state', { from: 'no_facts', to: 'not_started' });
+    const opened = await happen('step.opened', { jobId: 'j1', kind: 'build_kc', stepIndex: 1 });
     const step = await happen('step.started', { jobId: 'j1', kind: 'build_kc', leaseNumber: 1 });
-    await waitFor(() => ids(hosts).length > 0 && ids(jobs).length > 0);
+    await waitFor(() => ids(hosts).length > 0 && ids(jobs).length > 1);
     expect(hosts.events.find(({ id }) => id === state)).toMatchObject({
       name: 'host',
       data: { hostId: host, kind: 'state', state: 'no_facts', detail: { to: 'not_started' } },
@@ -119,7 +120,8 @@ describe('watching', () => {
       name: 'job',
       data: { hostId: host, jobId: 'j1', kind: 'build_kc', state: 'leased' },
     });
-    expect([ids(hosts), ids(jobs)]).toEqual([[state], [step]]);
+    expect(jobs.events.find(({ id }) => id === opened)?.data).toMatchObject({ jobId: 'j1', state: 'queued' });
+    expect([ids(hosts), ids(jobs)]).toEqual([[state], [opened, step]]);
     for (const one of [hosts, jobs]) one.stop();
   });
 

@@ -6,7 +6,7 @@ import { Clock } from '../../apps/controller/src/common/clock.ts';
 import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
 import { FinishJob } from '../../apps/controller/src/jobs/finish-job.ts';
 import { JobStore, type LeasedJob } from '../../apps/controller/src/jobs/job-store.ts';
-import { stockFacts } from '../../packages/core/testing/sample-host.ts';
+import { KC, stockFacts } from '../../packages/core/testing/sample-host.ts';
 import { type Random, randomFrom } from '../../scripts/fuzz/random.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgres.ts';
 import { giveConsent } from './approver.ts';
@@ -18,7 +18,8 @@ import { START } from './timeline.ts';
 const SEEDS = 5;
 const COMMANDS = 100;
 const LEASE_TTL_MS = 60_000;
-const KINDS = ['collect_facts', 'collect_facts', 'collect_facts'] as const;
+const KINDS = ['collect_facts', 'build_kc', 'collect_facts'] as const;
+const MADE = Buffer.from(JSON.stringify(KC));
 const ERRORS = ['KDK_DOWNLOAD_FAILED', 'KDK_DOWNLOAD_FAILED', 'KC_LINKING', 'SOMETHING_NEW'] as const;
 
 class OwnClock extends Clock {
@@ -155,6 +156,7 @@ async function openPair(random: Random) {
         outcome,
         errorCode: outcome === Outcome.SUCCEEDED ? '' : random.pick(ERRORS),
         factsJson,
+        ...(random.below(5) > 0 && { resultJson: MADE }),
       });
       const code = (error: { code?: string }) => error.code ?? String(error);
       const done = (result: object) => JSON.stringify(result);

@@ -116,7 +116,7 @@ export class ModelJobs {
     const code = this.refusalOf(job, request);
     if (job === undefined || code !== null) return { accepted: false, code: code ?? 'FINISH_UNKNOWN_JOB' };
     if (this.advance(report, position) && facts !== null) this.storeFacts(hostId, report, facts);
-    this.close(job, readJobEnd(request, job.attempts));
+    this.close(job, readJobEnd(request, job));
     this.markDue(hostId);
     return { accepted: true };
   }

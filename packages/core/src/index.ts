@@ -31,7 +31,7 @@ export * from './place.ts';
 export * from './plan.ts';
 export * from './presence.ts';
 export * from './quota.ts';
-export { kcResultProblem, kitResultProblem } from './result-check.ts';
+export { kcResultProblem, kitResultProblem, stepResultProblem } from './result-check.ts';
 export * from './retry.ts';
 export * from './rollout/assign.ts';
 export * from './rollout/decide.ts';

@@ -13,6 +13,12 @@ const time: Check = (value, path) =>
 const kit = fields({ kcMd5: md5, kcSha256: sha256, expiresAt: time });
 const kc = fields({ path: text, build: text, variant: text, sha256, md5, uuid: text });
 
+/** Of a step that says that it was done; null also for kinds whose result nothing rests on. */
+export function stepResultProblem(kind: string, result: unknown): string | null {
+  if (kind === 'place_kit') return kitResultProblem(result);
+  return kind === 'build_kc' ? kcResultProblem(result) : null;
+}
+
 /** Of `place_kit`. */
 export function kitResultProblem(result: unknown): string | null {
   return kit(result, 'result');

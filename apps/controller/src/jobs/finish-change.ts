@@ -20,7 +20,7 @@ export function refusalOf(job: JobToFinish, request: FinishRequest): FinishRefus
 }
 
 export function finishChange(job: JobToFinish, request: FinishRequest, at: Date): HostChanges {
-  const end = readJobEnd(request, job.attempts);
+  const end = readJobEnd(request, job);
   const cell = nextOf(job.state, end.event);
   if (cell === null) throw new Error(`job ${job.id}: ${end.event} cannot happen in state ${job.state}`);
   const rest = planChange(job, cell, at);
@@ -29,7 +29,7 @@ export function finishChange(job: JobToFinish, request: FinishRequest, at: Date)
     ...rest,
     due: [job.hostId],
     closed: [closedJob(job, end, cell, at)],
-    events: [...rest.events, eventOf(job, end, cell)],
+    events: [eventOf(job, end, cell), ...rest.events],
     audits: [...rest.audits, auditOf(job, end, cell)],
   };
 }
@@ -58,7 +58,7 @@ function planChange(job: JobToFinish, { next: state, effect }: JobCell, at: Date
   return {
     opened: [{ id, ...after }],
     endedPlans: [],
-    events: [],
+    events: [{ hostId, kind: 'step.opened', detail: { jobId: id, kind, stepIndex: after.stepIndex } }],
     audits: [{ actor: JOBS_ACTOR, action: 'job.open', entity: 'job', entityId: id, after }],
   };
 }

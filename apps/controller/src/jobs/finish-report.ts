@@ -1,5 +1,5 @@
 /** What a finish says, checked, and which event of the job's life it is. */
-import { describeError, isErrorCode } from '@headroom/core';
+import { describeError, isErrorCode, stepResultProblem } from '@headroom/core';
 import { type FinishRequest, Outcome } from '@headroom/proto';
 import { isNestedTooDeep, NESTED_MAX } from '../common/nested.ts';
 import { Problem } from '../common/problem.ts';
@@ -19,13 +19,22 @@ export interface JobEnd {
   readonly errorDetail: string | null;
 }
 
-/** `attempts` = failures of this job before this one. */
-export function readJobEnd(request: FinishRequest, attempts: number): JobEnd {
+export interface EndedStep {
+  readonly kind: string;
+  /** Failures of this job before this one. */
+  readonly attempts: number;
+}
+
+/** A step is done when what it made can be read: else its plan would be made anew at once, over and over. */
+export function readJobEnd(request: FinishRequest, { kind, attempts }: EndedStep): JobEnd {
   const event = eventOf(request, attempts);
   const failed = event !== 'succeed';
+  const result = readResult(request.resultJson);
+  const errorDetail = failed ? null : stepResultProblem(kind, result);
+  if (errorDetail !== null) return { event: 'fail', result, errorCode: 'STEP_RESULT_UNREADABLE', errorDetail };
   return {
     event,
-    result: readResult(request.resultJson),
+    result,
     errorCode: failed ? readCode(request.errorCode) : null,
     errorDetail: failed ? request.errorDetail.slice(0, DETAIL_CHARS_MAX) : null,
   };

@@ -2,11 +2,13 @@ import { LOWERING_KINDS, type Plan, type PlanStep } from '@headroom/core';
 import { writeAudits, writeHostEvents } from '../audit/write-many.ts';
 import { uuidv7 } from '../common/ids.ts';
 import type { Database, Tx } from '../db/database.ts';
+import type { HostEventEntry } from '../db/host-events.ts';
 import { type GrantRow, signedGrant } from '../exceptions/grant-check.ts';
 
 /** Opens and cancels jobs in the caller's transaction; the job store is one. */
 export interface PlanJobs {
-  openJob(tx: Tx, job: NewJob): Promise<unknown>;
+  /** Gives its id. The caller tells it in the timeline. */
+  openJob(tx: Tx, job: NewJob): Promise<string>;
   cancelOpen(tx: Tx, order: CancelOrder): Promise<unknown>;
 }
 
@@ -68,21 +70,22 @@ export class PlanWriter {
       JSON.stringify(rows.map(({ row }) => ({ host_id: row.hostId, generation: String(row.generation) }))),
     );
     await tx.plan.createMany({ data: rows.map(({ row }) => row) });
+    const opened: HostEventEntry[] = [];
     for (const { plan, row } of rows) {
       const [first] = plan.steps;
       if (first === undefined) continue;
       const { hostId } = plan;
-      await this.jobs.openJob(tx, { hostId, planId: row.id, lane: 'plan', stepIndex: 0, kind: first.kind });
+      const step = { stepIndex: 0, kind: first.kind };
+      const jobId = await this.jobs.openJob(tx, { hostId, planId: row.id, lane: 'plan', ...step });
+      opened.push({ siteId, hostId, at: now, kind: 'step.opened', detail: { jobId, ...step } });
     }
     const detail = ({ plan, row }: (typeof rows)[number]) => ({
       planId: row.id,
       generation: Number(row.generation),
       steps: plan.steps.map(({ kind }) => kind),
     });
-    await writeHostEvents(
-      tx,
-      rows.map((one) => ({ siteId, hostId: one.row.hostId, at: now, kind: 'plan', detail: detail(one) })),
-    );
+    const made = rows.map((one) => ({ siteId, hostId: one.row.hostId, at: now, kind: 'plan', detail: detail(one) }));
+    await writeHostEvents(tx, [...made, ...opened]);
     await writeAudits(
       tx,
       rows.map((one) => ({

@@ -26,13 +26,13 @@ const DAY_MS = 24 * HOUR_MS;
 export const PROPOSAL_HOURS = 24;
 const CHUNK = 200;
 
-/** $1 now. */
-/** What was applied stands in the audit and in its rollouts; a preview holds a row for each Mac, and goes. $1 ended before. */
 const KEPT_DAYS = 30;
+/** $1 ended before. What was applied stands in the audit and in its rollouts; a preview holds a row for each Mac, and goes. */
 const FORGET = `
   DELETE FROM proposal WHERE id IN (
     SELECT id FROM proposal WHERE expires_at < $1::timestamptz AND state IN ('failed', 'applied', 'expired')
     ORDER BY expires_at LIMIT 20 FOR UPDATE SKIP LOCKED)`;
+/** $1 now. */
 const EXPIRE = `
   UPDATE proposal SET state = 'expired' WHERE state IN ('computing', 'ready') AND expires_at <= $1::timestamptz`;
 const WAITING = `SELECT id::text AS id FROM proposal WHERE state = 'computing'`;

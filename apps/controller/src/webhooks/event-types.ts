@@ -64,6 +64,16 @@ export const WEBHOOK_EVENTS = {
     data: { reason: 'what made us think so' },
     timeline: ['clone.suspected'],
   },
+  'host.retire_asked': {
+    when: 'A Mac shall be retired, and is led back to stock first.',
+    data: { reason: 'why', state: 'its state', rolloutId: 'the rollout that leads it back' },
+    timeline: ['retire_asked'],
+  },
+  'host.retire_dropped': {
+    when: 'A Mac that was being led back is not retired: something else is wanted of it since.',
+    data: { reason: 'why' },
+    timeline: ['retire_dropped'],
+  },
   'host.retired': {
     when: 'A Mac was taken out of the fleet.',
     data: { reason: 'why', state: 'its last state' },
@@ -138,6 +148,11 @@ export const WEBHOOK_EVENTS = {
     when: 'The drain has ended: guests may be started on this Mac again. Each `visit.drain` has one.',
     data: VISIT_OF_KIND,
     timeline: ['visit.over'],
+  },
+  'job.opened': {
+    when: 'A job was made: the first step of a plan, or the next one. It waits for its Mac to take it.',
+    data: { ...STEP, stepIndex: 'its place in the plan, from 0' },
+    timeline: ['step.opened'],
   },
   'job.started': {
     when: 'A Mac took a job.',

@@ -208,6 +208,14 @@ export const STEP_ERRORS = {
     http: 409,
     grpc: 'PERMISSION_DENIED',
   },
+  STEP_RESULT_UNREADABLE: {
+    title: 'What the step says that it made cannot be read',
+    remedy:
+      'Compare the versions of agent and controller, and update the older one. It is tried again each hour; the log of the agent has what the step made.',
+    retry: 'needs_admin',
+    http: 422,
+    grpc: 'INVALID_ARGUMENT',
+  },
   PLAN_UNREADABLE: {
     title: 'The plan cannot be read',
     remedy: 'Compare the versions of agent and controller, and update the older one.',

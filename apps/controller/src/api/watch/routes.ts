@@ -73,6 +73,7 @@ function showHostEvent({ hostId, at, kind, detail, hostState: state }: LoggedEve
 
 /** What each line of the timeline says about its job's state. */
 const JOB_STATES: Readonly<Record<string, string>> = {
+  'step.opened': 'queued',
   'step.started': 'leased',
   'step.lapsed': 'queued',
   'step.retry': 'queued',
