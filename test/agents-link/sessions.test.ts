@@ -1,13 +1,14 @@
 /** Who may speak, which session counts, and in which order reports are taken. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ServiceError, status } from '@grpc/grpc-js';
-import type { Nudge } from '@headroom/proto';
+import { AgentServiceService, type Nudge, Outcome } from '@headroom/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../support/wait-for.ts';
 import { startController, type TestController } from './support/controller.ts';
 import { codeOf, dial, factsBytes, Mac, refusal, sha256Hex } from './support/mac.ts';
 import { openPlan } from './support/plans.ts';
 
+const { INVALID_ARGUMENT } = status;
 let controller: TestController;
 beforeAll(async () => {
   controller = await startController();
@@ -54,6 +55,18 @@ async function listening(mac: Mac) {
   nudges.seen.length = 0;
   return nudges;
 }
+
+/** The error of a call that has to fail. */
+function failed(mac: Mac, rpc: string, request: object, responseStream: boolean): Promise<ServiceError> {
+  return new Promise((resolve, reject) => {
+    const done = (error: ServiceError | null) =>
+      error === null ? reject(new Error(`${rpc} was accepted`)) : resolve(error);
+    const { client } = mac as unknown as { readonly client: Readonly<Record<string, (...args: unknown[]) => Stream>> };
+    const stream = client[rpc]?.(request, ...(responseStream ? [] : [done]));
+    if (responseStream) stream?.on('error', done);
+  });
+}
+type Stream = { on(event: 'error', listener: (error: ServiceError) => void): void };
 
 describe('who may speak', () => {
   it('lets nobody in without a certificate', async () => {
@@ -203,6 +216,39 @@ describe('check-ins', () => {
       unknown: { 'guests.processesAtMost': 'expected at most 2147483647, seen 1000000000000' },
     });
     expect((await mac.checkIn(null, undefined, (await reportOf(mac)).factsSha256 ?? '')).factsWanted).toBe(false);
+  });
+
+  it('refuses text that no table can hold in every procedure, with the name of its field', async () => {
+    const mac = await Mac.enrol(controller);
+    await mac.openSession();
+    const refused: string[] = [];
+    for (const [rpc, { requestDeserialize, responseStream }] of Object.entries(AgentServiceService)) {
+      // Optional ones are not in an empty message.
+      const empty: object = { ...requestDeserialize(Buffer.alloc(0)), ...(rpc === 'checkIn' && { grantKeyId: '' }) };
+      for (const [field, value] of Object.entries(empty)) {
+        const unfit = typeof value === 'string' ? 'a\0b' : Array.isArray(value) ? ['a\0b'] : null;
+        if (unfit === null || ['progress', 'errorDetail'].includes(field)) continue;
+        const error = await failed(mac, rpc, { ...empty, [field]: unfit }, responseStream);
+        expect([rpc, field, error.code, codeOf(error)]).toEqual([rpc, field, INVALID_ARGUMENT, 'VALIDATION_FAILED']);
+        refused.push(error.details.replace(/^VALIDATION_FAILED: ([\w.]+): expected text without U\+0000.*$/, '$1'));
+      }
+    }
+    expect(refused).toEqual([
+      ...['agent_version', 'capabilities.0', 'host_uuid', 'boot_session_id', 'facts_sha256', 'grant_key_id'],
+      ...['job_id', 'job_id', 'error_code', 'sha256', 'public_key_pem'],
+    ]);
+  });
+
+  it('keeps a line that quotes such text, so that a step can end', async () => {
+    const mac = await Mac.enrol(controller);
+    await mac.openSession();
+    const { jobId } = await openPlan(controller, mac, [{ kind: 'collect_facts' }]);
+    const leaseNumber = (await mac.lease()).job?.leaseNumber ?? 0;
+    expect(await mac.renew(jobId, leaseNumber, 'half\0way')).toMatchObject({ stillYours: true });
+    const report = { outcome: Outcome.FAILED, errorCode: 'VALIDATION_FAILED', errorDetail: 'seen \0 at 7' };
+    expect(await mac.finish({ jobId, leaseNumber, generation: 1n, ...report })).toMatchObject({ accepted: true });
+    const job = await controller.database.prisma.job.findUniqueOrThrow({ where: { id: jobId } });
+    expect([job.progress, job.errorDetail]).toEqual(['half way', 'seen \uFFFD at 7']);
   });
 
   it('refuses a message above 1 MB', async () => {

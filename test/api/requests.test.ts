@@ -1,6 +1,6 @@
 // Goal: what the API refuses, it refuses with a code, the field and the next step, and never half does it.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addMac, EXCEPTION, openTestApi, type TestApi } from './support.ts';
+import { addMac, EXCEPTION, openTestApi, type ReplyBody, type TestApi } from './support.ts';
 
 let test: TestApi;
 beforeAll(async () => {
@@ -139,6 +139,26 @@ describe('values that no table takes', () => {
     expect([reply.status, reply.body.code]).toEqual([400, 'VALIDATION_FAILED']);
   });
 
+  it('a body nested deeper than it can be kept is refused by every route that takes one, as such', async () => {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': 'nested' };
+    const nested = (levels: number) => `{"a":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`;
+    let asked = 0;
+    for (const { method, path, body } of test.api.routes) {
+      if (body === null) continue;
+      for (const levels of [65, 20_000]) {
+        const reply = await test.call(method, pathOf(path, NOBODY), { body: nested(levels), headers });
+        const [error] = (reply.body['errors'] ?? []) as unknown as readonly ReplyBody[];
+        expect([method, path, reply.status, error?.['path']]).toEqual([method, path, 400, 'body']);
+        expect(String(error?.['message'])).toContain('at most 64 objects or lists inside one another');
+      }
+      const reply = await test.call(method, pathOf(path, NOBODY), { body: nested(64), headers });
+      expect(JSON.stringify(reply.body)).not.toContain('inside one another');
+      expect(reply.status).toBeLessThan(500);
+      asked += 1;
+    }
+    expect(asked).toBeGreaterThan(20);
+  });
+
   it.each([
     ['GET', '/api/v1/visits?dueBefore=0000-01-01T00:00:00Z', undefined],
     ['GET', '/api/v1/hosts?filter=quota%3D%3D99999999999', undefined],
@@ -172,6 +192,11 @@ describe('what anybody can ask', () => {
     expect(headers.get('content-type')).toContain('text/plain; version=0.0.4');
     expect(body).toContain('headroom_hosts{state="no_facts"} 1\n');
     expect(body).toContain('headroom_webhook_deliveries{state="dead"} 0\n');
+    for (const state of ['queued', 'leased', 'cancelling'])
+      expect(body).toContain(`headroom_jobs{state="${state}"} 0\n`);
+    expect(body).toContain(
+      '# TYPE headroom_jobs_ended_total counter\nheadroom_jobs_ended_total{state="succeeded"} 0\n',
+    );
     expect(body).toMatch(/process_resident_memory_bytes \d+\n/);
   });
 

@@ -1,9 +1,10 @@
-/** What every procedure has in common: the caller is admitted first, and an error becomes a status that agents understand. */
+/** What every procedure has in common: the caller is admitted first, then the request is looked at; an error becomes a status that agents understand. */
 import type { handleServerStreamingCall, handleUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import { logger } from '../common/log.ts';
 import { problemOf } from '../db/problem-of.ts';
-import { Admission, type Caller } from './caller.ts';
+import { Admission, type AnyCall, type Caller } from './caller.ts';
 import { toServiceError } from './rpc-error.ts';
+import { checkTexts } from './rpc-input.ts';
 import { RPC_PERMISSIONS } from './rpc-permissions.ts';
 
 const log = logger('agents');
@@ -21,7 +22,7 @@ export class RpcWrap {
 
   unary<Request, Reply>(rpc: Rpc, handler: UnaryHandler<Request, Reply>): handleUnaryCall<Request, Reply> {
     return (call, callback) => {
-      this.permit(rpc, () => this.admission.admit(call))
+      this.begin(rpc, call)
         .then((caller) => handler(caller, call.request))
         .then(
           (reply) => callback(null, reply),
@@ -32,13 +33,19 @@ export class RpcWrap {
 
   stream<Request, Reply>(rpc: Rpc, handler: StreamHandler<Request, Reply>): handleServerStreamingCall<Request, Reply> {
     return (call) => {
-      this.permit(rpc, () => this.admission.admit(call))
+      this.begin(rpc, call)
         .then((caller) => handler(caller, call))
         .then(
           () => call.end(),
           (error: unknown) => call.emit('error', failure(rpc, error)),
         );
     };
+  }
+
+  private async begin(rpc: Rpc, call: AnyCall & { readonly request: unknown }): Promise<Caller> {
+    const caller = await this.permit(rpc, () => this.admission.admit(call));
+    checkTexts(call.request as object);
+    return caller;
   }
 
   /** `agent` is the one permission so far; another one in the table must be decided here before it compiles. */

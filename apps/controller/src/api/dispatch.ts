@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../common/clock.ts';
+import { invalid } from '../common/field-errors.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
 import { type Actor, authenticate, requirePermission } from './api-tokens.ts';
@@ -10,7 +11,7 @@ import { chooseType } from './negotiate.ts';
 import { readJsonBody } from './read-body.ts';
 import { type Answer, sendAnswer, sendParts, sendProblem, sendText } from './reply.ts';
 import type { Call, Route } from './route.ts';
-import { invalid, validate } from './validate.ts';
+import { validate } from './validate.ts';
 
 export interface HttpRequest extends IncomingMessage {
   /** Filled by the router from the `{name}` places of the path. */

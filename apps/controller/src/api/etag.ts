@@ -3,8 +3,8 @@
  * itself, such as when a Mac was last heard, is no part of them: a change must not fail because the Mac reported meanwhile.
  */
 import { createHash } from 'node:crypto';
+import { invalid } from '../common/field-errors.ts';
 import { Problem } from '../common/problem.ts';
-import { invalid } from './validate.ts';
 
 export function hostEtag({ name, labels }: { readonly name: string; readonly labels: readonly string[] }): string {
   return tag(['host', name, ...labels]);

@@ -5,11 +5,11 @@
 import { createHash } from 'node:crypto';
 import { describeError, type ErrorCode } from '@headroom/core';
 import { toJson } from '../audit/json.ts';
+import { invalid } from '../common/field-errors.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
 import type { Answer } from './reply.ts';
 import type { Route } from './route.ts';
-import { invalid } from './validate.ts';
 
 const KEPT_MS = 24 * 3_600_000;
 const KEY = /^[\x21-\x7e]{1,128}$/;

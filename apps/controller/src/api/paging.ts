@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { invalid } from '../common/field-errors.ts';
 import { isUuid } from '../common/ids.ts';
-import { invalid } from './validate.ts';
 
 export const LIMIT_MAX = 200;
 

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
+import { parseJsonBody } from '../common/json-body.ts';
 import { Problem } from '../common/problem.ts';
 
 export const JSON_BYTES_MAX = 256 * 1024;
 
-/** Reads a JSON body of at most 256 KB; an absent one is `{}`, so that the schema names what is missing. */
+/** Reads a JSON body of at most 256 KB, not nested too deep; an absent one is `{}`, so that the schema names what is missing. */
 export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   const declared = Number(request.headers['content-length'] ?? 0);
   if (declared > JSON_BYTES_MAX) throw tooLarge();
@@ -17,11 +18,7 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   if (size === 0) return {};
   if (!/^application\/(json|[\w.-]+\+json)\b/i.test(request.headers['content-type'] ?? ''))
     throw new Problem('VALIDATION_FAILED', 'The body has to be JSON, sent with "Content-Type: application/json".');
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
-  } catch (error) {
-    throw new Problem('VALIDATION_FAILED', `The body is not JSON: ${(error as Error).message}`);
-  }
+  return parseJsonBody(Buffer.concat(chunks));
 }
 
 function tooLarge(): Problem {

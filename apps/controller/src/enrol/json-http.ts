@@ -1,6 +1,7 @@
 /** JSON in and out of a bare HTTP listener: bounded bodies, problem+json with the catalogue's title, remedy and status. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describeError } from '@headroom/core';
+import { parseJsonBody } from '../common/json-body.ts';
 import { Problem } from '../common/problem.ts';
 import { problemOf } from '../db/problem-of.ts';
 
@@ -17,11 +18,7 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
     if (size > BODY_BYTES_MAX) throw new Problem('PAYLOAD_TOO_LARGE', `expected at most ${BODY_BYTES_MAX} bytes`);
     chunks.push(chunk);
   }
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
-  } catch {
-    throw new Problem('VALIDATION_FAILED', 'body: cannot be read as JSON');
-  }
+  return parseJsonBody(Buffer.concat(chunks));
 }
 
 export function sendJson(response: ServerResponse, status: number, body: object): void {

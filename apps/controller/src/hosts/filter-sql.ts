@@ -6,7 +6,7 @@ import {
   filterRefusalText,
   parseFilter,
 } from '@headroom/core';
-import { invalid } from '../api/validate.ts';
+import { invalid } from '../common/field-errors.ts';
 
 /** A condition with its values apart: no text of a caller ever becomes SQL. */
 export interface FilterSql {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
-import { invalid } from '../api/validate.ts';
+import { invalid } from '../common/field-errors.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
 import { KDK_BYTES_MAX } from './kdk-folder.ts';

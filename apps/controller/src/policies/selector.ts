@@ -1,6 +1,6 @@
 import { FILTER_CHARS_MAX, type FilterScope, fieldNames, formatFilter } from '@headroom/core';
 import { z } from 'zod';
-import { invalid } from '../api/validate.ts';
+import { invalid } from '../common/field-errors.ts';
 import { isUuid } from '../common/ids.ts';
 import { Problem } from '../common/problem.ts';
 import type { Tx } from '../db/database.ts';

@@ -8,7 +8,7 @@ import {
   windowMinutes,
 } from '@headroom/core';
 import { z } from 'zod';
-import { invalid } from '../api/validate.ts';
+import { invalid } from '../common/field-errors.ts';
 import { labelText } from './selector.ts';
 
 const RINGS_MAX = 20;

@@ -3,8 +3,8 @@
  * Two people may collide here, so each takes the ETag that its caller saw.
  */
 import { requireMatch } from '../api/etag.ts';
-import { invalid } from '../api/validate.ts';
 import type { ControllerBus } from '../bus/bus.ts';
+import { invalid } from '../common/field-errors.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { markDue } from '../db/host-events.ts';

@@ -1,0 +1,34 @@
+/** Fields that are wrong, as every listener names them. */
+import { Problem } from './problem.ts';
+
+/** As the answer to a request names a field that is wrong. */
+export interface FieldError {
+  /** e.g. `body.selector.labels.0`. */
+  readonly path: string;
+  readonly message: string;
+}
+
+export function invalid(errors: readonly FieldError[]): Problem {
+  const shown = errors.slice(0, 5).map(({ path, message }) => `${path}: ${message}`);
+  return new Problem('VALIDATION_FAILED', shown.join('; '), { errors: errors.slice(0, 50) });
+}
+
+/** Neither text nor jsonb takes them. */
+const UNSTORABLE = /\0|\p{Surrogate}/u;
+const MESSAGE = 'expected text without U+0000 and without half a surrogate pair';
+
+/** Every field that holds text which no table can hold, or is called so. Bytes are no text. */
+export function unstorableFields(where: string, value: unknown): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  const open: (readonly [path: string, value: unknown])[] = [[where, value]];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const [path, one] = next;
+    if (typeof one === 'string' && UNSTORABLE.test(one)) errors.push({ path, message: MESSAGE });
+    if (typeof one !== 'object' || one === null || ArrayBuffer.isView(one)) continue;
+    for (const [key, item] of Object.entries(one)) {
+      if (UNSTORABLE.test(key)) errors.push({ path, message: `the name of a field: ${MESSAGE}` });
+      else open.push([`${path}.${key}`, item]);
+    }
+  }
+  return errors;
+}
