@@ -1,6 +1,7 @@
 /** Ends that no report tells: cancelled while a Mac works on it, too old, not heard of again. None of them lies about what happened. */
 import { Outcome } from '@headroom/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EndedTally } from '../../apps/controller/src/jobs/ended-tally.ts';
 import { JobEnds } from '../../apps/controller/src/jobs/job-ends.ts';
 import { JOB_AGE_MS_MAX } from '../../apps/controller/src/jobs/job-life.ts';
 import { startController, type TestController } from './support/controller.ts';
@@ -9,8 +10,10 @@ import { openPlan } from './support/plans.ts';
 
 let controller: TestController;
 let ends: JobEnds;
+let tally: EndedTally;
 beforeAll(async () => {
   controller = await startController();
+  tally = new EndedTally(controller.database, controller.clock.now());
   ends = new JobEnds(controller.database, controller.bus);
 });
 afterAll(() => controller?.stop());
@@ -92,5 +95,34 @@ describe('a job that becomes too old', () => {
     controller.clock.advance(30_001);
     await ends.letGo(controller.clock.now());
     expect(await states(planId)).toBe('cancelled cancelled');
+  });
+});
+
+describe('how many ended, for Prometheus', () => {
+  const later = (ms: number) => new Date(controller.clock.now().getTime() + JOB_AGE_MS_MAX + ms);
+  const counted = async (ms: number) => Object.fromEntries(await tally.read(later(ms)));
+
+  it('is what the table of jobs says, by how they ended, and each of them is counted once', async () => {
+    const { mac, job } = await working(STEPS.slice(1));
+    expect(await mac.finish({ ...job })).toMatchObject({ accepted: true });
+    const rows = await controller.database.look<{ state: string; jobs: number }>(
+      'SELECT state, count(*)::int AS jobs FROM job WHERE finished_at IS NOT NULL GROUP BY state',
+    );
+    const ended = Object.fromEntries(rows.map(({ state, jobs }) => [state, jobs]));
+    expect(Object.keys(ended).sort()).toEqual(['cancelled', 'dead', 'failed', 'refused', 'succeeded']);
+    expect(await counted(60_000)).toEqual(ended);
+    await Promise.all([tally.read(later(120_000)), tally.read(later(120_000)), tally.keepUp(later(3_600_000))]);
+    expect(await counted(7_200_000)).toEqual(ended);
+  });
+
+  it('goes on counting when the clock was set back', async () => {
+    const before = await counted(7_200_000);
+    const soon = (ms: number) => new Date(controller.clock.now().getTime() + ms);
+    await tally.keepUp(soon(21_000));
+    controller.clock.advance(2_000);
+    const { mac, job } = await working(STEPS.slice(1));
+    expect(await mac.finish({ ...job })).toMatchObject({ accepted: true });
+    const seen = Object.fromEntries(await tally.read(soon(600_000)));
+    expect(seen).toEqual({ ...before, succeeded: (before['succeeded'] ?? 0) + 1 });
   });
 });

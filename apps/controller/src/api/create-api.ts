@@ -18,6 +18,7 @@ import { placeRoutes } from '../hosts/place-routes.ts';
 import { HostPlaces } from '../hosts/place-store.ts';
 import { HostEnds } from '../hosts/retire.ts';
 import { type EnrolTokens, hostRoutes } from '../hosts/routes.ts';
+import { EndedTally } from '../jobs/ended-tally.ts';
 import { JobEnds } from '../jobs/job-ends.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import { jobRoutes } from '../jobs/routes.ts';
@@ -132,11 +133,12 @@ export function createApi(deps: ApiDeps): Api {
   const idempotency = new Idempotency(database);
   const hub = new WatchHub(new EventLog(database), clock, bus, deps.watchTimes);
   const jobEnds = new JobEnds(database, bus);
+  const endedTally = new EndedTally(database, clock.now());
   const hostEnds = new HostEnds(database, certificates, jobs, bus, rollouts);
   const relabelled = new RelabelledHosts(database, rollouts);
   const sender = new WebhookSender(database, clock, bus, webhookKey);
   const routes = [
-    ...operationRoutes(database, health),
+    ...operationRoutes(database, health, endedTally),
     // Before the routes with an id in the same place.
     ...watchRoutes(hub),
     ...tokenRoutes(database, () => hub.soon()),
@@ -185,6 +187,7 @@ export function createApi(deps: ApiDeps): Api {
       { name: 'retiring hosts', run: (now) => hostEnds.sweepOnce(now) },
       { name: 'old jobs', run: (now) => jobEnds.expire(now) },
       { name: 'cancelled jobs', run: (now) => jobEnds.letGo(now) },
+      { name: 'count of ended jobs', run: (now) => endedTally.keepUp(now) },
       { name: 'label rules', run: (now) => labels.sweepOnce(now) },
       { name: 'changed labels', run: (now) => relabelled.sweepOnce(now) },
       { name: 'proposals', run: (now) => proposals.sweepOnce(now) },

@@ -3,6 +3,9 @@ import { z } from 'zod';
 import { Problem } from '../common/problem.ts';
 import type { SweepHealth } from '../common/sweep-parts.ts';
 import type { Database } from '../db/database.ts';
+import { words } from '../db/words.ts';
+import type { EndedTally } from '../jobs/ended-tally.ts';
+import { OPEN_STATES } from '../jobs/job-life.ts';
 import { isoDate } from './paging.ts';
 import { PERMISSIONS, ROLES } from './permissions.ts';
 import { type Route, route } from './route.ts';
@@ -15,7 +18,7 @@ const READY = OK.extend({
     .describe('Parts of the sweep that keep failing, rounds in a row; the log has the cause. The others go on.'),
 });
 
-export function operationRoutes(database: Database, health: SweepHealth): readonly Route[] {
+export function operationRoutes(database: Database, health: SweepHealth, ended: EndedTally): readonly Route[] {
   return [
     route({
       id: 'getHealth',
@@ -51,11 +54,11 @@ export function operationRoutes(database: Database, health: SweepHealth): readon
       path: '/metrics',
       permission: 'metrics.read',
       summary:
-        'Hosts and jobs by state, and figures of the process, for Prometheus. Give the scraper a token of role `tool`.',
+        'Hosts by state, open jobs, jobs that ended, and figures of the process, for Prometheus. Each controller tells of the whole fleet. Give the scraper a token of role `tool`.',
       status: 200,
       text: PROMETHEUS,
       reply: z.string(),
-      handle: () => metrics(database, health),
+      handle: ({ now }) => metrics(database, health, ended, now),
     }),
     route({
       id: 'getMe',
@@ -73,33 +76,44 @@ export function operationRoutes(database: Database, health: SweepHealth): readon
 const HOSTS = `
   SELECT s.state, count(*)::int AS count FROM host_state s JOIN host h ON h.id = s.host_id
   WHERE h.retired_at IS NULL GROUP BY s.state ORDER BY s.state`;
-const JOBS = 'SELECT state, count(*)::int AS count FROM job GROUP BY state ORDER BY state';
-/** What somebody may have to look at; the delivered ones are many, and fine. */
+/** Of open ones only, by the index that holds no others: those that are over are many, and counted as they end. */
+const JOBS = `
+  SELECT shown.state, count(j.state)::int AS count
+  FROM unnest(ARRAY[${words(OPEN_STATES)}]) AS shown(state)
+    LEFT JOIN (SELECT state FROM job WHERE state IN (${words(OPEN_STATES)})) j USING (state)
+  GROUP BY shown.state ORDER BY shown.state`;
+/** What somebody may have to look at; the delivered ones are many, and fine. Each state is said as such, for its own index. */
 const DELIVERIES = `
-  SELECT shown.state, (SELECT count(*)::int FROM webhook_delivery d WHERE d.state = shown.state) AS count
-  FROM unnest(ARRAY['queued', 'dead']) AS shown(state)`;
+  SELECT 'queued' AS state, count(*)::int AS count FROM webhook_delivery WHERE state = 'queued'
+  UNION ALL SELECT 'dead', count(*)::int FROM webhook_delivery WHERE state = 'dead' AND ended_at IS NOT NULL`;
 
 const NOT_EVALUATED = `
   SELECT count(*)::int AS hosts FROM host_state s JOIN host h ON h.id = s.host_id
   WHERE h.retired_at IS NULL AND s.findings @> '[{"code": "EVALUATION_FAILED"}]'`;
 
-async function metrics(database: Database, health: SweepHealth): Promise<string> {
+async function metrics(database: Database, health: SweepHealth, ended: EndedTally, now: Date): Promise<string> {
   const count = async (sql: string) =>
     (await database.look<{ state: string; count: number }>(sql)).map(
       ({ state, count }) => [`{state="${state}"}`, count] as const,
     );
-  const [hosts, [failed], jobs, deliveries] = await Promise.all([
+  const [hosts, [failed], jobs, deliveries, ends] = await Promise.all([
     count(HOSTS),
     database.look<{ hosts: number }>(NOT_EVALUATED),
     count(JOBS),
     count(DELIVERIES),
+    ended.read(now),
   ]);
   const { rss, heapUsed } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
   return [
     ...gauge('headroom_hosts', 'Macs by state.', hosts),
     ...gauge('headroom_hosts_not_evaluated', 'Macs with the finding EVALUATION_FAILED.', [['', failed?.hosts ?? 0]]),
-    ...gauge('headroom_jobs', 'Jobs by state.', jobs),
+    ...gauge('headroom_jobs', 'Open jobs by state.', jobs),
+    ...counter(
+      'headroom_jobs_ended_total',
+      'Jobs of the fleet that ended since this controller started, by how.',
+      ends.map(([state, count]) => [`{state="${state}"}`, count]),
+    ),
     ...gauge('headroom_webhook_deliveries', 'Messages to webhooks that wait, and dead letters.', deliveries),
     ...gauge(
       'headroom_sweep_failed_rounds',
@@ -109,19 +123,25 @@ async function metrics(database: Database, health: SweepHealth): Promise<string>
     ...gauge('process_resident_memory_bytes', 'Resident memory.', [['', rss]]),
     ...gauge('nodejs_heap_used_bytes', 'Heap in use.', [['', heapUsed]]),
     ...gauge('process_uptime_seconds', 'Time since the start.', [['', process.uptime()]]),
-    ...counter('process_cpu_seconds_total', 'CPU time, user and system.', (user + system) / 1e6),
+    ...counter('process_cpu_seconds_total', 'CPU time, user and system.', [['', (user + system) / 1e6]]),
     '',
   ].join('\n');
 }
 
-function gauge(name: string, help: string, samples: readonly (readonly [string, number])[]): readonly string[] {
-  return [
-    `# HELP ${name} ${help}`,
-    `# TYPE ${name} gauge`,
-    ...samples.map(([labels, value]) => `${name}${labels} ${value}`),
-  ];
+type Samples = readonly (readonly [labels: string, value: number])[];
+
+function gauge(name: string, help: string, samples: Samples): readonly string[] {
+  return metric('gauge', name, help, samples);
 }
 
-function counter(name: string, help: string, value: number): readonly string[] {
-  return [`# HELP ${name} ${help}`, `# TYPE ${name} counter`, `${name} ${value}`];
+function counter(name: string, help: string, samples: Samples): readonly string[] {
+  return metric('counter', name, help, samples);
+}
+
+function metric(type: 'gauge' | 'counter', name: string, help: string, samples: Samples): readonly string[] {
+  return [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} ${type}`,
+    ...samples.map(([labels, value]) => `${name}${labels} ${value}`),
+  ];
 }

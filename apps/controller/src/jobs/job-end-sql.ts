@@ -1,7 +1,6 @@
 /** SQL of jobs that end without their agent's report, and of lists of jobs. The time is always a parameter. */
+import { words } from '../db/words.ts';
 import { OPEN_STATES, statesTaking } from './job-life.ts';
-
-const quoted = (states: readonly string[]) => states.map((state) => `'${state}'`).join(', ');
 
 /** Ended, and not as wanted. */
 export const BAD_ENDS = ['failed', 'refused', 'cancelled', 'dead'] as const;
@@ -29,7 +28,7 @@ export const LOCK_JOB = `${JOB} WHERE j.id = $1::uuid FOR UPDATE OF j`;
  * serves it.
  */
 const REPLAYABLE = `
-  j.state IN (${quoted(BAD_ENDS)}) AND h.retired_at IS NULL AND p.state IN ('failed', 'cancelled')
+  j.state IN (${words(BAD_ENDS)}) AND h.retired_at IS NULL AND p.state IN ('failed', 'cancelled')
   AND p.intent_number = COALESCE(i.number, 0)
   AND NOT EXISTS (SELECT 1 FROM plan newer WHERE newer.host_id = j.host_id AND newer.generation > p.generation)`;
 
@@ -60,17 +59,17 @@ export function listJobs(filter: JobFilter, before: string | null, limit: number
 /** The state is a parameter, which says nothing to a partial index; so it is said again. */
 function hint(state: string): string[] {
   const bad: readonly string[] = BAD_ENDS;
-  if (bad.includes(state)) return [`j.state IN (${quoted(BAD_ENDS)})`];
-  return (OPEN_STATES as readonly string[]).includes(state) ? [`j.state IN (${quoted(OPEN_STATES)})`] : [];
+  if (bad.includes(state)) return [`j.state IN (${words(BAD_ENDS)})`];
+  return (OPEN_STATES as readonly string[]).includes(state) ? [`j.state IN (${words(OPEN_STATES)})`] : [];
 }
 
 /** $1 made before, $2 how many. Too old, and nobody was asked to stop yet. */
 export const TOO_OLD = `
-  SELECT id FROM job WHERE state IN (${quoted(statesTaking('expire'))}) AND created_at <= $1::timestamptz
+  SELECT id FROM job WHERE state IN (${words(statesTaking('expire'))}) AND created_at <= $1::timestamptz
   ORDER BY host_id LIMIT $2`;
 
 /** $1 now, $2 how many. Asked to stop, and not heard of since their lease ran out. */
 export const LET_GO = `
-  SELECT id FROM job WHERE state IN (${quoted(statesTaking('let_go'))})
+  SELECT id FROM job WHERE state IN (${words(statesTaking('let_go'))})
     AND (lease_expires_at IS NULL OR lease_expires_at <= $1::timestamptz)
   ORDER BY host_id LIMIT $2`;

@@ -2,15 +2,15 @@
  * The statements that every agent's call runs, reviewed as SQL. Each one decides and changes at once, so that no two
  * callers can win; the time is always a parameter.
  */
+import { words } from '../db/words.ts';
 import { deliveriesFrom } from '../webhooks/outbox.ts';
 import { FIRST_RELEASE_KINDS } from './agent-kinds.ts';
 import { statesTaking } from './job-life.ts';
 
-const quoted = (states: readonly string[]) => states.map((state) => `'${state}'`).join(', ');
-const LEASABLE = quoted(statesTaking('lease'));
-const RENEWABLE = quoted(statesTaking('renew'));
-const LAPSING = quoted(statesTaking('lapse'));
-const FIRST_KINDS = quoted(FIRST_RELEASE_KINDS);
+const LEASABLE = words(statesTaking('lease'));
+const RENEWABLE = words(statesTaking('renew'));
+const LAPSING = words(statesTaking('lapse'));
+const FIRST_KINDS = words(FIRST_RELEASE_KINDS);
 
 /** Who asks: $1 hosts, $2 the session of each. */
 const ASKED = `unnest($1::uuid[], $2::bigint[]) AS a(host_id, session)`;

@@ -1,4 +1,5 @@
 /** Reads the timelines of all hosts in order, for whoever watches. Events lie in Postgres: a watcher that was away misses none. */
+import { firstIdAt, timeOf } from '../../common/ids.ts';
 import type { Database } from '../../db/database.ts';
 
 export interface LoggedEvent {
@@ -81,14 +82,3 @@ export class EventLog {
 const SELECT = `
   SELECT e.id, e.host_id AS "hostId", e.at, e.kind, e.detail, s.state AS "hostState"
   FROM host_event e JOIN host_state s ON s.host_id = e.host_id`;
-
-/** The time that a UUIDv7 was made for, in ms. */
-export function timeOf(id: string): number {
-  return Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);
-}
-
-/** Lower than every UUIDv7 of this millisecond. */
-export function firstIdAt(ms: number): string {
-  const hex = Math.max(0, ms).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
-}

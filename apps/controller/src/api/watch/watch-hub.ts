@@ -4,12 +4,12 @@
  */
 import type { ControllerBus } from '../../bus/bus.ts';
 import type { Clock } from '../../common/clock.ts';
-import { isUuid } from '../../common/ids.ts';
+import { firstIdAt, isUuid, timeOf } from '../../common/ids.ts';
 import { logger } from '../../common/log.ts';
 import { Problem } from '../../common/problem.ts';
 import type { Actor } from '../api-tokens.ts';
 import type { EventStream } from '../route.ts';
-import { type EventLog, firstIdAt, OVERLAP_MS, PAGE, timeOf } from './event-log.ts';
+import { type EventLog, OVERLAP_MS, PAGE } from './event-log.ts';
 import { type Show, Watcher } from './watcher.ts';
 
 const log = logger('watch');
