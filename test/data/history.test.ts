@@ -97,17 +97,47 @@ describe('history', () => {
     try {
       await client.query('BEGIN');
       await client.query('SELECT count(*) FROM audit_default');
-      await expect(keeper.daily(later)).rejects.toThrow(/lock timeout/);
+      await expect(keeper.daily(later, true)).rejects.toThrow(/lock timeout/);
       // Nobody is held up behind it.
       await writeBoth('2027-01-02T00:00:00Z');
     } finally {
       await client.query('ROLLBACK');
       client.release();
     }
-    await keeper.daily(new Date(later.getTime() + 1000));
+    await keeper.daily(new Date(later.getTime() + 1000), true);
     expect(await places('audit')).not.toHaveProperty('audit_2027_08');
-    await keeper.daily(new Date(later.getTime() + 61_000));
+    await keeper.daily(new Date(later.getTime() + 61_000), true);
     await writeBoth('2027-08-10T00:00:00Z');
     expect((await places('audit'))['audit_2027_08']).toEqual(['2027-08-10']);
+  });
+
+  it('a clock that jumps to 2099, to 1970 and back refuses no row, loses none and puts nothing off', async () => {
+    const keeper = new HistoryKeeper(database, RETENTION);
+    const right = new Date('2027-09-05T00:00:00Z');
+    const day = 86_400_000;
+    await keeper.daily(right, true);
+    const before = await places('audit');
+    for (const wrong of ['2099-04-01T00:00:00Z', '1970-01-02T00:00:00Z']) {
+      await writeBoth(wrong);
+      // As the clock jumped just now, it is not trusted with what is old.
+      await keeper.daily(new Date(wrong), false);
+      await writeBoth(wrong);
+    }
+    const inBetween = await places('audit');
+    expect(inBetween).toMatchObject({
+      ...before,
+      audit_2099_04: ['2099-04-01', '2099-04-01'],
+      audit_1970_01: ['1970-01-02', '1970-01-02'],
+    });
+    // Back again: the next month is made now, and not in 2099.
+    await keeper.daily(new Date(right.getTime() + 60 * day), false);
+    await writeBoth('2027-11-04T00:00:00Z');
+    expect(await places('audit')).toEqual({ ...inBetween, audit_2027_11: ['2027-11-04'] });
+    // Trusted at last, it drops what it takes for old; what lies ahead stays and is read.
+    await keeper.daily(new Date(right.getTime() + 60 * day), true);
+    const { rows } = await database.pool.query(
+      `SELECT DISTINCT extract(year FROM at)::int AS year FROM audit ORDER BY 1`,
+    );
+    expect(rows.map(({ year }) => year)).toEqual([2026, 2027, 2031, 2099]);
   });
 });

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startController, type TestController } from '../agents-link/support/controller.ts';
-import { Mac } from '../agents-link/support/mac.ts';
+import { factsBytes, Mac } from '../agents-link/support/mac.ts';
 import { openPlan } from '../agents-link/support/plans.ts';
 
 const TIMES = ['2106-02-07T06:28:15Z', '1970-01-01T00:00:00Z', '2026-11-23T10:00:00Z', '0001-01-01T00:00:00Z'];
@@ -40,6 +40,27 @@ it('keeps the order of reports by boot and sequence, whatever the clock of the M
   const late = mac.position(1n);
   await mac.checkIn(factsAt(mac, '2999-01-01T00:00:00Z'), late);
   expect((await reportOf(mac)).facts).toMatchObject({ boot: { time: TIMES.at(-1) } });
+});
+
+it('dates whatever it writes of a Mac by its own clock: no line lands in a month that is not kept', async () => {
+  const mac = await Mac.enrol(controller);
+  await mac.openSession();
+  for (const time of TIMES) {
+    await mac.checkIn(factsAt(mac, time));
+    const { jobId } = await openPlan(controller, mac, [{ kind: 'collect_facts' }], TIMES.indexOf(time) + 1);
+    const leaseNumber = (await mac.lease()).job?.leaseNumber ?? 0;
+    const generation = BigInt(TIMES.indexOf(time) + 1);
+    const report = { jobId, leaseNumber, generation, factsJson: factsBytes(factsAt(mac, time)) };
+    expect(await mac.finish(report)).toMatchObject({ accepted: true });
+  }
+  const lines = await controller.database.look<{ at: Date }>(
+    `SELECT at FROM host_event WHERE host_id = $1 UNION ALL SELECT at FROM audit WHERE actor = $2`,
+    mac.hostId,
+    `host:${mac.hostId}`,
+  );
+  expect(lines.length).toBeGreaterThan(10);
+  const now = controller.clock.now().getTime();
+  expect(lines.filter(({ at }) => Math.abs(at.getTime() - now) > 300_000)).toEqual([]);
 });
 
 it('runs leases by the clock of the controller alone', async () => {

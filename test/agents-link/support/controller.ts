@@ -55,6 +55,7 @@ export async function startController(options: Partial<ControllerConfig> = {}, k
     sweepMs: 60_000,
     auditDays: 400,
     eventDays: 180,
+    workDays: 400,
     ...options,
   };
   const clock = new TestClock();

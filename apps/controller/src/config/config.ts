@@ -38,4 +38,6 @@ export interface ControllerConfig {
   /** How long history is kept: audit rows and lines of the timelines. Whole months go. */
   readonly auditDays: number;
   readonly eventDays: number;
+  /** How long plans, jobs, visits and rollouts that are over are kept. What lowered a Mac stays. */
+  readonly workDays: number;
 }

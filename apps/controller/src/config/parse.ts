@@ -24,6 +24,8 @@ export const USAGE = `headroom-controller serve [options]
   --sweep-ms N          how often what is due is looked for without a wake-up (default 2000)
   --audit-days N        how long audit rows are kept (default 400); whole months go
   --event-days N        how long lines of a host's timeline are kept (default 180)
+  --work-days N         how long plans, jobs, visits and rollouts are kept once they are over (default 400, at least 30);
+                        what lowered a Mac, and what something still rests on, stays
   --no-nudges           agents are not woken up; everything still works, only slower
   --simulation          grants of this controller work on simulated Macs only
   --exit-with-parent    end when standard input closes
@@ -57,6 +59,7 @@ const OPTIONS = {
   'sweep-ms': { type: 'string', default: '2000' },
   'audit-days': { type: 'string', default: '400' },
   'event-days': { type: 'string', default: '180' },
+  'work-days': { type: 'string', default: '400' },
   'no-nudges': { type: 'boolean', default: false },
   simulation: { type: 'boolean', default: false },
   'exit-with-parent': { type: 'boolean', default: false },
@@ -85,6 +88,7 @@ export function parseServeOptions(args: readonly string[], env: NodeJS.ProcessEn
     sweepMs: whole('--sweep-ms', values['sweep-ms'], 50, 600_000),
     auditDays: whole('--audit-days', values['audit-days'], 1, 36_500),
     eventDays: whole('--event-days', values['event-days'], 1, 36_500),
+    workDays: whole('--work-days', values['work-days'], 30, 36_500),
     nudges: !values['no-nudges'],
     simulation: values.simulation,
   };

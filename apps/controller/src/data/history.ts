@@ -2,6 +2,7 @@
  * Keeps history by month: the months that rows will fall into are made ahead, months past their retention are dropped whole.
  * What falls outside of any month lands in the DEFAULT partition, so that no row is ever refused, and moves to its month here.
  */
+import { Daily } from '../common/daily.ts';
 import { logger } from '../common/log.ts';
 import type { ControllerConfig } from '../config/config.ts';
 import { type Database, writeAudit } from '../db/database.ts';
@@ -21,7 +22,6 @@ const DAYS = { audit: 'auditDays', host_event: 'eventDays' } as const satisfies 
 
 const MONTHS_AHEAD = 2;
 const DAY_MS = 86_400_000;
-const RETRY_MS = 60_000;
 /** Changing partitions waits for open transactions and makes later ones wait: give up early and come again. */
 const LOCK_TIMEOUT = `SET LOCAL lock_timeout = '2s'`;
 
@@ -31,37 +31,54 @@ export interface KeptHistory {
 }
 
 export class HistoryKeeper {
-  private nextAt = 0;
+  private readonly making = new Daily();
+  private readonly dropping = new Daily();
 
   constructor(
     private readonly database: Database,
     private readonly retention: HistoryRetention,
   ) {}
 
-  /** Does its work when a day has passed since it last succeeded, and at once after a start. For the sweep. */
-  async daily(now: Date): Promise<void> {
-    if (now.getTime() < this.nextAt) return;
-    this.nextAt = now.getTime() + RETRY_MS;
-    const { made, dropped } = await this.keep(now);
-    this.nextAt = now.getTime() + DAY_MS;
-    if (made.length > 0) log(`months made: ${made.join(', ')}`);
-    if (dropped.length > 0) log(`months past their retention dropped: ${dropped.join(', ')}`);
+  /** For the plain timer. Months are made at once after a start and then once a day; they are dropped only while the clock is trusted. */
+  async daily(now: Date, mayDrop: boolean): Promise<void> {
+    await this.making.run(now, async () => {
+      const made = await this.make(now);
+      if (made.length > 0) log(`months made: ${made.join(', ')}`);
+    });
+    if (!mayDrop) return;
+    await this.dropping.run(now, async () => {
+      const dropped = await this.drop(now);
+      if (dropped.length > 0) log(`months past their retention dropped: ${dropped.join(', ')}`);
+    });
   }
 
   /** May be repeated, and run by several controllers at once: the later one finds nothing left to do. */
   async keep(now: Date): Promise<KeptHistory> {
+    return { made: await this.make(now), dropped: await this.drop(now) };
+  }
+
+  private async make(now: Date): Promise<readonly string[]> {
     const made: string[] = [];
+    for (const table of HISTORY_TABLES)
+      for (const month of await this.monthsToMake(table, this.keptFrom(table, now), now))
+        if (await this.makeMonth(table, month)) made.push(`${table}_${nameOf(month)}`);
+    return made;
+  }
+
+  private async drop(now: Date): Promise<readonly string[]> {
     const dropped: string[] = [];
     for (const table of HISTORY_TABLES) {
-      const keptFrom = new Date(now.getTime() - this.retention[DAYS[table]] * DAY_MS);
-      for (const month of await this.monthsToMake(table, keptFrom, now))
-        if (await this.makeMonth(table, month)) made.push(`${table}_${nameOf(month)}`);
+      const keptFrom = this.keptFrom(table, now);
       for (const month of await this.monthsOf(table))
         if (startOf(month + 1) <= keptFrom && (await this.dropMonth(table, month, now)))
           dropped.push(`${table}_${nameOf(month)}`);
       await this.database.pool.query(`DELETE FROM ${table}_default WHERE at < $1`, [startOf(monthOf(keptFrom))]);
     }
-    return { made, dropped };
+    return dropped;
+  }
+
+  private keptFrom(table: HistoryTable, now: Date): Date {
+    return new Date(now.getTime() - this.retention[DAYS[table]] * DAY_MS);
   }
 
   /** This month, those ahead, and the months of rows that landed in DEFAULT; without those that exist or are too old. */

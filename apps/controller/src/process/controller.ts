@@ -8,9 +8,11 @@ import { createAgentsServer } from '../agents/create-agents.ts';
 import { HostCertificates } from '../agents/host-certificates.ts';
 import { type Api, createApi } from '../api/create-api.ts';
 import { SystemClock } from '../common/clock.ts';
+import { ClockTrust } from '../common/clock-trust.ts';
 import { logger } from '../common/log.ts';
 import { SweepHealth } from '../common/sweep-parts.ts';
 import type { ControllerConfig } from '../config/config.ts';
+import { EndedWork } from '../data/ended-work.ts';
 import { HistoryKeeper } from '../data/history.ts';
 import { Enrolment } from '../enrol/enrolment.ts';
 import { EnrolmentServer } from '../enrol/enrolment-server.ts';
@@ -84,10 +86,13 @@ async function startParts(
   onStop(() => app.close());
 
   const history = new HistoryKeeper(database, config);
+  const endedWork = new EndedWork(database, config);
+  const trust = new ClockTrust();
   const parts = [
     { name: 'leases', run: () => jobs.sweep() },
     ...api.sweepParts,
-    { name: 'history', run: (now: Date) => history.daily(now) },
+    { name: 'history', run: (now: Date) => history.daily(now, trust.isSettled(now)) },
+    { name: 'ended work', run: (now: Date) => endedWork.step(now, trust.isSettled(now)) },
   ];
   const sweep = new Sweep(config.sweepMs, clock, parts, health);
   sweep.start();

@@ -37,7 +37,9 @@ export async function openStores(
     onStop(opened.stop);
     // Before anybody writes: Postgres refuses a row that is on its way to DEFAULT while its month is made.
     const history = new HistoryKeeper(opened.database, config);
-    await history.daily(clock.now()).catch((error: unknown) => log(`history is left to the timer: ${String(error)}`));
+    await history
+      .daily(clock.now(), false)
+      .catch((error: unknown) => log(`history is left to the timer: ${String(error)}`));
     return opened;
   };
   const { database, connection } = await (fleetLock === null ? open() : fleetLock.exclusively(open));
