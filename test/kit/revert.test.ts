@@ -1,6 +1,7 @@
 /** The way back in the simulated recoveryOS: what is put back, what is not, and that it says so. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { priorWords } from '@headroom/core';
 import { updateState } from '@headroom/mac-sim';
 import { afterEach, describe, expect, it } from 'vitest';
 import { REVERT_LINE, type VisitMac, visitMac } from './visit-mac.ts';
@@ -50,14 +51,18 @@ describe('revert', () => {
     expect(mac.state().boot).toMatchObject({ filesetUuid: mac.kcUuid });
   });
 
-  it('restores the arguments of before and keeps what others stored since', async () => {
+  it.each([
+    ['a Mac that was not raised, ours too', '-v kcsuffix=old hypervisor=0x1', '-v kcsuffix=old hypervisor=0x1'],
+    ['one that was raised, and not those of that raise', '-v kcsuffix=old hv_apple_isa_vm_quota=9', '-v'],
+  ])('restores the arguments of %s, and keeps what others stored since', async (_which, prior, before) => {
     const mac = await raisedMac();
-    mac.setManifest({ 'boot-args': `${mac.bootArgs} -v -extra`, 'prior-boot-args': '-v kcsuffix=old' });
+    mac.setManifest({ 'boot-args': `${mac.bootArgs} -v -extra`, 'prior-boot-args': prior });
     updateState(mac.dir, (draft) => {
       draft.nvram.stored['boot-args'] = `${mac.bootArgs} -v -extra serverperfmode=1`;
     });
     await mac.revert();
-    expect(mac.state().nvram.stored['boot-args']).toBe('-v serverperfmode=1');
+    expect(mac.state().nvram.stored['boot-args']).toBe(`${before} serverperfmode=1`);
+    expect(before).toBe(priorWords(prior).join(' '));
   });
 
   it('changes nothing when the answer is n', async () => {

@@ -9,6 +9,7 @@ import {
   type MergeInput,
   mergeBootArgs,
   parseBootArgs,
+  priorWords,
   quotaInBootArgs,
   quotaWords,
 } from './boot-args.ts';
@@ -63,6 +64,15 @@ describe('reading a line', () => {
 
   it('tells the words that a grant must name', () => {
     expect(extraWords(`${OWN} -v serverperfmode=1`)).toEqual(['-v', 'serverperfmode=1']);
+  });
+
+  it.each([
+    ['hypervisor=0x1 kcsuffix=mine -v', ['hypervisor=0x1', 'kcsuffix=mine', '-v']],
+    [`${OWN} -v`, ['-v']],
+    ['hypervisor=0x1 hv_apple_isa_vm_quota', []],
+    ['', []],
+  ])('of the line before a raise, %j, puts back %j', (line, words) => {
+    expect(priorWords(line)).toEqual(words);
   });
 });
 

@@ -140,6 +140,14 @@ export function extraWords(line: string): readonly string[] {
     .map(({ word }) => word);
 }
 
+/**
+ * Words of the line that was stored before a raise, to store again. A line with a quota is that of a raise itself, found where nobody
+ * had looked before, so that the words of our keys in it are no one's but a raise's.
+ */
+export function priorWords(line: string): readonly string[] {
+  return quotaInBootArgs(line) === null ? parseBootArgs(line).map(({ word }) => word) : extraWords(line);
+}
+
 /** Different words that share a key. */
 function clashes(words: readonly string[]): readonly string[] {
   const different = [...new Set(words)];

@@ -78,9 +78,12 @@ describe('clear_boot_args', () => {
     });
   });
 
-  it('goes by the kit where there is no baseline', async () => {
-    manifest(`${OURS} -v serverperfmode=1`, 'serverperfmode=1 kcsuffix=old');
-    expect(await clear(`${OURS} -v serverperfmode=1`)).toBe('serverperfmode=1');
+  it.each([
+    ['of a Mac that was not raised', 'serverperfmode=1 kcsuffix=old', 'serverperfmode=1 kcsuffix=old'],
+    ['of a Mac that was raised', 'hypervisor=1 serverperfmode=1 hv_apple_isa_vm_quota=9', 'serverperfmode=1'],
+  ])('goes by the kit where there is no baseline: %s', async (_which, prior, line) => {
+    manifest(`${OURS} -v serverperfmode=1`, prior);
+    expect(await clear(`${OURS} -v serverperfmode=1`)).toBe(line);
   });
 
   it('takes out its own words where nothing is known', async () => {

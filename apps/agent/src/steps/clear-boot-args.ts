@@ -3,7 +3,7 @@
  * Guarantee: what is stored comes from this Mac's own memory, never from a plan; words that others stored since stay, as they do when
  * the visit kit takes back. Read back and saved; it comes into force with the next boot. Not while guests run.
  */
-import { EXTRA_ARGS_ALLOWED, extraWords, type PlanStep, parseBootArgs } from '@headroom/core';
+import { EXTRA_ARGS_ALLOWED, extraWords, type PlanStep, priorWords } from '@headroom/core';
 import { AgentError, differs, Refusal } from '../agent-error.ts';
 import { parseKeyValues } from '../facts/key-values.ts';
 import { readTextFile } from '../files.ts';
@@ -38,16 +38,13 @@ export const clearBootArgsStep: StepHandler<Step, ClearedBootArgs> = {
 };
 
 /**
- * Words of before, then those that others stored since. Gives the same line again once it is stored. null = none. What the baseline
- * names was stored before any raise, so it stays whatever its key; a kit may have been placed on a Mac that was raised.
+ * Words of before, then those that others stored since. Gives the same line again once it is stored. null = none. What was stored before
+ * a raise stays whatever its key; a kit may have been placed on a Mac that was raised.
  */
 async function lineOfBefore(mac: Mac): Promise<string | null> {
   const manifest = parseKeyValues((await readTextFile(mac.path(`${KIT_FOLDER}/manifest`))) ?? '');
   const baseline = await readBaseline(mac);
-  const before =
-    baseline === null
-      ? extraWords(manifest.get('prior-boot-args') ?? '')
-      : parseBootArgs(baseline.bootArgs ?? '').map(({ word }) => word);
+  const before = priorWords((baseline === null ? manifest.get('prior-boot-args') : baseline.bootArgs) ?? '');
   const raised = manifest.get('boot-args');
   const put = raised === undefined ? Object.keys(EXTRA_ARGS_ALLOWED) : extraWords(raised);
   const since = extraWords((await readStoredBootArgs(mac)) ?? '').filter((word) => !put.includes(word));
