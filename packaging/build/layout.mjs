@@ -55,6 +55,7 @@ function valuesOf({ version, pin }) {
     NODE_VERSION: pin.version,
     NODE_BINARY: pin.binary,
     NODE_TEAM: pin.team,
+    NODE_SUM: Buffer.from(pin.integrity.replace(/^sha512-/, ''), 'base64').toString('hex'),
   };
 }
 

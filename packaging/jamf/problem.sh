@@ -1,6 +1,6 @@
 #!/bin/sh
 # Jamf extension attribute "Headroom Problem", from the agent's status file. Runs as root; asks nobody.
-status=/private/var/db/headroom/status.json
+status=/private/var/db/headroom/status.plist
 value() { /usr/bin/plutil -extract "$1" raw -o - "$status" 2>/dev/null; }
 
 # The last thing that went wrong, as its code in the error catalogue; "none" when nothing did, or the link is well again.

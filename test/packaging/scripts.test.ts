@@ -14,7 +14,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { filesBelow, HOME, makeRelease, type Release, sh, withStandIns } from './release.ts';
+import { toPlist, type Writable } from '../../apps/agent/src/macos/plist-write.ts';
+import { filesBelow, HOME, makeRelease, type Release, ROOT, sh, withStandIns } from './release.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'headroom-scripts-'));
 const NODE = `${HOME}/bin/headroom-agent-node`;
@@ -113,6 +114,9 @@ describe('make-pkg', () => {
     expect(sumOf(join(layout, NODE))).toBe(release.pin.binarySha256);
     expect([calls('productbuild'), calls('productsign')]).toEqual([[], []]);
     expect(readFileSync(join(folder, 'out.pkg'), 'utf8')).toBe('made\n');
+    expect(readFileSync(join(folder, 'out.pkginfo'), 'utf8')).toContain(
+      `<key>installer_item_hash</key><string>${sumOf(join(folder, 'out.pkg'))}</string>`,
+    );
   });
 
   it('signs with the identity that is given, as a product archive when asked', () => {
@@ -222,15 +226,27 @@ describe('install and uninstall', () => {
 });
 
 describe('Jamf extension attributes', () => {
-  /** plutil -extract PATH raw -o - FILE, as far as the scripts need it. */
-  const PLUTIL = `'${process.execPath}' -e 'const [,path,,,,file]=process.argv.slice(1);const v=path.split(".").reduce((o,k)=>o?.[k],JSON.parse(require("fs").readFileSync(file,"utf8")));if(v===undefined||v===null)process.exit(1);console.log(String(v))' -- "$@"`;
-  function attribute(name: string, status: unknown): string {
-    const file = join(folder, 'status.json');
-    rmSync(file, { force: true });
-    if (status !== undefined) writeFileSync(file, JSON.stringify(status));
-    const standIns = { '/private/var/db/headroom/status.json': file, '/usr/bin/plutil': standIn('plutil', PLUTIL) };
-    const script = withStandIns(join(layout, 'admin/jamf', name), join(folder, name), standIns);
-    return sh(script).stdout;
+  /** plutil -extract PATH raw -o - FILE, as far as the scripts need it; what it says of a missing value may be on stdout. */
+  const PLUTIL = `'${process.execPath}' --input-type=module -e '
+    import { readFileSync } from "node:fs";
+    import { parsePlistDict } from "${ROOT}/apps/agent/dist/macos/plist.js";
+    const [, path, , , , file] = process.argv.slice(1);
+    const value = path.split(".").reduce((found, key) => found?.[key], parsePlistDict(readFileSync(file, "utf8")).value);
+    console.log(value ?? file + ": Could not extract value, error: No value at that key path");
+    process.exitCode = value === undefined ? 1 : 0;' -- "$@"`;
+  function attribute(name: string, status: Writable | undefined, isInstalled = true): string {
+    const [file, agent] = [join(folder, 'status.plist'), join(folder, 'installed.cjs')];
+    for (const old of [file, agent]) rmSync(old, { force: true });
+    if (status !== undefined) writeFileSync(file, toPlist(status));
+    if (isInstalled) writeFileSync(agent, '');
+    const script = join(layout, 'admin/jamf', name);
+    const paths = {
+      '/private/var/db/headroom/status.plist': file,
+      '/usr/bin/plutil': standIn('plutil', PLUTIL),
+      '/Library/Application Support/HeadroomAgent/agent.cjs': agent,
+    };
+    const used = Object.entries(paths).filter(([path]) => readFileSync(script, 'utf8').includes(path));
+    return sh(withStandIns(script, join(folder, name), Object.fromEntries(used))).stdout;
   }
   const status = {
     agentVersion: '1.2.3',
@@ -245,8 +261,10 @@ describe('Jamf extension attributes', () => {
   });
 
   it('say what is not there', () => {
-    expect(attribute('agent-version.sh', undefined)).toBe('<result>not installed</result>\n');
+    expect(attribute('agent-version.sh', undefined)).toBe('<result>has not run</result>\n');
+    expect(attribute('agent-version.sh', status, false)).toBe('<result>not installed</result>\n');
     expect(attribute('last-contact.sh', { ...status, lastContactAt: null })).toBe('<result></result>\n');
+    expect(attribute('last-contact.sh', undefined)).toBe('<result></result>\n');
     expect(attribute('problem.sh', { ...status, lastError: null })).toBe('<result>none</result>\n');
     expect(attribute('problem.sh', undefined)).toBe('<result>the agent has not run</result>\n');
   });
