@@ -126,6 +126,6 @@ export const PROOF_FINDINGS = {
     severity: 'note',
     title: 'A quota is still stored, without effect on the stock kernel',
     nextStep:
-      'Nothing to do: with SIP on it can neither act nor be removed in macOS. `nvram -d boot-args` in recoveryOS removes it.',
+      'Nothing to do: it acts only under a development kernel with SIP off. It can be removed where SIP is off, by `sudo nvram -d boot-args` in macOS; with SIP on macOS refuses that, and whether recoveryOS does is not known.',
   },
 } as const satisfies Record<string, FindingRow>;
