@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Facts } from '@headroom/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stockFacts } from '../../packages/core/testing/sample-host.ts';
 import { addMac, EXCEPTION, hear, itemsOf, openTestApi, report, type TestApi } from './support.ts';
@@ -164,5 +165,65 @@ describe('of two images of one build', () => {
     await test.database.prisma.$executeRawUnsafe('DROP FUNCTION refuse CASCADE');
     expect(await planned()).toBe(sumOf(good));
     expect(await test.api.kdkFiles.open(sumOf(good))).not.toBeNull();
+  });
+});
+
+describe('the kernels in an image', () => {
+  const os = { version: '14.1.1', build: '23B2082', extra: '', baseBuild: '23B2082' };
+  const factsOf = (variant: string, kdks: Facts['kdks'] = []): Facts => {
+    const stock = stockFacts();
+    return { ...stock, os, kernel: { ...stock.kernel, variant }, kdks };
+  };
+  const hostOf = async (id: string) => (await test.call('GET', `/api/v1/hosts/${id}`)).body;
+  const codesOf = async (id: string) => itemsOf(await hostOf(id), 'findings').map(({ code }) => code);
+  const imageNow = async () => (await kdks()).find(({ build }) => build === os.build);
+  const macs: Record<string, string> = {};
+
+  async function tell(mac: string, facts: Facts): Promise<void> {
+    await report(test, mac, facts);
+    await test.sweep();
+    await test.sweep();
+  }
+
+  it('are told to other Macs before they fetch it, once one has it installed', async () => {
+    const bytes = Buffer.from('forked');
+    await put('Kernel_Debug_Kit_14.1.1_build_23B2082.dmg', bytes, sumOf(bytes));
+    for (const name of ['T8122', 'T6031', 'T6020', 'T8112', 'T8112 as well'])
+      macs[name] = await addMac(test, { labels: ['forked'], facts: factsOf(name.slice(0, 5)) });
+    const body = { name: 'forked', quota: 255, selector: { labels: ['forked'] }, exception: EXCEPTION, apply: true };
+    expect((await test.call('POST', '/api/v1/policies', { body })).status).toBe(201);
+    await test.sweep();
+    expect(await hostOf(macs['T6020'] ?? '')).toMatchObject({ state: 'not_started', plan: { state: 'open' } });
+    expect(await imageNow()).toMatchObject({ variants: [], variantsMissing: [] });
+
+    const seen = { version: '14.1.1', build: os.build, complete: true, variants: ['T8122', 'T6031'], reason: null };
+    await tell(macs['T8122'] ?? '', factsOf('T8122', [{ ...seen, variants: ['T6020'] }]));
+    expect(await imageNow(), 'a KDK that Headroom did not install').toMatchObject({ variants: [] });
+    await tell(macs['T8122'] ?? '', factsOf('T8122', [{ ...seen, ours: true }]));
+    expect(await imageNow()).toMatchObject({ variants: ['T8122', 'T6031'], variantsMissing: [] });
+    expect(await hostOf(macs['T6020'] ?? '')).toMatchObject({ state: 'kdk_missing', plan: { state: 'superseded' } });
+    expect(await codesOf(macs['T6020'] ?? '')).toContain('KDK_VARIANT_MISSING');
+    expect(await hostOf(macs['T6031'] ?? '')).toMatchObject({ state: 'not_started', plan: { state: 'open' } });
+    const audited = await test.database.prisma.audit.findMany({ where: { action: 'kdk.kernels' } });
+    expect(audited.map(({ actor }) => actor)).toEqual([`host:${macs['T8122']}`]);
+  });
+
+  it('that a Mac looked for in vain are told to the next of its kind', async () => {
+    const image = await imageNow();
+    await test.database.prisma.kdk.update({ where: { id: String(image?.['id']) }, data: { variants: [] } });
+    const [mac, next] = [macs['T8112'] ?? '', macs['T8112 as well'] ?? ''];
+    // Somebody forgot what was seen, so that the KDK is planned again.
+    await tell(macs['T8122'] ?? '', factsOf('T8122'));
+    await tell(mac, factsOf('T8112'));
+    const job = await test.database.prisma.job.findFirstOrThrow({ where: { hostId: mac, state: 'queued' } });
+    const ended = { state: 'failed', errorCode: 'KDK_VARIANT_MISSING', finishedAt: test.clock.now() };
+    await test.database.prisma.job.update({ where: { id: job.id }, data: ended });
+    await test.database.prisma.plan.update({ where: { id: job.planId ?? '' }, data: { state: 'failed' } });
+    await tell(next, factsOf('T8112'));
+    expect(await hostOf(next)).toMatchObject({ state: 'not_started', plan: { state: 'open' } });
+    await tell(mac, factsOf('T8112'));
+    expect(await imageNow()).toMatchObject({ variants: [], variantsMissing: ['T8112'] });
+    expect(await hostOf(next)).toMatchObject({ state: 'kdk_missing', plan: { state: 'superseded' } });
+    expect(await codesOf(next)).toContain('KDK_VARIANT_MISSING');
   });
 });

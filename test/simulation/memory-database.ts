@@ -163,7 +163,10 @@ interface ById {
 
 const NOT_KEPT = { create: async () => {}, createMany: async () => {} };
 const NEW_VISIT = { code: null, quota: null, bootArgs: null, kcMd5: null, expiresAt: null, openedAt: null };
-const KDK = { version: '14.5', sha256: KDK_SHA256, sizeBytes: 800_000_000n, fileName: 'Kernel_Debug_Kit.dmg' };
+const KDK = {
+  ...{ version: '14.5', sha256: KDK_SHA256, sizeBytes: 800_000_000n, fileName: 'Kernel_Debug_Kit.dmg' },
+  ...{ variants: [], variantsMissing: [], addedAt: new Date(0) },
+};
 
 function dueHosts({ hosts }: Rows, now: Date) {
   const isDue = (at: Date | null) => at !== null && at <= now;

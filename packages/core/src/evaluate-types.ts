@@ -154,9 +154,17 @@ export interface OpenWork {
   } | null;
 }
 
+/** A KDK image, with what Macs showed of the kernels in it: before that they are assumed. */
+export interface CatalogueKdk extends KdkSource {
+  /** Seen in it where it is installed; none = nobody has it installed yet. */
+  readonly variants?: readonly string[];
+  /** Found missing by Macs that were to install it. */
+  readonly variantsMissing?: readonly string[];
+}
+
 /** KDK images the controller can hand out, by exact build. */
 export interface Catalogue {
-  readonly kdks: readonly KdkSource[];
+  readonly kdks: readonly CatalogueKdk[];
   /** build -> bundles to leave out of the kernel collection. */
   readonly dropBundles: Readonly<Record<string, readonly string[]>>;
 }
@@ -242,4 +250,4 @@ export interface Evaluation {
 }
 
 /** Grows when a rule changes, so that stored states can be told from older ones. */
-export const RULES_VERSION = 11;
+export const RULES_VERSION = 12;

@@ -162,6 +162,27 @@ const ROWS: readonly Row[] = [
     findings: ['KDK_VARIANT_MISSING'],
   },
   {
+    name: 'a KDK in which other Macs found no kernel for this variant is not fetched',
+    input: sampleInput({ catalogue: { kdks: [{ ...KDK, variantsMissing: ['T6020'] }], dropBundles: {} } }),
+    state: 'kdk_missing',
+    findings: ['KDK_VARIANT_MISSING'],
+  },
+  {
+    name: 'a KDK whose kernels other Macs have seen, and this variant is not among them',
+    input: sampleInput({ catalogue: { kdks: [{ ...KDK, variants: ['T8122'] }], dropBundles: {} } }),
+    state: 'kdk_missing',
+    findings: ['KDK_VARIANT_MISSING'],
+  },
+  {
+    name: 'a kernel that one Mac has seen is there, although another did not find it',
+    input: sampleInput({
+      catalogue: { kdks: [{ ...KDK, variants: ['T6020'], variantsMissing: ['T6020'] }], dropBundles: {} },
+    }),
+    state: 'not_started',
+    findings: [],
+    steps: ['install_kdk', 'build_kc', 'place_kit'],
+  },
+  {
     name: 'an unknown variant is a question to a person, not a guess',
     input: sampleInput({ facts: change(stockFacts(), { kernel: { variant: 'T9999' } }) }),
     state: 'not_started',

@@ -1,12 +1,15 @@
 import {
+  type CatalogueKdk,
   type Evaluation,
   evaluate,
   FINDING_SEVERITIES,
   type Finding,
   type HostRecord,
+  isWithoutKernel,
   type KdkSource,
   LOWERING_KINDS,
   type OpenWork,
+  type PlanStep,
   type PresenceView,
   presenceOf,
   QUOTA_STOCK,
@@ -28,7 +31,7 @@ export interface AnswerContext {
   readonly listeningSince: Date | null;
   /** Is this signature by our grant key? */
   readonly verifies: VerifySignature;
-  readonly kdks: readonly KdkSource[];
+  readonly kdks: readonly CatalogueKdk[];
   readonly now: Date;
 }
 
@@ -40,7 +43,7 @@ export interface Answer {
   readonly record: HostRecord & Remembered;
   readonly findings: readonly StoredFinding[];
   readonly reviewAt: Date | null;
-  /** Made for another intent, with a KDK image that is not its build's any more, or in need of a consent that is gone. */
+  /** Made for another intent, with a KDK image that cannot be used any more, or in need of a consent that is gone. */
   readonly planIsObsolete: boolean;
   readonly visitIsObsolete: boolean;
 }
@@ -67,7 +70,7 @@ export function answer(input: HostInput, context: AnswerContext): Answer {
   const planIsObsolete =
     plan !== null &&
     (plan.intentNumber !== number ||
-      plan.steps.slice(plan.nextStep).some((step) => step.kind === 'install_kdk' && !isOfNow(step.kdk, kdks)) ||
+      plan.steps.slice(plan.nextStep).some((step) => isInVain(step, kdks)) ||
       (lacksConsent && isLowering(plan)) ||
       lackingKinds(input, plan.steps.slice(plan.nextStep)).length > 0);
   const visitIsObsolete = visit !== null && isObsolete(visit, quota, lacksConsent);
@@ -144,6 +147,14 @@ function isLowering({ steps, nextStep }: PlanRow): boolean {
 /** Is it still the image that the catalogue has for its build? What was planned with another, or failed with it, is planned anew. */
 function isOfNow({ build, sha256 }: KdkSource, kdks: readonly KdkSource[]): boolean {
   return kdks.find((kdk) => kdk.build === build)?.sha256 === sha256;
+}
+
+/** It installs an image that is not its build's any more, or that holds no kernel for this Mac, as others showed meanwhile. */
+function isInVain(step: PlanStep, kdks: readonly CatalogueKdk[]): boolean {
+  if (step.kind !== 'install_kdk') return false;
+  return (
+    !isOfNow(step.kdk, kdks) || kdks.some((one) => one.sha256 === step.kdk.sha256 && isWithoutKernel(one, step.variant))
+  );
 }
 
 type Obsolete = Pick<Answer, 'planIsObsolete' | 'visitIsObsolete'>;

@@ -4,6 +4,7 @@ import { logger } from '../common/log.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { verifierOf } from '../exceptions/grant-check.ts';
 import type { GrantSigner } from '../exceptions/grant-signer.ts';
+import { type KernelNews, learnKernels } from '../kdks/learn-kernels.ts';
 import type { LabelRules } from '../labels/label-rules.ts';
 import type { PlanWriter } from '../plans/plan-writer.ts';
 import type { RolloutEngine } from '../rollouts/rollout-engine.ts';
@@ -13,6 +14,7 @@ import { doApart } from './apart.ts';
 import { changesState, tellChanges } from './changes.ts';
 import { ANY_DUE, CLAIM_AGAIN, CLAIM_DUE, LET_REST, MARK_RETURNED, STORE_STATES } from './evaluator-sql.ts';
 import { loadBatch, loadKdks } from './host-batch.ts';
+import { kernelNews } from './kernel-news.ts';
 import { type FailedHost, postponeFailed } from './not-evaluated.ts';
 import { storeWitnessed } from './witnessed.ts';
 
@@ -27,9 +29,10 @@ interface AfterCommit {
   readonly wakes: readonly Wake[];
   /** Rollouts whose targets changed. */
   readonly rolloutIds: readonly string[];
+  readonly kernels: readonly KernelNews[];
 }
 
-const NOTHING: AfterCommit = { wakes: [], rolloutIds: [] };
+const NOTHING: AfterCommit = { wakes: [], rolloutIds: [], kernels: [] };
 
 export interface EvaluatorDeps {
   readonly database: Database;
@@ -71,12 +74,21 @@ export class Evaluator {
 
   private async evaluate(claim: (tx: Tx) => Promise<readonly string[]>, now: Date): Promise<void> {
     const { database, bus, rollouts } = this.deps;
-    const { wakes, rolloutIds } = await database.transaction(async (tx) => {
+    const { wakes, rolloutIds, kernels } = await database.transaction(async (tx) => {
       const ids = await claim(tx);
       return ids.length === 0 ? NOTHING : this.evaluateHosts(tx, ids, now);
     });
     rollouts.hasNews(rolloutIds);
     for (const wake of wakes) bus.publish(wake);
+    await this.learn(kernels, now);
+  }
+
+  /** In transactions of its own, as all Macs of a build wait for its image. What is not kept is seen again at their next evaluation. */
+  private async learn(kernels: readonly KernelNews[], now: Date): Promise<void> {
+    for (const news of kernels)
+      await learnKernels(this.deps, news, now).catch((error: unknown) =>
+        log(`kernels of KDK ${news.sha256}, shown by host ${news.hostId}, are not kept: ${String(error)}`),
+      );
   }
 
   async markReturned(now: Date): Promise<void> {
@@ -104,7 +116,8 @@ export class Evaluator {
     const looked = new Set(inputs.map(({ hostId }) => hostId));
     const left = ids.filter((id) => !looked.has(id));
     if (left.length > 0) await tx.$executeRawUnsafe(LET_REST, left);
-    return this.act(tx, answers, now);
+    const kernels = firstOfEach(answers.flatMap(({ input }) => kernelNews(input, kdks)));
+    return { ...(await this.act(tx, answers, now)), kernels };
   }
 
   private async postpone(tx: Tx, failed: readonly FailedHost[], now: Date): Promise<void> {
@@ -132,7 +145,7 @@ export class Evaluator {
   }
 
   /** Plans, visits and rollout targets that follow from the answers. */
-  private async act(tx: Tx, answers: readonly Answer[], now: Date): Promise<AfterCommit> {
+  private async act(tx: Tx, answers: readonly Answer[], now: Date): Promise<Omit<AfterCommit, 'kernels'>> {
     const { plans, visits, rollouts } = this.deps;
     const replanned = answers.filter(wantsNewPlan);
     const ended = answers.filter((one) => one.planIsObsolete || replanned.includes(one));
@@ -183,6 +196,12 @@ export class Evaluator {
     ];
     return { wakes, rolloutIds };
   }
+}
+
+/** A build is installed on many Macs at once, and they show the same. */
+function firstOfEach(news: readonly KernelNews[]): readonly KernelNews[] {
+  const keyOf = ({ hostId: _host, ...shown }: KernelNews) => JSON.stringify(shown);
+  return [...new Map(news.toReversed().map((one) => [keyOf(one), one])).values()];
 }
 
 /** The same steps under way already are not planned again. */

@@ -2,7 +2,6 @@
 import {
   type EvaluateIntent,
   type HostState,
-  type KdkSource,
   QUOTA_STOCK,
   type UpdateAcceptance,
   type WitnessReport,
@@ -32,6 +31,7 @@ import {
   type VisitRow,
 } from './host-input.ts';
 import { type BuiltJob, type KitJob, kcOfJob, kitOfJob } from './job-results.ts';
+import type { KnownKdk } from './kernel-news.ts';
 
 interface OfHost {
   readonly hostId: string;
@@ -51,14 +51,11 @@ interface JobRow {
 type NewestPlan = Omit<PlanRow, 'steps' | 'nextStep'> & OfHost & { readonly bytes: Uint8Array };
 
 /** KDK images by exact build, newest first. */
-export async function loadKdks(tx: Tx): Promise<readonly KdkSource[]> {
+export async function loadKdks(tx: Tx): Promise<readonly KnownKdk[]> {
   const kdks = await tx.kdk.findMany({ orderBy: { addedAt: 'desc' } });
-  return kdks.map(({ build, version, sha256, sizeBytes, fileName }) => ({
-    build,
-    version,
-    sha256,
-    sizeBytes: Number(sizeBytes),
-    fileName,
+  return kdks.map(({ build, version, sha256, sizeBytes, fileName, variants, variantsMissing, addedAt }) => ({
+    ...{ build, version, sha256, sizeBytes: Number(sizeBytes), fileName },
+    ...{ variants, variantsMissing, addedAt },
   }));
 }
 

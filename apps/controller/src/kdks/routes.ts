@@ -4,8 +4,9 @@ import { type Route, route } from '../api/route.ts';
 import { invalid } from '../common/field-errors.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
+import type { KdkRow } from './change-kdk.ts';
 import { KDK_BYTES_MAX } from './kdk-folder.ts';
-import type { KdkRow, Kdks } from './kdks.ts';
+import type { Kdks } from './kdks.ts';
 
 const kdkView = z.object({
   id: z.uuid(),
@@ -16,6 +17,10 @@ const kdkView = z.object({
   fileName: z.string(),
   addedBy: z.string(),
   addedAt: isoDate,
+  variants: z.array(z.string()).describe('Kernels in it, as Macs showed that have it installed. Empty = none has yet'),
+  variantsMissing: z
+    .array(z.string())
+    .describe('Kernels that a Mac looked for in it in vain. What another saw counts more'),
 });
 
 export function kdkRoutes(database: Database, kdks: Kdks): readonly Route[] {
@@ -78,7 +83,8 @@ export function kdkRoutes(database: Database, kdks: Kdks): readonly Route[] {
   ];
 }
 
-function showKdk({ id, version, build, sha256, sizeBytes, fileName, addedBy, addedAt }: KdkRow) {
+function showKdk({ addedAt, ...row }: KdkRow) {
+  const { id, version, build, sha256, sizeBytes, fileName, addedBy, variants, variantsMissing } = row;
   return {
     id,
     version,
@@ -88,5 +94,7 @@ function showKdk({ id, version, build, sha256, sizeBytes, fileName, addedBy, add
     fileName,
     addedBy,
     addedAt: addedAt.toISOString(),
+    variants: [...variants],
+    variantsMissing: [...variantsMissing],
   };
 }

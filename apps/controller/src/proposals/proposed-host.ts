@@ -1,5 +1,5 @@
 /** What a proposal would do to one host: asked of `evaluate` itself, with the proposed intent and as if the consent were given. */
-import { encodeGrant, type KdkSource, QUOTA_STOCK } from '@headroom/core';
+import { type CatalogueKdk, encodeGrant, QUOTA_STOCK } from '@headroom/core';
 import { type AnswerContext, answer } from '../evaluator/answer.ts';
 import type { HostInput } from '../evaluator/host-input.ts';
 import type { GrantRow } from '../exceptions/grant-check.ts';
@@ -32,7 +32,7 @@ export interface ProposedHost {
 export interface ProposeContext {
   readonly fleetId: string;
   readonly checkInMs: number;
-  readonly kdks: readonly KdkSource[];
+  readonly kdks: readonly CatalogueKdk[];
   readonly now: Date;
 }
 

@@ -2,8 +2,9 @@
  * Preparation: how far this Mac is on the way to a raise visit, and the steps to its end. In order: KDK for the exact build,
  * kernel collection for build and variant, visit kit. A kernel collection that is there makes the KDK unneeded.
  */
-import type { Catalogue, Finding, HostState } from '../evaluate-types.ts';
+import type { Catalogue, CatalogueKdk, Finding, HostState } from '../evaluate-types.ts';
 import type { Facts } from '../facts.ts';
+import { isWithoutKernel } from '../kdk-kernels.ts';
 import { missingFrom, neededArgs } from '../needed-args.ts';
 import type { KdkSource, PlanStep } from '../plan.ts';
 import { developmentKernelFileName, findVariant } from '../variants.ts';
@@ -45,7 +46,9 @@ function readRung(situation: Situation, consent: Consent, target: Target): Rung 
   if (isKcStaged(situation, target)) return isKitPlaced(situation, consent) ? 'ready_for_visit' : 'kc_staged';
   const kdk = readKdk(facts, target);
   if (kdk === 'ready') return 'kdk_ready';
-  return kdk === 'absent' && findSource(input.catalogue, target) !== null ? 'not_started' : 'kdk_missing';
+  const source = findSource(input.catalogue, target);
+  const canBeInstalled = source !== null && !isWithoutKernel(source, target.variant);
+  return kdk === 'absent' && canBeInstalled ? 'not_started' : 'kdk_missing';
 }
 
 function planRungs(situation: Situation, consent: Consent, target: Target, rung: Rung): Omit<Preparation, 'rung'> {
@@ -72,7 +75,9 @@ function planInstall(
   const husk = kdk === 'husk' ? [kdkHusk(facts, target)] : [];
   const source = findSource(input.catalogue, target);
   if (source === null) return { steps: [], findings: [...husk, kdkNotInCatalogue(input.catalogue, target)] };
-  return { steps: [{ kind: 'install_kdk', kdk: source, variant: target.variant }, ...rest], findings: husk };
+  if (isWithoutKernel(source, target.variant))
+    return { steps: [], findings: [...husk, catalogueVariantMissing(source, target)] };
+  return { steps: [{ kind: 'install_kdk', kdk: imageOf(source), variant: target.variant }, ...rest], findings: husk };
 }
 
 function kitSteps(
@@ -149,8 +154,13 @@ export function readKdk(facts: Facts, { build, variant }: Target): KdkStanding {
 }
 
 /** By build alone: versions in names are sometimes wrong, and a near build is not used. */
-function findSource({ kdks }: Catalogue, { build }: Target): KdkSource | null {
+function findSource({ kdks }: Catalogue, { build }: Target): CatalogueKdk | null {
   return kdks.find((kdk) => kdk.build === build) ?? null;
+}
+
+/** What a plan says of an image: what is learnt of its kernels meanwhile makes no new plan. */
+function imageOf({ build, version, sha256, sizeBytes, fileName }: CatalogueKdk): KdkSource {
+  return { build, version, sha256, sizeBytes, fileName };
 }
 
 function variantUnknown({ build, variant }: Target): Finding {
@@ -170,6 +180,16 @@ function kdkVariantMissing(facts: Facts, { build, variant }: Target): Finding {
     expected: developmentKernelFileName(variant),
     seen: variants.join(', ') || 'no development kernel',
     path: 'kdks',
+    args: { build, variant },
+  });
+}
+
+function catalogueVariantMissing({ variants = [] }: CatalogueKdk, { build, variant }: Target): Finding {
+  return makeFinding('KDK_VARIANT_MISSING', {
+    detail: 'Another Mac that had this KDK showed it, so that it is not fetched here. Nothing was installed.',
+    expected: developmentKernelFileName(variant),
+    seen: variants.join(', ') || `no kernel for ${variant}`,
+    path: 'os.baseBuild',
     args: { build, variant },
   });
 }

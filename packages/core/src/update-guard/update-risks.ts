@@ -4,8 +4,9 @@
  * the two bad ends a Mac with a custom kernel meets is not foretold, because nobody can.
  */
 import { hasCustomKernel } from '../custom-kernel.ts';
-import type { Catalogue, UpdateAcceptance } from '../evaluate-types.ts';
+import type { Catalogue, CatalogueKdk, UpdateAcceptance } from '../evaluate-types.ts';
 import type { Facts } from '../facts.ts';
+import { holdsKernel, isWithoutKernel } from '../kdk-kernels.ts';
 import { findVariant } from '../variants.ts';
 import { type FacedUpdate, facedUpdates } from './faced-updates.ts';
 
@@ -51,8 +52,8 @@ function judge({ build }: FacedUpdate, facts: Facts, catalogue: Catalogue): Judg
     return unknown('macOS does not tell which build it would install, and a KDK fits one build only.');
   if (RAPID_RESPONSE.test(build))
     return unknown('A rapid response has no KDK of its own, and nobody knows what one does to a custom kernel.');
-  if (!catalogue.kdks.some((kdk) => kdk.build === build))
-    return withoutKdk(facts, `No KDK for build ${build} is in the catalogue`);
+  const kdk = catalogue.kdks.find((one) => one.build === build);
+  if (kdk === undefined) return withoutKdk(facts, `No KDK for build ${build} is in the catalogue`);
   const variant = facts.kernel.variant?.toUpperCase() ?? null;
   if (variant === null) return unknown('The kernel variant of this Mac is not known.');
   const row = findVariant(variant);
@@ -60,9 +61,11 @@ function judge({ build }: FacedUpdate, facts: Facts, catalogue: Catalogue): Judg
     return unknown(`No KDK is known to us that holds a kernel for ${variant}.`);
   if (lacksVariant(facts, build, variant))
     return withoutKdk(facts, `The KDK for build ${build} is installed here and holds no kernel for ${variant}`);
+  if (whole(facts, build).length === 0 && isWithoutKernel(kdk, variant))
+    return withoutKdk(facts, `The KDK for build ${build} holds no kernel for ${variant}, as Macs showed that had it`);
   return {
     verdict: 'safe',
-    basis: `The KDK for build ${build} is in the catalogue. ${variantWords(facts, build, variant)}${raiseWords(facts)}`,
+    basis: `The KDK for build ${build} is in the catalogue. ${variantWords(facts, kdk, variant)}${raiseWords(facts)}`,
   };
 }
 
@@ -99,8 +102,8 @@ function lacksVariant(facts: Facts, build: string, variant: string): boolean {
   return kdks.length > 0 && !kdks.some(({ variants }) => variants.some((one) => one.toUpperCase() === variant));
 }
 
-function variantWords(facts: Facts, build: string, variant: string): string {
-  return whole(facts, build).length > 0
+function variantWords(facts: Facts, kdk: CatalogueKdk, variant: string): string {
+  return whole(facts, kdk.build).length > 0 || holdsKernel(kdk, variant)
     ? `It holds a kernel for ${variant}.`
     : `That it holds a kernel for ${variant} is seen when it is installed; KDKs of other builds do.`;
 }
