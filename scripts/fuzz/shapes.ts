@@ -89,6 +89,7 @@ export const SHAPES: Readonly<Record<string, Shape | null>> = {
     '.steps.*': 'number',
   },
   recoveryAdmins: listOf({ user: 'string', uuid: 'string' }),
+  settings: { ...record({ autoInstall: 'boolean null', deferralDays: 'number null' }), '': 'object null' },
   showLoaded: listOf({ id: 'string', version: 'string', uuid: 'string null' }),
   shownPolicy: record({ securityMode: 'string null', sipEnabled: 'boolean null', bootArgsFiltering: 'boolean null' }),
   softwareUpdate: listOf({ label: 'string', title: 'string', version: 'string', build: 'string null' }),

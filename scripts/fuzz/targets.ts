@@ -13,7 +13,7 @@ import { known, type Reading } from '../../apps/agent/src/macos/reading.ts';
 import { recoveryAdminsIn } from '../../apps/agent/src/macos/recovery-admins.ts';
 import { parseBootTime } from '../../apps/agent/src/macos/sysctl.ts';
 import type { Output } from '../../apps/agent/src/macos/tool.ts';
-import { enforcedIn } from '../../apps/agent/src/macos/update-declarations.ts';
+import { enforcedIn, settingsIn } from '../../apps/agent/src/macos/update-declarations.ts';
 import { buildBundleFile, buildKernelCollection, buildKernelFile } from '../../packages/mac-sim/src/kernel/index.ts';
 import { readCaptures } from '../../test/captures/capture.ts';
 import { mutations } from '../../test/captures/mutations.ts';
@@ -49,6 +49,7 @@ const TEXT_PARSERS: Readonly<Record<string, (output: Output) => Reading<unknown>
   payloadKernels: (output) => known(parsePayloadKernels(output)),
   receipt: ({ stdout }) => parseReceipt(stdout),
   recoveryAdmins: inPlist(recoveryAdminsIn),
+  settings: inPlist(settingsIn),
 };
 
 function inPlist(read: (dict: PlistDict) => Reading<unknown>): (output: Output) => Reading<unknown> {

@@ -356,6 +356,32 @@ describe('an update ahead', () => {
   });
 });
 
+describe('what MDM declares of updates', () => {
+  const FIELDS = 'SUCorePersistedStatePolicyFields';
+  const DECLARED = '/private/var/db/softwareupdate/SoftwareUpdateDDMStatePersistence.plist';
+  const plist = (xml: string) => `<?xml version="1.0"?><plist version="1.0">${xml}</plist>`;
+  const settings = (xml: string) =>
+    plist(
+      `<dict><key>${FIELDS}</key><dict><key>SUCoreDDMDeclarationGlobalSettings</key><dict>${xml}</dict></dict></dict>`,
+    );
+  const local = plist('<dict><key>AutomaticallyInstallMacOSUpdates</key><integer>0</integer></dict>');
+
+  it.each([
+    ['nothing', null, false, null],
+    ['that they install', settings('<key>automaticallyInstallOSUpdates</key><integer>1</integer>'), true, null],
+    ['a deferral', settings('<key>minorOSDeferralPeriod</key><integer>90</integer>'), false, 90],
+    ['something else', settings('<key>automaticallyInstallOSUpdates</key><string>x</string>'), null, null],
+    ['what cannot be read', 'x', null, null],
+  ])('%s: that counts more than what is set on the Mac', async (_what, text, autoInstall, deferralDays) => {
+    const stub = mac();
+    stub.file('/Library/Preferences/com.apple.SoftwareUpdate.plist', local);
+    if (text !== null) stub.file(DECLARED, text);
+    const { update, unknown } = await factsOf(stub);
+    expect([update.autoInstall, update.deferralDays]).toEqual([autoInstall, deferralDays]);
+    if (autoInstall === null) expect(unknown['update.autoInstall']).toBeTruthy();
+  });
+});
+
 describe('facts without root', () => {
   it('take what system_profiler shows, and no custom kernel', async () => {
     const stub = mac();

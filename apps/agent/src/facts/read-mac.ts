@@ -2,15 +2,7 @@
  * Reads everything that facts are made of, a few tools at a time. Guarantee: never throws for what one source does; each
  * gives a value or a reason, so one broken tool costs only its own facts.
  */
-import type {
-  EnforcedUpdate,
-  FileVaultStatus,
-  KdkFact,
-  ReceiptFact,
-  RecoveryAdmin,
-  UpdateTarget,
-  VisitKitFact,
-} from '@headroom/core';
+import type { FileVaultStatus, KdkFact, ReceiptFact, RecoveryAdmin, UpdateTarget, VisitKitFact } from '@headroom/core';
 import { type BootPolicy, readBootPolicy } from '../macos/bputil.ts';
 import { readCsrutil, type Sip } from '../macos/csrutil.ts';
 import * as disk from '../macos/diskutil.ts';
@@ -31,7 +23,7 @@ import { readSysctl, type SysctlValues } from '../macos/sysctl.ts';
 import * as profiler from '../macos/system-profiler.ts';
 import type { ToolContext } from '../macos/tool.ts';
 import { type KernelVersion, readUname } from '../macos/uname.ts';
-import { readEnforcedUpdates } from '../macos/update-declarations.ts';
+import { readUpdateDeclarations, type UpdateDeclarations } from '../macos/update-declarations.ts';
 import type { Witness } from '../state/witness.ts';
 import { readKdks } from './kdks.ts';
 import { type CollectionReading, readKernelCollections } from './kernel-collections.ts';
@@ -68,7 +60,7 @@ export interface MacReadings {
   readonly enrollment: Reading<Enrollment>;
   readonly updates: Reading<readonly OfferedUpdate[]>;
   readonly proposedSystem: Reading<UpdateTarget>;
-  readonly enforcedUpdates: Reading<readonly EnforcedUpdate[]>;
+  readonly updateDeclarations: Reading<UpdateDeclarations>;
   readonly updatePreferences: Reading<PlistDict>;
   readonly managedUpdatePreferences: Reading<PlistDict>;
   readonly managedRestrictions: Reading<PlistDict>;
@@ -107,7 +99,7 @@ export async function readMac(context: ToolContext): Promise<MacReadings> {
     fileVault: read(() => readFileVault(context)),
     enrollment: read(() => readEnrollment(context)),
     updates: read(() => readUpdates(context)),
-    enforcedUpdates: read(() => readEnforcedUpdates(context)),
+    updateDeclarations: read(() => readUpdateDeclarations(context)),
     updatePreferences: read(() => readPreferences(context, SOFTWARE_UPDATE_PREFERENCES)),
     managedUpdatePreferences: read(() => readPreferences(context, MANAGED_SOFTWARE_UPDATE)),
     managedRestrictions: read(() => readPreferences(context, MANAGED_RESTRICTIONS)),

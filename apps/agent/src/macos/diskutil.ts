@@ -3,7 +3,7 @@
  * Errors come as a valid plist with `Error` true, some with exit status 0. Volumes are told by UUID, never by name or
  * position. Free room is the container's: `df` knows neither purgeable space nor snapshots.
  */
-import { countAt, dictsAt, type PlistDict, parsePlistDict, stringAt } from './plist.ts';
+import { arrayAt, countAt, dictsAt, type PlistDict, parsePlistDict, stringAt } from './plist.ts';
 import { known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote, uuidOf } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
@@ -28,7 +28,7 @@ export interface VolumeInfo {
 export interface Container {
   readonly reference: string;
   readonly freeBytes: number | null;
-  /** Volumes of the role System; null when a volume does not say its roles. */
+  /** Volumes of the role System; null when the list of volumes, or the roles of one, is not said. */
   readonly systems: readonly SystemVolume[] | null;
 }
 
@@ -76,20 +76,31 @@ export function parseInfo({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>)
 export function parseApfsList({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<readonly Container[]> {
   const dict = diskutilDict(stdout, stderr);
   if (!dict.ok) return dict;
-  const containers = dictsAt(dict.value, 'Containers');
+  const containers = allDictsAt(dict.value, 'Containers');
   if (containers === null) return unknown('diskutil apfs list names no containers');
-  return known(
-    containers.flatMap((container) => {
-      const reference = stringAt(container, 'ContainerReference');
-      if (reference === null) return [];
-      return [{ reference, freeBytes: countAt(container, 'CapacityFree'), systems: systemsIn(container) }];
-    }),
-  );
+  const found = containers.map((container) => ({
+    reference: stringAt(container, 'ContainerReference'),
+    freeBytes: countAt(container, 'CapacityFree'),
+    systems: systemsIn(container),
+  }));
+  const named = found.flatMap(({ reference, ...rest }) => (reference === null ? [] : [{ reference, ...rest }]));
+  // One that is passed over would hide the system in it.
+  return named.length === found.length
+    ? known(named)
+    : unknown('diskutil apfs list names a container without its device');
+}
+
+/** null also when a member is no dict: a list that is whole, or none. */
+function allDictsAt(dict: PlistDict, key: string): readonly PlistDict[] | null {
+  const dicts = dictsAt(dict, key);
+  return dicts?.length === arrayAt(dict, key)?.length ? dicts : null;
 }
 
 function systemsIn(container: PlistDict): readonly SystemVolume[] | null {
   const systems: SystemVolume[] = [];
-  for (const volume of dictsAt(container, 'Volumes') ?? []) {
+  const volumes = allDictsAt(container, 'Volumes');
+  if (volumes === null) return null;
+  for (const volume of volumes) {
     const roles = volume['Roles'];
     if (!Array.isArray(roles)) return null;
     if (!roles.includes('System')) continue;

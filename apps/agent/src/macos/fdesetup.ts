@@ -1,4 +1,7 @@
-/** fdesetup: FileVault's state. Seen: macOS 10.13 to 26. */
+/**
+ * fdesetup: FileVault's state. Seen: macOS 10.13 to 26. "Off, but will be enabled after the next restart" and the like are neither on nor
+ * off: the very restart of a visit changes them.
+ */
 import type { FileVaultStatus } from '@headroom/core';
 import { firstReading, known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote } from './text.ts';
@@ -18,7 +21,7 @@ export function parseFdesetup({ stdout, stderr }: Pick<Output, 'stdout' | 'stder
 function statusIn(text: string, printed: string): Reading<FileVaultStatus> {
   if (/^\s*Encryption in progress\b/m.test(text)) return known('encrypting');
   if (/^\s*Decryption in progress\b/m.test(text)) return known('decrypting');
-  const status = /^\s*FileVault is (On|Off)\b/m.exec(text)?.[1];
+  const status = /^\s*FileVault is (On|Off)\.?\s*$/m.exec(text)?.[1];
   if (status === undefined) return unknown(`fdesetup printed no status: ${printed}`);
   return known(status === 'On' ? 'on' : 'off');
 }

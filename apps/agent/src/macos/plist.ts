@@ -60,6 +60,12 @@ export function booleanAt(dict: PlistDict, key: string): boolean | null {
   return typeof value === 'boolean' ? value : null;
 }
 
+/** A switch: true and false, or 1 and 0 as `defaults write -int` and NSNumber store it. Any other number is none. */
+export function flagAt(dict: PlistDict, key: string): boolean | null {
+  const value = at(dict, key);
+  return value === 1 || value === 0 ? value === 1 : booleanAt(dict, key);
+}
+
 export function arrayAt(dict: PlistDict, key: string): readonly PlistValue[] | null {
   const value = at(dict, key);
   return Array.isArray(value) ? value : null;

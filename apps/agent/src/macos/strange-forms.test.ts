@@ -2,13 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import { parseBputil } from './bputil.ts';
 import { parseCsrutil } from './csrutil.ts';
-import { parseListUsers } from './diskutil.ts';
+import { parseApfsList, parseListUsers } from './diskutil.ts';
 import { parseFdesetup } from './fdesetup.ts';
 import { parseNvram } from './nvram.ts';
 import { parseProfiles } from './profiles.ts';
 import { parseSoftwareUpdate } from './softwareupdate.ts';
 import { parseSwVers } from './sw-vers.ts';
-import { parseHardware } from './system-profiler.ts';
+import { parseHardware, parseShownPolicy } from './system-profiler.ts';
+import { settingsIn } from './update-declarations.ts';
 
 const out = (stdout: string, stderr = '', exitCode = 0) => ({ exitCode, stdout, stderr });
 const REASON = { ok: false, reason: expect.stringMatching(/./) };
@@ -104,6 +105,107 @@ describe('an answer on the other stream', () => {
   ])('of %s is no value when it is an error', (_tool, reading) => {
     expect(reading).toMatchObject(REASON);
   });
+});
+
+/** No captures: forms that manuals, or code that reads these tools, name. They may be wrong on a real Mac. */
+describe('documented or derived forms', () => {
+  it.each([
+    ['FileVault is Off, but will be enabled after the next restart.', null],
+    ['FileVault is Off, but needs to be restarted to finish.', null],
+    ['FileVault is On, but needs to be restarted to finish.', null],
+    ['FileVault is Off, but encryption is in progress.', null],
+    ["FileVault is Off.\nDeferred enablement appears to be active for user 'anna'.", 'off'],
+    ['FileVault is On.\nFileVault master keychain appears to be installed.', 'on'],
+    ['FileVault is On.\nDecryption in progress: Percent completed = 7', 'decrypting'],
+  ])('fdesetup: %j is %s', (text, status) => {
+    const reading = parseFdesetup(out(`${text}\n`));
+    expect(reading.ok ? reading.value : null).toBe(status);
+    if (!reading.ok) expect(reading.reason).toContain(text);
+  });
+
+  it('csrutil: the longer list of macOS 13 and later, with the warning below it', () => {
+    const flags = {
+      ...{ 'Apple Internal': false, 'Kext Signing': true, 'Filesystem Protections': true },
+      ...{ 'Debugging Restrictions': true, 'DTrace Restrictions': true, 'NVRAM Protections': false },
+      ...{ 'BaseSystem Verification': true, 'Boot-arg Restrictions': false },
+      ...{ 'Kernel Integrity Protections': true, 'Authenticated Root Requirement': true },
+    };
+    const lines = Object.entries(flags).map(([name, on]) => `\t${name}: ${on ? 'enabled' : 'disabled'}`);
+    const warning =
+      'This is an unsupported configuration, likely to break in the future and leave your machine in an unknown state.';
+    const text = [
+      'System Integrity Protection status: unknown (Custom Configuration).',
+      '',
+      'Configuration:',
+      ...lines,
+    ];
+    expect(parseCsrutil(out([...text, '', warning, ''].join('\n')))).toEqual({
+      ok: true,
+      value: { status: 'custom', flags },
+    });
+  });
+
+  it("csrutil: words of a Mac of Apple's own are no status that we know", () => {
+    expect(parseCsrutil(out('System Integrity Protection status: enabled (Apple Internal).\n'))).toMatchObject(REASON);
+  });
+
+  it('softwareupdate: two blanks in a name, and other updates beside macOS', () => {
+    const rows = [
+      ['Safari27.0TahoeAuto-27.0', 'Safari, Version: 27.0, Size: 249465KiB, Recommended: YES, '],
+      ['MotionContent-1.0', 'Motion Supplemental Content, Version: 1.0, Size: 1091206KiB, Recommended: YES, '],
+      ['macOS Tahoe  26.7-25G229', 'macOS Tahoe  26.7, Version: 26.7, Size: 1KiB, Recommended: YES, Action: restart, '],
+    ].map(([label, title]) => `* Label: ${label}\n\tTitle: ${title}\n`);
+    const text = `Software Update Tool\n\nFinding available software\nSoftware Update found the following new or updated software:\n${rows.join('')}`;
+    expect(parseSoftwareUpdate(out(text))).toMatchObject({
+      ok: true,
+      value: [{ version: '26.7', build: '25G229', title: 'macOS Tahoe  26.7' }],
+    });
+  });
+
+  it('diskutil apfs listUsers of an Intel Mac says of nobody whether it is an owner', () => {
+    const users = `+-- ${UUID}\n|   Type: Local Open Directory User\n|\n+-- EBC6C064-0000-11AA-AA11-00306543ECAC\n    Type: Personal Recovery User\n`;
+    expect(parseListUsers(out(`Cryptographic users for disk1s5 (2 found)\n|\n${users}`))).toMatchObject({
+      ok: true,
+      value: [{ volumeOwner: null }, { volumeOwner: null }],
+    });
+  });
+
+  it('system_profiler: SIP with a custom configuration is neither on nor off', () => {
+    const item = { ibridge_sb_sip: 'Custom Configuration', ibridge_secure_boot: 'Permissive Security' };
+    expect(parseShownPolicy(out(JSON.stringify({ SPiBridgeDataType: [item] })))).toEqual({
+      ok: true,
+      value: { securityMode: 'permissive', sipEnabled: null, bootArgsFiltering: null },
+    });
+  });
+
+  it.each([
+    ['AlwaysOff, 90 days', { automaticallyInstallOSUpdates: 0, minorOSDeferralPeriod: 90 }, [false, 90]],
+    ['AlwaysOn as a switch', { automaticallyInstallOSUpdates: true }, [true, null]],
+    ['only major updates deferred', { majorOSDeferralPeriod: 30 }, [null, null]],
+    ['a number that is no switch', { automaticallyInstallOSUpdates: 2 }, null],
+    ['a deferral in words', { minorOSDeferralPeriod: 'long' }, null],
+  ])('declared settings: %s', (_name, settings, says) => {
+    const reading = settingsIn({ SUCorePersistedStatePolicyFields: { SUCoreDDMDeclarationGlobalSettings: settings } });
+    expect(reading.ok ? [reading.value?.autoInstall, reading.value?.deferralDays] : null).toEqual(says);
+  });
+});
+
+describe('diskutil apfs list', () => {
+  const plist = (containers: string) =>
+    parseApfsList(out(`<plist version="1.0"><dict><key>Containers</key><array>${containers}</array></dict></plist>`));
+  const NAMED = '<key>ContainerReference</key><string>disk3</string>';
+  it('with a container that does not say its device is no list', () => {
+    expect(plist(`<dict>${NAMED}<key>Volumes</key><array/></dict>`)).toMatchObject({ value: [{ systems: [] }] });
+    expect(plist(`<dict>${NAMED}</dict><dict><key>Volumes</key><array/></dict>`)).toMatchObject(REASON);
+    expect(plist(`<dict>${NAMED}</dict><string>disk5</string>`)).toMatchObject(REASON);
+  });
+
+  it.each(['', '<key>Volumes</key><string/>', '<key>Volumes</key><array><string>disk3s1</string></array>'])(
+    'with volumes that it does not say (%j) does not say that there is no system',
+    (volumes) => {
+      expect(plist(`<dict>${NAMED}${volumes}</dict>`)).toMatchObject({ ok: true, value: [{ systems: null }] });
+    },
+  );
 });
 
 describe('JSON between other lines', () => {
