@@ -9,7 +9,7 @@ import { facts } from './cli/facts.ts';
 import { prepare } from './cli/prepare.ts';
 import { run } from './cli/run.ts';
 import { status } from './cli/status.ts';
-import { USAGE, UsageError } from './cli/usage.ts';
+import { isDenied, USAGE, UsageError } from './cli/usage.ts';
 import { witness } from './cli/witness.ts';
 import { AGENT_VERSION } from './version.ts';
 
@@ -38,6 +38,7 @@ async function main(args: readonly string[]): Promise<number> {
 
 function messageOf(error: unknown): string {
   if (error instanceof UsageError) return `${error.message}\n\n${USAGE}`;
+  if (isDenied(error)) return `${error.message}\n  Next: run it as root (sudo).`;
   return error instanceof Error ? error.message : String(error);
 }
 

@@ -1,6 +1,9 @@
 /** headroom-agent doctor: what is wrong and what to do, in plain words: the agent itself first, then the Mac. */
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { type Facts, HOST_STATE_TABLE } from '@headroom/core';
 import { type Mac, openMac } from '../mac.ts';
+import { HOME } from '../paths.ts';
 import { readFactsLooking } from '../read-facts.ts';
 import { type Problem, readReadiness } from '../readiness.ts';
 import { openJournal } from '../runner/journal.ts';
@@ -9,6 +12,7 @@ import { readLockHolder } from '../state/lock.ts';
 import { readStatus } from '../state/status-file.ts';
 import type { Options } from './arguments.ts';
 import { QUOTA_TO_JUDGE } from './quota-option.ts';
+import { isDenied } from './usage.ts';
 
 /** An idle agent is answered every minute, or as its controller says: at most an hour. */
 const SILENCE_MS = 90 * 60_000;
@@ -23,11 +27,7 @@ export interface Look {
 export async function doctor(options: Options): Promise<number> {
   const mac = openMac(options.sysroot);
   const facts = readFactsLooking(mac);
-  const agent = await Promise.all(
-    [identity(mac), running(mac), contact(mac), journal(mac), readable(facts)].map(caught),
-  );
-  const problems = await theMac(facts);
-  const looks = [...agent, ...problems];
+  const looks = [...(await theAgent(mac)), await caught(readable(facts)), ...(await theMac(facts))];
   if (options.json) process.stdout.write(`${JSON.stringify(looks)}\n`);
   else process.stdout.write(`${looks.map(lineOf).join('\n')}\n${verdict(looks)}\n`);
   return looks.every(({ ok }) => ok) ? 0 : 1;
@@ -43,6 +43,22 @@ function verdict(looks: readonly Look[]): string {
 function lineOf({ name, ok, seen, next }: Look): string {
   return `${ok ? 'ok  ' : 'LOOK'} ${name.padEnd(10)} ${seen}${next === null ? '' : `\n     Next: ${next}`}`;
 }
+
+async function theAgent(mac: Mac): Promise<readonly Look[]> {
+  try {
+    await access(mac.path(HOME), constants.R_OK | constants.X_OK);
+  } catch (error) {
+    if (isDenied(error)) return [NOT_ROOT];
+  }
+  return Promise.all([identity(mac), running(mac), contact(mac), journal(mac)].map(caught));
+}
+
+const NOT_ROOT: Look = {
+  name: 'root',
+  ok: false,
+  seen: 'This was not run as root, who alone may read what the agent keeps. Nothing is said of the agent.',
+  next: 'sudo headroom-agent doctor',
+};
 
 async function identity(mac: Mac): Promise<Look> {
   const name = 'identity';
@@ -147,5 +163,6 @@ async function caught(look: Promise<Look>): Promise<Look> {
 
 function failed(error: unknown): Look {
   const seen = error instanceof Error ? error.message : String(error);
-  return { name: 'problem', ok: false, seen, next: 'Run it as root.' };
+  const next = 'Cure what it names, then look again; the log (/Library/Logs/Headroom/agent.log) may say more.';
+  return { name: 'problem', ok: false, seen, next: isDenied(error) ? 'Run it as root.' : next };
 }

@@ -1,4 +1,4 @@
-/** headroom-agent status: what the agent is doing, in one sentence, then what it last said about itself. */
+/** headroom-agent status: what the agent is doing, in one sentence, then what it last said about itself. Exit status 0 = it runs. */
 import { isObject } from '../files.ts';
 import { openMac } from '../mac.ts';
 import { readLockHolder } from '../state/lock.ts';
@@ -24,11 +24,11 @@ export async function status(options: Options): Promise<number> {
     const lines = [doing, visitSentence(readVisitStatus(found)), ...Object.entries(found).map(lineOf)];
     process.stdout.write(`${lines.filter((line) => line !== null).join('\n')}\n`);
   }
-  return 0;
+  return running ? 0 : 1;
 }
 
 export function sentence({ job, lastContactAt, lastError }: Status, running: boolean): string {
-  if (!running) return 'The agent is not running; what follows is what it said last.';
+  if (!running) return 'The agent is not running; what follows is what it said last. Next: headroom-agent doctor';
   if (isObject(job)) return `Working on ${String(job['kind'])}: ${String(job['progress'])}.`;
   if (typeof lastContactAt !== 'string')
     return isObject(lastError)

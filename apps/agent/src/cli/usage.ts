@@ -17,8 +17,14 @@ export const USAGE = `headroom-agent: keeps the macOS guest quota of this Mac as
 
 Every command takes --sysroot DIR: work on the simulated Mac in DIR instead of this one.
 An enrolment token may also be given by --token TOKEN, but then every process on this Mac can see it.
-Exit status: 0 done, 1 failed or refused, 2 wrong command line.`;
+Exit status: 0 done, 1 failed or refused, 2 wrong command line. In particular 1: doctor found something to look at; status: no
+agent runs now; prepare: no kernel collection was built. facts exits 0 with whatever could be read, and says why of the rest.`;
 
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+}
+
+/** What the agent keeps is readable by root alone. */
+export function isDenied(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
 }
