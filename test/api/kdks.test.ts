@@ -176,7 +176,7 @@ describe('the kernels in an image', () => {
   };
   const hostOf = async (id: string) => (await test.call('GET', `/api/v1/hosts/${id}`)).body;
   const codesOf = async (id: string) => itemsOf(await hostOf(id), 'findings').map(({ code }) => code);
-  const imageNow = async () => (await kdks()).find(({ build }) => build === os.build);
+  const imageNow = async () => (await kdks()).find(({ build }) => String(build) === os.build);
   const macs: Record<string, string> = {};
 
   async function tell(mac: string, facts: Facts): Promise<void> {
