@@ -10,34 +10,55 @@ import { HostCertificates } from '../../../apps/controller/src/agents/host-certi
 import { ReportStore } from '../../../apps/controller/src/agents/report-store.ts';
 import { SessionStore } from '../../../apps/controller/src/agents/session-store.ts';
 import { VisitNotices } from '../../../apps/controller/src/agents/visit-notices.ts';
+import { operationRoutes } from '../../../apps/controller/src/api/operations.ts';
 import type { Route } from '../../../apps/controller/src/api/route.ts';
+import { EventLog, OVERLAP_MS } from '../../../apps/controller/src/api/watch/event-log.ts';
 import { auditRoutes } from '../../../apps/controller/src/audit/routes.ts';
 import { InProcessBus } from '../../../apps/controller/src/bus/bus.ts';
 import { Clock } from '../../../apps/controller/src/common/clock.ts';
+import { firstIdAt } from '../../../apps/controller/src/common/ids.ts';
+import { SweepHealth } from '../../../apps/controller/src/common/sweep-parts.ts';
+import { EndedWork, FIRST_ID } from '../../../apps/controller/src/data/ended-work.ts';
+import { ENDED_KINDS } from '../../../apps/controller/src/data/ended-work-sql.ts';
 import type { Database } from '../../../apps/controller/src/db/database.ts';
 import { Evaluator } from '../../../apps/controller/src/evaluator/evaluator.ts';
 import { listHosts } from '../../../apps/controller/src/hosts/host-list.ts';
 import { viewHost } from '../../../apps/controller/src/hosts/host-view.ts';
+import { HostEnds } from '../../../apps/controller/src/hosts/retire.ts';
+import { EndedTally } from '../../../apps/controller/src/jobs/ended-tally.ts';
 import { FinishJob } from '../../../apps/controller/src/jobs/finish-job.ts';
+import { JobEnds } from '../../../apps/controller/src/jobs/job-ends.ts';
 import { JobStore } from '../../../apps/controller/src/jobs/job-store.ts';
+import { jobRoutes } from '../../../apps/controller/src/jobs/routes.ts';
 import { LabelRules } from '../../../apps/controller/src/labels/label-rules.ts';
 import { PlanWriter } from '../../../apps/controller/src/plans/plan-writer.ts';
+import { RelabelledHosts } from '../../../apps/controller/src/policies/relabelled.ts';
 import { readiness } from '../../../apps/controller/src/readiness/readiness.ts';
+import { ExceptionEnds } from '../../../apps/controller/src/rollouts/exception-ends.ts';
 import { RolloutEngine } from '../../../apps/controller/src/rollouts/rollout-engine.ts';
+import { rolloutRoutes } from '../../../apps/controller/src/rollouts/routes.ts';
 import { hostsOfTarget, updatesByTarget } from '../../../apps/controller/src/updates/roll-up.ts';
 import { visitRoutes } from '../../../apps/controller/src/visits/routes.ts';
 import { VisitWriter } from '../../../apps/controller/src/visits/visit-writer.ts';
 import { Visits } from '../../../apps/controller/src/visits/visits.ts';
-import { HOSTS, idOf, NOW } from './big-fleet.ts';
+import { WebhookSender } from '../../../apps/controller/src/webhooks/sender.ts';
+import { HOSTS, idOf, NOW, ROLLOUTS } from './big-fleet.ts';
 
 export interface HotPath {
   readonly name: string;
   readonly run: () => Promise<unknown>;
-  /** Why it may read whole tables all the same. */
-  readonly mayReadAll?: string;
+  /** Tables that it may read as a whole all the same, and why. */
+  readonly mayReadAll?: { readonly tables: readonly string[]; readonly why: string };
 }
 
-const COUNTS_ALL = 'it counts the whole fleet: one pass over two tables of a row per host';
+const COUNTS_ALL = {
+  tables: ['host', 'host_state'],
+  why: 'it counts the whole fleet: one pass over two tables of a row per host',
+};
+const COUNTS_HOSTS = {
+  tables: ['host'],
+  why: 'a rollout that takes a raise back is compared with the size of the fleet',
+};
 
 const clock = new (class extends Clock {
   now = () => NOW;
@@ -61,18 +82,28 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
   const publicKeyPem = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
   const key = { keyId: 'none', publicKeyPem, sign: () => '' };
   const plans = new PlanWriter(database, jobs);
+  const labels = new LabelRules(database, bus);
   const evaluator = new Evaluator({
     database,
     bus,
     plans,
     visits: new VisitWriter(database),
     rollouts,
-    labels: new LabelRules(database, bus),
+    labels,
     key,
     checkInMs: 60_000,
   });
   const visits = visitRoutes(database, new Visits(database, bus));
   const audit = auditRoutes(database);
+  const jobEnds = new JobEnds(database, bus);
+  const hostEnds = new HostEnds(database, new HostCertificates(database, clock), jobs, bus, rollouts);
+  const jobPages = jobRoutes(database, jobEnds);
+  const rolloutPages = rolloutRoutes(database);
+  const rolloutId = idOf('rollout', ROLLOUTS);
+  const events = new EventLog(database);
+  const since = new Date(NOW.getTime() - OVERLAP_MS);
+  const aMinuteAgo = new Date(NOW.getTime() - 60_000);
+  const sender = new WebhookSender(database, clock, bus, { sign: () => '' }, 1_000);
 
   // A host whose open plan waits to be worked on: neither leased nor in a back-off.
   const hostId = idOf('host', 50);
@@ -113,6 +144,28 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
     { name: 'timer: hosts heard again', run: () => evaluator.markReturned(NOW) },
     { name: 'timer: hosts that are due', run: () => evaluator.runBatch(NOW) },
     { name: 'timer: rollouts', run: () => rollouts.openPending(NOW) },
+    { name: 'timer: jobs that are too old', run: () => jobEnds.expire(NOW) },
+    { name: 'timer: cancelled jobs', run: () => jobEnds.letGo(NOW) },
+    {
+      name: 'timer: changed labels',
+      run: () => new RelabelledHosts(database, rollouts).sweepOnce(NOW),
+    },
+    {
+      name: 'timer: ends of exceptions',
+      run: () => new ExceptionEnds(database, rollouts).sweepOnce(NOW),
+      mayReadAll: COUNTS_HOSTS,
+    },
+    { name: 'timer: hosts to be retired', run: () => hostEnds.sweepOnce(NOW) },
+    { name: 'timer: label rules', run: () => labels.sweepOnce(NOW) },
+    { name: 'timer: count of ended jobs', run: () => new EndedTally(database, aMinuteAgo).read(NOW) },
+    { name: 'timer: ended work', run: () => removeSome(new EndedWork(database, { workDays: 30 })) },
+    { name: 'webhooks: what is due, claimed and sent', run: () => sendAll(sender) },
+    { name: 'timer: old deliveries', run: () => sender.purge(NOW) },
+    { name: 'watch: new events', run: () => events.idsSince(since) },
+    { name: 'watch: these events', run: async () => events.byIds(await events.idsSince(since), since) },
+    { name: 'watch: a page of the past', run: () => events.after(firstIdAt(since.getTime())) },
+    { name: 'watch: progress', run: () => events.progressOf([hostId, idOf('host', 51)]) },
+    { name: 'watch: revoked tokens', run: () => events.revokedOf([idOf('host', 1)]) },
     { name: 'page: hosts', run: () => listHosts(database, page) },
     { name: 'page: hosts of a rack', run: () => listHosts(database, { ...page, label: 'rack-7' }) },
     {
@@ -126,6 +179,18 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
     { name: 'page: visits of somebody', run: () => handle(visits, 'listVisits', { ...page, owner: 'kim' }) },
     { name: 'page: overdue visits', run: () => handle(visits, 'listVisits', { ...page, overdue: 'true' }) },
     { name: 'page: visits to walk to', run: () => handle(visits, 'getVisitRoute', { dueBefore: NOW.toISOString() }) },
+    { name: 'page: jobs', run: () => handle(jobPages, 'listJobs', page) },
+    { name: 'page: jobs of a Mac', run: () => handle(jobPages, 'listJobs', { ...page, host: hostId }) },
+    { name: 'page: open jobs', run: () => handle(jobPages, 'listJobs', { ...page, state: 'queued' }) },
+    { name: 'page: failed jobs', run: () => handle(jobPages, 'listJobs', { ...page, state: 'failed' }) },
+    { name: 'page: dead letters', run: () => handle(jobPages, 'listJobs', { ...page, replayable: true }) },
+    {
+      name: 'page: jobs with an error',
+      run: () => handle(jobPages, 'listJobs', { ...page, errorCode: 'KDK_IMAGE_DAMAGED' }),
+    },
+    { name: 'page: rollouts', run: () => handle(rolloutPages, 'listRollouts', { limit: 10 }) },
+    { name: 'page: one rollout', run: () => handle(rolloutPages, 'getRollout', page, { id: rolloutId }) },
+    { name: 'page: Macs of a rollout', run: () => handle(rolloutPages, 'listRolloutTargets', page, { id: rolloutId }) },
     { name: 'page: audit', run: () => handle(audit, 'listAudit', page) },
     {
       name: 'page: audit of one thing',
@@ -134,6 +199,12 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
     {
       name: 'page: readiness',
       run: () => readiness(database),
+      mayReadAll: COUNTS_ALL,
+    },
+    {
+      name: 'page: metrics',
+      run: () =>
+        handle(operationRoutes(database, new SweepHealth(), new EndedTally(database, aMinuteAgo)), 'getMetrics', {}),
       mayReadAll: COUNTS_ALL,
     },
     { name: 'page: updates by target', run: () => updatesByTarget(database), mayReadAll: COUNTS_ALL },
@@ -148,10 +219,21 @@ function expectLeased(job: unknown): void {
   if (job === null) throw new Error('there was nothing to lease: the explained plan would be that of an empty answer');
 }
 
-function handle(routes: readonly Route[], id: string, query: object): Promise<unknown> {
+/** The first step of each kind, all of whose rows are over for long. */
+async function removeSome(work: EndedWork): Promise<void> {
+  const endedBefore = new Date(NOW.getTime() - 30 * 86_400_000);
+  for (const kind of ENDED_KINDS) await work.stepOf(kind, FIRST_ID, endedBefore, NOW);
+}
+
+async function sendAll(sender: WebhookSender): Promise<void> {
+  await sender.look();
+  await sender.stop();
+}
+
+function handle(routes: readonly Route[], id: string, query: object, params: object = {}): Promise<unknown> {
   const route = routes.find((one) => one.id === id);
   if (route === undefined) throw new Error(`there is no route ${id}`);
-  return Promise.resolve(route.handle({ query, now: NOW } as Parameters<Route['handle']>[0]));
+  return Promise.resolve(route.handle({ query, params, now: NOW } as Parameters<Route['handle']>[0]));
 }
 
 /** A call with the certificate of a host, as TLS shows it. */

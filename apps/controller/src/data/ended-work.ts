@@ -11,7 +11,7 @@ import { claim, ENDED_KINDS, type EndedKind, lookAt, removeFrom } from './ended-
 
 const log = logger('history');
 const DAY_MS = 86_400_000;
-const FIRST_ID = firstIdAt(0);
+export const FIRST_ID = firstIdAt(0);
 
 /** Where a pass is. */
 interface Pass {
@@ -42,6 +42,15 @@ export class EndedWork {
     return this.pass !== null;
   }
 
+  /** Looks at the next rows of a kind and removes those that may go. The last of them; null when no more follow. */
+  async stepOf(kind: EndedKind, afterId: string, endedBefore: Date, now: Date): Promise<string | null> {
+    const values = [endedBefore, afterId, firstIdAt(endedBefore.getTime())];
+    const rows = await this.database.look<{ id: string; goes: boolean }>(lookAt(kind), ...values);
+    const ids = rows.filter(({ goes }) => goes).map(({ id }) => id);
+    if (ids.length > 0) await this.remove(kind, ids, endedBefore, now);
+    return rows.length < kind.atOnce ? null : (rows.at(-1)?.id ?? null);
+  }
+
   private begin(now: Date): Pass {
     return { endedBefore: new Date(now.getTime() - this.config.workDays * DAY_MS), kind: 0, afterId: FIRST_ID };
   }
@@ -49,14 +58,10 @@ export class EndedWork {
   private async next({ endedBefore, kind: index, afterId }: Pass, now: Date): Promise<Pass | null> {
     const kind = ENDED_KINDS[index];
     if (kind === undefined) return null;
-    const beforeId = firstIdAt(endedBefore.getTime());
-    const rows = await this.database.look<{ id: string; goes: boolean }>(lookAt(kind), endedBefore, afterId, beforeId);
-    const ids = rows.filter(({ goes }) => goes).map(({ id }) => id);
-    if (ids.length > 0) await this.remove(kind, ids, endedBefore, now);
-    const last = rows.length < kind.atOnce ? undefined : rows.at(-1);
-    return last === undefined
+    const last = await this.stepOf(kind, afterId, endedBefore, now);
+    return last === null
       ? { endedBefore, kind: index + 1, afterId: FIRST_ID }
-      : { endedBefore, kind: index, afterId: last.id };
+      : { endedBefore, kind: index, afterId: last };
   }
 
   /** Several controllers may do it at once: each row is removed by one of them. */

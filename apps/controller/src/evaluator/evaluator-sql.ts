@@ -23,8 +23,9 @@ export const CLAIM_AGAIN = `
  */
 export const MARK_RETURNED = `
   UPDATE host_state s SET due_at = $1::timestamptz FROM (
-    SELECT k.host_id FROM host_state k JOIN host_report r ON r.host_id = k.host_id JOIN host h ON h.id = k.host_id
-    WHERE h.retired_at IS NULL AND k.presence <> 'online' AND k.due_at IS NULL AND r.last_seen_at > k.evaluated_at
+    SELECT k.host_id FROM host_state k JOIN host_report r ON r.host_id = k.host_id
+    WHERE k.presence <> 'online' AND k.due_at IS NULL AND r.last_seen_at > k.evaluated_at
+      AND NOT EXISTS (SELECT 1 FROM host h WHERE h.id = k.host_id AND h.retired_at IS NOT NULL)
     ORDER BY k.host_id FOR UPDATE OF k SKIP LOCKED) returned
   WHERE s.host_id = returned.host_id`;
 

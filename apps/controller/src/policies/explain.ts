@@ -57,7 +57,7 @@ export async function explainHost({ prisma }: Database, id: string): Promise<z.i
   const host = await prisma.host.findFirst({ where: { id, retiredAt: null }, include: { intent: true } });
   if (host === null) throw new Problem('NOT_FOUND', `There is no host ${id}.`);
   const { intent } = host;
-  const claims = (await standings(prisma, await standingRevisions(prisma), id)).get(id)?.claims ?? [];
+  const claims = (await standings(prisma, await standingRevisions(prisma), [id])).get(id)?.claims ?? [];
   const holder = holderOf(claims);
   const set =
     intent?.revisionId == null

@@ -63,7 +63,8 @@ export class RelabelledHosts {
   private async batch(tx: Tx, now: Date): Promise<number> {
     await lockStanding(tx);
     const hosts = await tx.$queryRawUnsafe<Relabelled[]>(CLAIM, HOSTS_MAX);
-    const all = hosts.length === 0 ? new Map() : await standings(tx, await standingRevisions(tx));
+    const looked = hosts.map(({ hostId }) => hostId);
+    const all = hosts.length === 0 ? new Map() : await standings(tx, await standingRevisions(tx), looked);
     for (const [revisionId, moved] of grouped(hosts, all)) {
       const hostIds = moved.map(({ hostId }) => hostId);
       await this.leaveWaiting(tx, hostIds, revisionId, now);
@@ -72,7 +73,6 @@ export class RelabelledHosts {
         await this.rollouts.create(tx, { revisionId, hostIds: targets, actor: LABELS_ACTOR, now });
     }
     await this.rollouts.endEmptied(tx, now);
-    const looked = hosts.map(({ hostId }) => hostId);
     await tx.host.updateMany({ where: { id: { in: looked } }, data: { relabelledAt: null } });
     return hosts.length;
   }

@@ -95,28 +95,29 @@ export async function resolveSelector(
   };
 }
 
-/** What the selector says at this moment, in host order: of all hosts, or of one. */
+/** What the selector says at this moment, in host order: of all hosts, or of these. */
 export async function selectHosts(
   tx: Tx,
   selector: Selector,
-  onlyHost?: string,
+  onlyHosts?: readonly string[],
   scope: FilterScope = 'identity',
 ): Promise<readonly Selection[]> {
   const { labels, hosts, filter } = selector;
   const { sql, values } =
-    filter === null ? { sql: 'false', values: [] } : filterSql(readFilter(filter, scope, 'selector.filter'), 4);
+    filter === null ? { sql: 'false', values: [] } : filterSql(readFilter(filter, scope, 'selector.filter'), 3);
+  const only = onlyHosts === undefined ? '' : `AND h.id = ANY($${3 + values.length}::uuid[])`;
   return tx.$queryRawUnsafe<Selection[]>(
     `SELECT * FROM (
        SELECT h.id::text AS "hostId", h.hardware_uuid AS "hardwareUuid", h.id = ANY($1::uuid[]) AS named,
          (h.id = ANY($1::uuid[])
            OR EXISTS (SELECT 1 FROM host_label sl WHERE sl.host_id = h.id AND sl.label = ANY($2::text[]))
            OR ${sql}) AS selected
-       FROM ${FILTER_TABLES} WHERE h.retired_at IS NULL AND ($3::uuid IS NULL OR h.id = $3::uuid)) chosen
+       FROM ${FILTER_TABLES} WHERE h.retired_at IS NULL ${only}) chosen
      WHERE selected IS NOT FALSE ORDER BY "hostId"`,
     [...hosts],
     [...labels],
-    onlyHost ?? null,
     ...values,
+    ...(onlyHosts === undefined ? [] : [[...onlyHosts]]),
   );
 }
 

@@ -76,11 +76,11 @@ export function standingRevision(row: {
 export async function standings(
   tx: Tx,
   revisions: readonly StandingRevision[],
-  onlyHost?: string,
+  onlyHosts?: readonly string[],
 ): Promise<ReadonlyMap<string, HostStanding>> {
   const hosts = new Map<string, { hostId: string; hardwareUuid: string; claims: HostClaim[] }>();
   for (const revision of revisions) {
-    for (const { hostId, hardwareUuid, named, selected } of await selectHosts(tx, revision.selector, onlyHost)) {
+    for (const { hostId, hardwareUuid, named, selected } of await selectHosts(tx, revision.selector, onlyHosts)) {
       const { policyId, id: revisionId, priority } = revision;
       const host = hosts.get(hostId) ?? { hostId, hardwareUuid, claims: [] };
       host.claims.push({ policyId, revisionId, priority, named, selected, revision });
