@@ -25,6 +25,13 @@ export function daemonNodeOptions(root) {
     .filter((option) => option !== '--log-file');
 }
 
+/** Where the LaunchDaemon has Node keep compiled code, read from its property list; a folder of the bed's own takes its place. */
+function daemonEnvironment(root, folder) {
+  const plist = readFileSync(join(root, 'packaging/root/Library/LaunchDaemons/com.headroom.agent.plist'), 'utf8');
+  if (!plist.includes('<key>NODE_COMPILE_CACHE</key>')) return {};
+  return { NODE_COMPILE_CACHE: join(folder, 'node-cache') };
+}
+
 export async function openBed({ root, node = process.execPath, nodeOptions }) {
   const { bundleAgent } = await import('../../packaging/build/bundle.mjs');
   const { startController } = await import('../../packages/quickstart/dist/controller-process.js');
@@ -49,15 +56,16 @@ export async function openBed({ root, node = process.execPath, nodeOptions }) {
   const enrol = [bundle, 'enroll', '--sysroot', sysroot, '--url', controller.enrolUrl];
   await promisify(execFile)(process.execPath, enrol, { env: { HEADROOM_TOKEN: token }, timeout: 60_000 });
 
+  const env = daemonEnvironment(root, folder);
   const agents = [];
   return {
     folder,
     bundleBytes: bytes,
-    /** Starts the agent as its LaunchDaemon does: nothing in the environment, a process group of its own. */
+    /** Starts the agent as its LaunchDaemon does: its environment and nothing else, a process group of its own. */
     startAgent() {
       const log = openSync(join(folder, 'agent.stderr.log'), 'a');
       const args = [...nodeOptions, bundle, 'run', '--sysroot', sysroot, '--log-file', join(folder, 'agent.log')];
-      const agent = spawn(node, args, { env: {}, stdio: ['ignore', 'ignore', log], detached: true });
+      const agent = spawn(node, args, { env, stdio: ['ignore', 'ignore', log], detached: true });
       closeSync(log);
       agents.push(agent);
       return agent;

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HOME as HOME_FOLDER } from '../../apps/agent/src/paths.ts';
 import { buildModules, filesBelow, HOME, makeRelease, type Release, ROOT } from './release.ts';
 
 const has = (tool: string, ...args: string[]) => spawnSync(tool, args).status === 0;
@@ -99,6 +100,13 @@ describe.skipIf(!hasPython)('property lists as python3 plistlib reads them (Debi
     expect(StandardErrorPath).toBe('/Library/Logs/Headroom/agent.stderr.log');
     for (const [, owner, mode, , , , flags] of rotated)
       expect([owner, mode, flags]).toEqual(['root:admin', '640', 'NJ']);
+  });
+
+  it('keep compiled code in a folder that only root can enter, and that an install empties', () => {
+    const folder = plist(DAEMON).EnvironmentVariables.NODE_COMPILE_CACHE;
+    expect(folder).toBe(`/private${HOME_FOLDER}/node-cache`);
+    expect(Object.keys(plist(DAEMON).EnvironmentVariables)).toEqual(['NODE_COMPILE_CACHE']);
+    expect(shipped('scripts/postinstall')).toContain('chmod 700 "$state" "$state/node-cache"');
   });
 
   it('allow the daemon by its label alone, never by the team that signs Node', () => {

@@ -168,8 +168,11 @@ describe('install and uninstall', () => {
     for (const file of first.filter((name) => !name.startsWith('usr/')))
       expect(statSync(join(volume(), file)).mode & 0o022, file).toBe(0);
     expect(statSync(join(volume(), 'Library/Logs/Headroom')).isDirectory()).toBe(true);
+    const compiled = join(volume(), 'private/var/db/headroom/node-cache');
+    writeFileSync(join(compiled, 'of-an-older-agent'), 'x');
     expect(install().status).toBe(0);
     expect(filesBelow(volume())).toEqual(first);
+    for (const private_ of [compiled, join(compiled, '..')]) expect(statSync(private_).mode & 0o777).toBe(0o700);
   });
 
   it('give an agent that starts from its place', () => {
@@ -184,7 +187,7 @@ describe('install and uninstall', () => {
     install();
     const state = join(volume(), 'private/var/db/headroom/identity.json');
     const kit = ['raise', 'KernelCollection.kc', 'revert'].map((name) => join(volume(), 'Library/Headroom', name));
-    for (const file of [state, ...kit]) {
+    for (const file of [state, join(state, '../node-cache/x'), ...kit]) {
       mkdirSync(join(file, '..'), { recursive: true });
       writeFileSync(file, 'x');
     }

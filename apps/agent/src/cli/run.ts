@@ -38,6 +38,7 @@ export async function run(options: Options): Promise<number> {
   const signal = lifetime({ exitWithParent: options['exit-with-parent'], log });
   const release = await takeLock(mac);
   const controller = connectController(credentials);
+  controller.connect();
   try {
     await recordTools(mac, log);
     await serve({ mac, credentials, controller, signal, checkInMs, log });

@@ -26,6 +26,8 @@ const DEADLINE_MS = 20_000;
 const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
 
 export interface Controller {
+  /** Begins to connect, so that the first call finds a connection, or one that is under way. */
+  connect(): void;
   openSession(request: OpenSessionRequest): Promise<OpenSessionReply>;
   checkIn(request: CheckInRequest): Promise<CheckInReply>;
   lease(sessionNumber: bigint): Promise<Job | undefined>;
@@ -57,6 +59,7 @@ export function connectController({ identity, keyPem, certificatePem }: Credenti
   };
   let client = dial(certificatePem);
   return {
+    connect: () => void client.getChannel().getConnectivityState(true),
     openSession: (request) => unary('OpenSession', (done) => client.openSession(request, new Metadata(), soon(), done)),
     checkIn: (request) => unary('CheckIn', (done) => client.checkIn(request, new Metadata(), soon(), done)),
     lease: async (sessionNumber) =>

@@ -41,7 +41,7 @@ async function work(jobs: Job[], replies: (FinishReply | Error)[]) {
   };
   const controller: Controller = {
     ...{ openSession: unused, checkIn: unused, nudges: unused, fetchKdk: unused, close: () => {} },
-    ...{ renewCertificate: unused, useCertificate: unused },
+    ...{ renewCertificate: unused, useCertificate: unused, connect: unused },
     lease: async () => jobs.shift(),
     renew: async () => ({ stillYours: true, leaseTtlMs: 1000 }),
     async finish(request) {

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Facts } from '@headroom/core';
+import { keepCompiledCode } from '../code-cache.ts';
 import { readSessionFacts } from '../facts/index.ts';
 import { type GrantPins, openGrantPins } from '../state/grant-pins.ts';
 import { macStatusOf } from '../state/mac-status.ts';
@@ -93,6 +94,7 @@ async function oneSession(input: Life, pause: Backoff): Promise<ControllerError>
     await input.pins.learn(session.grantKeyRotations);
     await input.cleared();
     await sendOldReports(input, session);
+    keepCompiledCode();
     return await rounds(input, session);
   } catch (error) {
     return error instanceof ControllerError ? error : controllerError('agent', error);
