@@ -25,13 +25,18 @@ export function ensureInstalled() {
   return Date.now() - from;
 }
 
-/** Generates the database client when the schema is newer, and compiles. Returns ms spent. */
+/** Generates the database client when the schema is newer, compiles, and bundles the simulated Mac's tools. Returns ms spent. */
 export function ensureBuilt() {
   const from = Date.now();
   const client = join(root, 'apps/controller/src/db/generated/client.ts');
   if (!existsSync(client) || mtime(client) < mtime(join(root, 'prisma/schema.prisma')))
     node('scripts/generate-prisma.mjs');
   node('node_modules/typescript/bin/tsc', ['-b']);
+  const bundled = join(root, 'packages/mac-sim/dist/tools/recovery.js');
+  const builtAt = Math.max(
+    ...['core', 'mac-sim'].map((name) => mtime(join(root, `packages/${name}/dist/.tsbuildinfo`))),
+  );
+  if (!existsSync(bundled) || mtime(bundled) < builtAt) node('scripts/bundle-tools.mjs');
   return Date.now() - from;
 }
 

@@ -13,7 +13,7 @@ import { TOOLS } from './tools/index.ts';
 import { mountData, mountedVolumes } from './volumes.ts';
 
 const FOLDERS = ['usr/bin', 'usr/sbin', 'bin', 'sbin'] as const;
-const TOOL_ENTRY = fileURLToPath(new URL('./tool.js', import.meta.url));
+const TOOL_ENTRY = fileURLToPath(new URL('../../dist/tools/recovery.js', import.meta.url));
 const STARTUP_ENTRY = fileURLToPath(new URL('./startup.js', import.meta.url));
 
 export function recoveryPath(dir: string): string {

@@ -26,7 +26,7 @@ import {
 import { tableOutputs } from './table.ts';
 
 /** Entry of the tools that build and install; it gets `kmutil ROOT ARGS...`. */
-const DOING_ENTRY = fileURLToPath(new URL('../../dist/doing/main.js', import.meta.url));
+const DOING_ENTRY = fileURLToPath(new URL('../../dist/tools/doing.js', import.meta.url));
 /** Tools of that entry which have no rendered output. */
 export const CHANGING_TOOLS = ['usr/bin/hdiutil', 'usr/sbin/installer', 'usr/sbin/pkgutil'] as const;
 const SAFE_NAME = /^[A-Za-z0-9_.%:-]+$/;

@@ -8,8 +8,8 @@ import { BOOT_NAMESPACE_GUID } from '../state-model.ts';
 import { DATA_MOUNT, DF } from './disk-tools.ts';
 import type { Output } from './output.ts';
 
-/** Built entry of the tools that change state; the same file whether this module runs from `src` or `dist`. */
-export const TOOL_ENTRY = fileURLToPath(new URL('../../dist/tool-main.js', import.meta.url));
+/** Bundled entry of the tools that change state; the same file whether this module runs from `src`, `dist` or a bundle. */
+export const TOOL_ENTRY = fileURLToPath(new URL('../../dist/tools/nvram.js', import.meta.url));
 
 /** Name of the file of one argument form; it stays the same when other forms come and go. */
 export function outputFile(args: string): string {
