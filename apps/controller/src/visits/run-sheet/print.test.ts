@@ -1,10 +1,7 @@
 // Goal: each sheet prints on exactly one page of A4, however long the names on it are. A real browser lays it out.
-import { execFile } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { accessSync, constants } from 'node:fs';
 import { breakGlass, type Sheet } from '@headroom/core';
+import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostile, ofKind, plain } from './example.ts';
 import { runSheet } from './run-sheet.ts';
@@ -13,11 +10,8 @@ import { SHEET_KINDS } from './sheet-input.ts';
 
 const CHROMIUM = '/usr/bin/chromium';
 const missing = isMissing() ? `: skipped, needs chromium (Debian: chromium)` : '';
-let folder: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'headroom-print-'));
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let browser: Browser;
+let page: Page;
 
 /** Of all that can be said of the lock this is the longest. */
 const locked = { ...hostile, place: { ...hostile.place, recoveryLock: 'yes' } } as const;
@@ -38,6 +32,12 @@ const SHEETS: readonly (readonly [string, Sheet])[] = [
 ];
 
 describe.skipIf(missing !== '')(`printed${missing}`, () => {
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
+    page = await browser.newPage();
+  });
+  afterAll(() => browser?.close());
+
   it.each(SHEETS)('%s: one page', async (_name, sheet) => {
     expect(await pagesOf(sheetHtml(sheet))).toBe(1);
   });
@@ -53,19 +53,11 @@ describe.skipIf(missing !== '')(`printed${missing}`, () => {
   });
 });
 
+/** Paper and margins are the sheet's own. */
 async function pagesOf(html: string): Promise<number> {
-  const [page, pdf] = [join(folder, 'sheet.html'), join(folder, 'sheet.pdf')];
-  writeFileSync(page, html);
-  const options = [
-    '--headless',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--no-pdf-header-footer',
-    `--user-data-dir=${folder}/profile`,
-  ];
-  await promisify(execFile)(CHROMIUM, [...options, `--print-to-pdf=${pdf}`, `file://${page}`], { timeout: 50_000 });
-  const counts = [...readFileSync(pdf, 'latin1').matchAll(/\/Type\s*\/Page\b(?!s)/g)];
-  return counts.length;
+  await page.setContent(html);
+  const pdf = await page.pdf({ preferCSSPageSize: true });
+  return [...pdf.toString('latin1').matchAll(/\/Type\s*\/Page\b(?!s)/g)].length;
 }
 
 function isMissing(): boolean {
