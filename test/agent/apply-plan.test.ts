@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { KcResult } from '@headroom/core';
+import type { KdkOptions } from '@headroom/mac-sim';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bootArgsFor, SimulatedMac } from './simulated-mac.ts';
 
@@ -11,8 +12,8 @@ const KIT_SOURCE = fileURLToPath(new URL('../../apps/agent/kit', import.meta.url
 
 describe('apply-plan', { timeout: 60_000 }, () => {
   let mac: SimulatedMac;
-  beforeAll(async () => {
-    mac = await new SimulatedMac().start();
+  beforeAll(() => {
+    mac = new SimulatedMac().start();
   });
   afterAll(() => mac.remove());
 
@@ -119,15 +120,15 @@ describe('apply-plan', { timeout: 60_000 }, () => {
 });
 
 describe('apply-plan with a KDK that must not be used', { timeout: 60_000 }, () => {
-  it.each([
-    ['signed by a developer', ['--signature', 'developer-id'], 'KDK_NOT_APPLE_SIGNED'],
-    ['not signed', ['--signature', 'none'], 'KDK_NOT_APPLE_SIGNED'],
-    ['of another build', ['--package-id', 'com.apple.pkg.KDK.23F80'], 'KDK_WRONG_PACKAGE'],
-    ['that is another package', ['--package-id', 'com.example.pkg'], 'KDK_WRONG_PACKAGE'],
-    ['without the quota', ['--no-quota-support'], 'KDK_WITHOUT_QUOTA_SUPPORT'],
-    ['without this chip', ['--variants', 'T8112'], 'KDK_VARIANT_MISSING'],
+  it.each<[what: string, kdk: Partial<KdkOptions>, code: string]>([
+    ['signed by a developer', { signature: 'developer-id' }, 'KDK_NOT_APPLE_SIGNED'],
+    ['not signed', { signature: 'none' }, 'KDK_NOT_APPLE_SIGNED'],
+    ['of another build', { packageId: 'com.apple.pkg.KDK.23F80' }, 'KDK_WRONG_PACKAGE'],
+    ['that is another package', { packageId: 'com.example.pkg' }, 'KDK_WRONG_PACKAGE'],
+    ['without the quota', { quotaSupport: false }, 'KDK_WITHOUT_QUOTA_SUPPORT'],
+    ['without this chip', { variants: ['T8112'] }, 'KDK_VARIANT_MISSING'],
   ])('refuses one %s and leaves no image attached', async (_name, options, code) => {
-    const mac = await new SimulatedMac().start(options);
+    const mac = new SimulatedMac().start(options);
     try {
       const { stdout } = await mac.apply(mac.plan(mac.raiseSteps()));
       expect(stdout).toMatch(new RegExp(`install_kdk: failed ${code}`));
@@ -142,7 +143,7 @@ describe('apply-plan with a KDK that must not be used', { timeout: 60_000 }, () 
   });
 
   it('leaves the one of somebody else where it is, and fetches nothing', async () => {
-    const mac = await new SimulatedMac().start(['--no-quota-support']);
+    const mac = new SimulatedMac().start({ quotaSupport: false });
     try {
       await mac.apply(mac.plan(mac.raiseSteps()));
       mac.installByHand();
@@ -160,7 +161,7 @@ describe('apply-plan with a KDK that must not be used', { timeout: 60_000 }, () 
   });
 
   it('refuses an image with other bytes than the plan names', async () => {
-    const mac = await new SimulatedMac().start();
+    const mac = new SimulatedMac().start();
     try {
       mac.kdk = { ...mac.kdk, sha256: 'b'.repeat(64) };
       const { stdout } = await mac.apply(mac.plan(mac.raiseSteps()));

@@ -42,7 +42,7 @@ interface Row {
 let mac: SimulatedMac;
 let steps: Readonly<Record<Kind, PlanStep>>;
 beforeAll(async () => {
-  mac = await new SimulatedMac().start();
+  mac = new SimulatedMac().start();
   writeFileSync(join(mac.sysroot, '.mac-sim/pace.json'), JSON.stringify({ kmutilCreateMs: 300, installerMs: 300 }));
   lowerPolicy();
   mkdirSync(join(mac.sysroot, 'usr/local/bin'), { recursive: true });

@@ -27,7 +27,7 @@ const UNDONE_BY: readonly (readonly [step: string, folder: string])[] = [
 describe('kill -9 and start again', { timeout: 60_000 }, () => {
   let mac: SimulatedMac;
   beforeAll(async () => {
-    mac = await new SimulatedMac().start();
+    mac = new SimulatedMac().start();
     writeFileSync(join(mac.sysroot, '.mac-sim/pace.json'), JSON.stringify({ kmutilCreateMs: 500, installerMs: 500 }));
     expect((await mac.apply(mac.plan(mac.raiseSteps()))).code).toBe(0);
   });

@@ -12,8 +12,8 @@ interface Prepared {
 }
 
 let mac: SimulatedMac;
-beforeAll(async () => {
-  mac = await new SimulatedMac().start();
+beforeAll(() => {
+  mac = new SimulatedMac().start();
 });
 afterAll(() => mac.remove());
 
@@ -30,7 +30,7 @@ describe('prepare --local', { timeout: 60_000 }, () => {
   });
 
   it('says how ready the Mac is without an image too, and builds from the KDK that is installed', async () => {
-    const own = await new SimulatedMac().start();
+    const own = new SimulatedMac().start();
     try {
       const without = () => command('headroom-agent', ['prepare', '--local', '--sysroot', own.sysroot]);
       const { code, stdout } = await without();
@@ -93,7 +93,7 @@ describe('prepare --local', { timeout: 60_000 }, () => {
 
 describe('prepare --local with a KDK that does not serve', { timeout: 60_000 }, () => {
   it('says why nothing was built, and what to do', async () => {
-    const other = await new SimulatedMac().start(['--no-quota-support']);
+    const other = new SimulatedMac().start({ quotaSupport: false });
     try {
       const args = ['prepare', '--local', '--kdk', other.kdkFile, '--sysroot', other.sysroot];
       const { code, stdout } = await command('headroom-agent', args);

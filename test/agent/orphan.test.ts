@@ -6,8 +6,8 @@ import { type ProcessMark, stillRuns } from '../../apps/agent/src/state/process-
 import { SimulatedMac } from './simulated-mac.ts';
 
 let mac: SimulatedMac;
-beforeAll(async () => {
-  mac = await new SimulatedMac().start();
+beforeAll(() => {
+  mac = new SimulatedMac().start();
 });
 afterAll(() => mac.remove());
 

@@ -21,7 +21,7 @@ let sendImage: () => void = () => {};
 
 beforeAll(async () => {
   controller = await startController({ checkInMs: 300, leaseTtlMs: LEASE_TTL_MS });
-  mac = await new SimulatedMac().start();
+  mac = new SimulatedMac().start();
   const asked = new Promise<void>((resolve) => {
     sendImage = resolve;
   });

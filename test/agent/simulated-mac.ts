@@ -1,9 +1,9 @@
 /** A simulated Mac with its KDK image, a grant key, and the agent's command line on it. Each test makes its own and removes it. */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
@@ -14,6 +14,7 @@ import {
   type Plan,
   type PlanStep,
 } from '@headroom/core';
+import { bootMac, createMac, type KdkOptions, loadState, writeKdkImage } from '@headroom/mac-sim';
 
 const BUILD = '23F79';
 const VERSION = '14.5';
@@ -47,7 +48,7 @@ export class SimulatedMac {
   private plans = 0;
 
   /** `folder` holds the Mac and what tests lay beside it; one that another made has a running Mac in it. */
-  constructor(readonly folder = mkdtempSync(join(tmpdir(), 'headroom-agent-'))) {
+  constructor(readonly folder = newFolder()) {
     this.sysroot = join(folder, 'mac');
     this.grantKeyFile = join(folder, 'grant-key.pem');
     const { publicKey, privateKey } = generateKeyPairSync('ed25519');
@@ -55,26 +56,31 @@ export class SimulatedMac {
     writeFileSync(this.grantKeyFile, publicKey.export({ type: 'spki', format: 'pem' }));
   }
 
-  async start(kdkOptions: readonly string[] = []): Promise<this> {
-    await this.macSim('create', '--variant', VARIANT, '--os', VERSION, '--build', BUILD);
-    await this.macSim('boot');
+  start(kdkOptions: Partial<KdkOptions> = {}): this {
+    createMac(this.sysroot, { variant: VARIANT, version: VERSION, build: BUILD });
+    bootMac(this.sysroot);
     return this.prepare(kdkOptions);
   }
 
   /** Makes the KDK image, and reads who the Mac is. */
-  async prepare(kdkOptions: readonly string[] = []): Promise<this> {
-    const kdk = ['kdk', '--os', VERSION, '--build', BUILD, '--out', this.folder, '--json', ...kdkOptions];
-    const made = JSON.parse((await expectOk('mac-sim', kdk)).stdout) as { path: string; sha256: string };
-    this.kdkFile = made.path;
-    this.kdk = {
-      ...this.kdk,
-      sha256: made.sha256,
-      sizeBytes: readFileSync(made.path).length,
-      fileName: made.path.slice(made.path.lastIndexOf('/') + 1),
-    };
-    const facts = await expectOk('headroom-agent', ['facts', '--sysroot', this.sysroot, '--json']);
-    this.hostUuid = (JSON.parse(facts.stdout) as { hardware: { uuid: string } }).hardware.uuid;
+  prepare(kdkOptions: Partial<KdkOptions> = {}): this {
+    const { path, sha256, sizeBytes } = writeKdkImage(this.folder, { os: VERSION, build: BUILD, ...kdkOptions });
+    this.kdkFile = path;
+    this.kdk = { ...this.kdk, sha256, sizeBytes, fileName: basename(path) };
+    this.hostUuid = loadState(this.sysroot).hardware.hostUuid;
     return this;
+  }
+
+  /** The same Mac, as it is now, in a folder of its own: a Mac finds everything from its own path. */
+  copy(): SimulatedMac {
+    const folder = newFolder();
+    cpSync(this.folder, folder, { recursive: true, verbatimSymlinks: true });
+    const copy = new SimulatedMac(folder);
+    copy.kdkFile = join(folder, this.kdk.fileName);
+    copy.kdk = this.kdk;
+    copy.hostUuid = this.hostUuid;
+    copy.plans = this.plans;
+    return copy;
   }
 
   async macSim(name: string, ...args: readonly string[]): Promise<string> {
@@ -191,6 +197,10 @@ export class SimulatedMac {
   read(macPath: string): string {
     return readFileSync(join(this.sysroot, macPath), 'utf8');
   }
+}
+
+function newFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'headroom-agent-'));
 }
 
 export function bootArgsFor(quota: number): string {

@@ -2,19 +2,9 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { updateState } from '@headroom/mac-sim';
-import { afterEach, describe, expect, it } from 'vitest';
-import { type VisitMac, visitMac } from './visit-mac.ts';
-
-const macs: VisitMac[] = [];
-afterEach(() => {
-  for (const mac of macs.splice(0)) mac.remove();
-});
-
-async function newMac(): Promise<VisitMac> {
-  const mac = await visitMac();
-  macs.push(mac);
-  return mac;
-}
+import { describe, expect, it } from 'vitest';
+import { newMac } from './macs.ts';
+import type { VisitMac } from './visit-mac.ts';
 
 const UNTOUCHED = { smb0: false, sip0: null, sip3: false, coih: null };
 const ASKS = 'Go on all the same\\? \\[y/n\\]: $';

@@ -3,29 +3,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { updateState } from '@headroom/mac-sim';
-import { afterEach, describe, expect, it } from 'vitest';
-import { parseShell } from '../../packages/mac-sim/dist/recovery/shell.js';
-import { type MacOptions, type VisitMac, visitMac } from './visit-mac.ts';
-
-const macs: VisitMac[] = [];
-afterEach(() => {
-  for (const mac of macs.splice(0)) mac.remove();
-});
-
-async function newMac(options?: MacOptions): Promise<VisitMac> {
-  const mac = await visitMac(options);
-  macs.push(mac);
-  return mac;
-}
-
-function isHere(shell: string): boolean {
-  try {
-    parseShell(shell);
-    return true;
-  } catch {
-    return false;
-  }
-}
+import { describe, expect, it } from 'vitest';
+import { newMac } from './macs.ts';
+import { isHere } from './shells.ts';
+import type { VisitMac } from './visit-mac.ts';
 
 function expectNothingChanged(mac: VisitMac): void {
   expect(mac.state().policy).toMatchObject({ smb0: false, smb1: false, sip0: null, sip3: false, coih: null });

@@ -1,19 +1,8 @@
 /** The way back where little is left: tools, room for a receipt, arguments that can be read or put back. */
 import { updateState } from '@headroom/mac-sim';
-import { afterEach, describe, expect, it } from 'vitest';
-import { REVERT_LINE, type VisitMac, visitMac } from './visit-mac.ts';
-
-const macs: VisitMac[] = [];
-afterEach(() => {
-  for (const mac of macs.splice(0)) mac.remove();
-});
-
-async function raisedMac(): Promise<VisitMac> {
-  const mac = await visitMac();
-  macs.push(mac);
-  await mac.visit();
-  return mac;
-}
+import { describe, expect, it } from 'vitest';
+import { raisedMac } from './macs.ts';
+import { REVERT_LINE } from './visit-mac.ts';
 
 const STOCK = { smb0: false, smb1: false, sip0: null, sip2: false, sip3: false, coih: null };
 const NO_ROOM = 'mkdir /Volumes/Data/Library/Headroom/receipt.new; ';

@@ -3,21 +3,9 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { priorWords } from '@headroom/core';
 import { updateState } from '@headroom/mac-sim';
-import { afterEach, describe, expect, it } from 'vitest';
-import { REVERT_LINE, type VisitMac, visitMac } from './visit-mac.ts';
-
-const macs: VisitMac[] = [];
-afterEach(() => {
-  for (const mac of macs.splice(0)) mac.remove();
-});
-
-async function raisedMac(): Promise<VisitMac> {
-  const mac = await visitMac();
-  macs.push(mac);
-  await mac.visit();
-  expect(mac.state().boot).toMatchObject({ kernel: 'development', bootArgsInForce: mac.bootArgs });
-  return mac;
-}
+import { describe, expect, it } from 'vitest';
+import { raisedMac } from './macs.ts';
+import { REVERT_LINE, type VisitMac } from './visit-mac.ts';
 
 const STOCK = { smb0: false, smb1: false, sip0: null, sip2: false, sip3: false, coih: null };
 const answer = (when: string, type: string) => ({ person: { rules: [{ when, type }] } });

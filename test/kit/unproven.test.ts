@@ -1,16 +1,11 @@
 /** Steps that end well and do not do what they should, and steps that have to come twice or in order. */
 import { cutPower, updateState } from '@headroom/mac-sim';
-import { afterEach, describe, expect, it } from 'vitest';
-import { type VisitMac, visitMac } from './visit-mac.ts';
+import { describe, expect, it } from 'vitest';
+import { newMac } from './macs.ts';
+import type { VisitMac } from './visit-mac.ts';
 
-const macs: VisitMac[] = [];
-afterEach(() => {
-  for (const mac of macs.splice(0)) mac.remove();
-});
-
-async function newMac(faults: object = {}): Promise<VisitMac> {
-  const mac = await visitMac();
-  macs.push(mac);
+async function macWith(faults: object): Promise<VisitMac> {
+  const mac = await newMac();
   setFaults(mac, faults);
   return mac;
 }
@@ -29,7 +24,7 @@ const hasOlderObject = (mac: VisitMac) =>
 
 describe('configure-boot that ends with 0', () => {
   it('counts for nothing when the policy names the same older kernel as before', async () => {
-    const mac = await newMac({ configureBootIgnored: true });
+    const mac = await macWith({ configureBootIgnored: true });
     hasOlderObject(mac);
     const { ended, transcript } = await mac.visit();
     expect(ended, transcript).toBe('stuck');
@@ -47,7 +42,7 @@ describe('configure-boot that ends with 0', () => {
   });
 
   it('counts when power failed after it, and the kernel is there since this visit began', async () => {
-    const mac = await newMac({ powerFailsAfter: 'kmutil configure-boot' });
+    const mac = await macWith({ powerFailsAfter: 'kmutil configure-boot' });
     hasOlderObject(mac);
     await mac.visit();
     setFaults(mac, {});
@@ -83,7 +78,7 @@ describe('the filter that csrutil left on', () => {
   });
 
   it('is not done while the csrutil that comes again was refused', async () => {
-    const mac = await newMac({ csrutilKeepsFiltering: true });
+    const mac = await macWith({ csrutilKeepsFiltering: true });
     const when = 'Enter password for user [^\\n]*: $';
     const password = mac.state().accounts[0]?.password ?? '';
     const { transcript } = await mac.visit({
@@ -100,7 +95,7 @@ describe('the filter that csrutil left on', () => {
   });
 
   it('goes on after a power cut in the middle: csrutil and configure-boot are still to come', async () => {
-    const mac = await newMac({ csrutilKeepsFiltering: true, powerFailsAfter: 'bputil -a' });
+    const mac = await macWith({ csrutilKeepsFiltering: true, powerFailsAfter: 'bputil -a' });
     await mac.visit();
     expect(mac.receipt()).toMatchObject({ 'filter-repair': 'begun', outcome: 'filter-repair' });
     setFaults(mac, { csrutilKeepsFiltering: true });
@@ -118,7 +113,7 @@ describe('an argument without which the kernel does not boot', () => {
     mac.placeKit({}, { 'needed-args': NEEDED, 'boot-args': `${mac.bootArgs} ${NEEDED}` });
 
   it('is saved, not only buffered, before configure-boot', async () => {
-    const mac = await newMac({ kernelNeedsArg: NEEDED });
+    const mac = await macWith({ kernelNeedsArg: NEEDED });
     await placed(mac);
     await mac.visit({ person: { rules: [{ when: '\\(enter y or n\\)\\s*$', powerCut: true }] } });
     expect(mac.state().nvram).toMatchObject({
@@ -128,7 +123,7 @@ describe('an argument without which the kernel does not boot', () => {
   });
 
   it('is saved also where it is there already, buffered', async () => {
-    const mac = await newMac({ kernelNeedsArg: NEEDED });
+    const mac = await macWith({ kernelNeedsArg: NEEDED });
     await placed(mac);
     hasOlderObject(mac);
     const set = `nvram 40A0DDD2-77F8-4392-B4A3-1E7304206516:boot-args="${mac.bootArgs}"`;

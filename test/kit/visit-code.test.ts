@@ -7,6 +7,7 @@ import { CROCKFORD, type VisitCodeInput, visitCode } from '@headroom/core';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseShell } from '../../packages/mac-sim/dist/recovery/shell.js';
+import { isHere } from './shells.ts';
 import { KIT_SOURCE, md5 } from './visit-mac.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'visit-code-'));
@@ -72,12 +73,3 @@ describe.each(['dash', 'bash --posix', 'busybox ash'])('visit code under %s', (s
     expect(codesInShell(shell, inputs)).toEqual(inputs.map((each) => visitCode(each, md5)));
   });
 });
-
-function isHere(shell: string): boolean {
-  try {
-    parseShell(shell);
-    return true;
-  } catch {
-    return false;
-  }
-}

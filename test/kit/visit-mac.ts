@@ -66,18 +66,44 @@ const EXPIRES = '2099-01-31T00:00:00.000Z';
 
 export async function visitMac(options: MacOptions = {}): Promise<VisitMac> {
   const { variant = 'T6020', version = '14.5', build = '23F79', systemName, fileVault = false } = options;
-  const folder = mkdtempSync(join(tmpdir(), 'visit mac-'));
-  const dir = join(folder, 'mac');
+  const folder = newFolder();
   const named = systemName === undefined ? {} : { systemName };
-  createMac(dir, { variant, version, build, fileVault, ...named });
-  bootMac(dir);
-  const { hardware, volumes } = loadState(dir);
+  createMac(macIn(folder), { variant, version, build, fileVault, ...named });
+  bootMac(macIn(folder));
+  const mac = openVisitMac(folder);
+  mkdirSync(mac.kit, { recursive: true });
+  await mac.placeKit();
+  return mac;
+}
+
+/** The same Mac, as it is now, in a folder of its own: a Mac finds everything from its own path. */
+export function copyOf({ dir }: VisitMac): VisitMac {
+  const folder = newFolder();
+  cpSync(dir, macIn(folder), { recursive: true, verbatimSymlinks: true });
+  const mac = openVisitMac(folder);
+  mac.adoptKit();
+  return mac;
+}
+
+/** With a blank, as the names of volumes have them. */
+function newFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'visit mac-'));
+}
+
+function macIn(folder: string): string {
+  return join(folder, 'mac');
+}
+
+function openVisitMac(folder: string): VisitMac {
+  const dir = macIn(folder);
+  const { hardware, os, volumes } = loadState(dir);
+  const { variant } = hardware;
+  const { version, build } = os;
   const kit = join(dir, 'Library/Headroom');
   const collection = join(kit, 'KernelCollection.kc');
   const manifest: Record<string, string> = {};
   let kcUuid = '';
   let code = '';
-  mkdirSync(kit, { recursive: true });
 
   const setManifest = (change: Readonly<Record<string, string>>): void => {
     Object.assign(manifest, change);
@@ -116,7 +142,6 @@ export async function visitMac(options: MacOptions = {}): Promise<VisitMac> {
     code = codeFor(manifest);
   };
   const line = (): string => `sh /Volumes/*/Library/Headroom/raise ${code}`;
-  await placeKit();
 
   return {
     dir,

@@ -16,7 +16,7 @@ export interface Agent {
 }
 
 export async function agentOf(mac: VisitMac): Promise<Agent> {
-  const host = await new SimulatedMac(dirname(mac.dir)).prepare();
+  const host = new SimulatedMac(dirname(mac.dir)).prepare();
   const apply = async (plan: Plan): Promise<string> => {
     const { stdout, stderr } = await host.apply(plan);
     return stdout + stderr;

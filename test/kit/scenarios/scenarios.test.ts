@@ -3,7 +3,7 @@
  * in dash and bash, the chosen ones in busybox ash and mksh too.
  */
 import { describe, expect, it } from 'vitest';
-import { parseShell } from '../../../packages/mac-sim/dist/recovery/shell.js';
+import { isHere } from '../shells.ts';
 import { documentText } from './document.ts';
 import { play } from './play.ts';
 import type { Scenario } from './scenario.ts';
@@ -15,15 +15,6 @@ const playsAll = process.env['HEADROOM_SCENARIOS'] === 'all';
 function shellsOf({ inTests, inMoreShells }: Scenario): readonly string[] {
   if (!playsAll) return inTests ? ['dash'] : [];
   return ['dash', 'bash --posix', ...(inMoreShells ? ['busybox ash', 'mksh'] : [])];
-}
-
-function isHere(shell: string): boolean {
-  try {
-    parseShell(shell);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 describe.each(SCENARIOS)('$title', ({ scenarios }) => {
