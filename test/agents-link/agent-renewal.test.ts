@@ -20,7 +20,7 @@ let agent: ChildProcess | null = null;
 let log = '';
 beforeAll(async () => {
   controller = await startController({ checkInMs: 300, sweepMs: 200 }, { clientMs: LIFE_MS });
-  mac = await new SimulatedMac().start();
+  mac = new SimulatedMac().start();
   const file = join(mac.folder, 'token');
   writeFileSync(file, `${await newToken(controller)}\n`, { mode: 0o600 });
   const url = `https://localhost:${controller.enrolPort}`;

@@ -184,7 +184,6 @@ it('a host that somebody else holds keeps only its own finish waiting', async ()
     await client.query('BEGIN');
     await client.query('SELECT 1 FROM host_state WHERE host_id = $1 FOR UPDATE', [hosts[2]]);
     const order: number[] = [];
-    const startedAt = performance.now();
     const all = hosts.map((hostId, index) => {
       const { jobId, leaseNumber } = leases[index] as LeasedJob;
       const request = FinishRequest.fromPartial({ jobId, leaseNumber, generation: 1n, outcome: Outcome.SUCCEEDED });
@@ -194,8 +193,8 @@ it('a host that somebody else holds keeps only its own finish waiting', async ()
         .then(() => order.push(index));
     });
     await Promise.all(all.filter((_one, index) => index !== 2));
-    expect(performance.now() - startedAt, 'none waited until Postgres gave the lock up').toBeLessThan(9_000);
     expect([...order].sort((a, b) => a - b)).toEqual(hosts.flatMap((_host, index) => (index === 2 ? [] : [index])));
+    // Had they waited until Postgres gave the lock up, this one would have been refused by now.
     await client.query('COMMIT');
     await all[2];
     expect(order.at(-1)).toBe(2);

@@ -344,7 +344,7 @@ describe('watching', () => {
     // A paused socket learns of its end only when it reads again.
     await sleep(100);
     slow.resume();
-    await waitFor(() => closed, 5000);
+    await waitFor(() => closed);
     good.stop();
   });
 });

@@ -20,16 +20,16 @@ describe('wake', () => {
     const wake = newWake();
     wake.wake();
     const before = Date.now();
-    await wake.wait(5000, new AbortController().signal);
-    expect(Date.now() - before).toBeLessThan(1000);
+    await wake.wait(60_000, new AbortController().signal);
+    expect(Date.now() - before).toBeLessThan(30_000);
   });
 
   it('ends with the signal', async () => {
     const stop = new AbortController();
     setTimeout(() => stop.abort(), 10);
     const before = Date.now();
-    await newWake().wait(5000, stop.signal);
-    expect(Date.now() - before).toBeLessThan(1000);
+    await newWake().wait(60_000, stop.signal);
+    expect(Date.now() - before).toBeLessThan(30_000);
   });
 });
 

@@ -59,7 +59,7 @@ describe('runTool', () => {
   it('kills the tool and its children at the time limit', async () => {
     const pidFile = join(sysroot, 'child.pid');
     const path = tool('hang', `sleep 60 & echo $! > ${pidFile}; trap "" TERM; wait; sleep 60`);
-    const result = await runTool({ sysroot, path, args: [], timeoutMs: 400 });
+    const result = await runTool({ sysroot, path, args: [], timeoutMs: 1_500 });
     expect(result).toMatchObject({ timedOut: true, exitCode: null, signal: 'SIGKILL' });
     expect(existsSync(pidFile)).toBe(true);
     expect(alive(Number(readFileSync(pidFile, 'utf8')))).toBe(false);
@@ -77,11 +77,11 @@ describe('runTool', () => {
   });
 
   it('does not wait for a child that left the group and holds the streams', async () => {
-    const path = tool('daemon', 'setsid sleep 8 & exec sleep 60');
+    const path = tool('daemon', 'setsid sleep 20 & exec sleep 60');
     const before = Date.now();
     const result = await runTool({ sysroot, path, args: [], timeoutMs: 200 });
     expect(result).toMatchObject({ timedOut: true });
-    expect(Date.now() - before).toBeLessThan(7000);
+    expect(Date.now() - before).toBeLessThan(18_000);
   });
 
   it('refuses a command line that the system does not take', async () => {
