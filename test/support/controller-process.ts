@@ -50,6 +50,12 @@ export class ControllerProcess {
     return launch(options).end;
   }
 
+  /** For one that is cut while it starts. */
+  static launched(options: ProcessOptions): { readonly end: Promise<Ended>; signal(name: NodeJS.Signals): void } {
+    const { child, end } = launch(options);
+    return { end, signal: (name) => void child.kill(name) };
+  }
+
   get log(): string {
     return this.lines.join('\n');
   }

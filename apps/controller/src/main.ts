@@ -1,24 +1,36 @@
 /** headroom-controller: the command line of the controller. Exit status: 0 done, 1 failed, 2 wrong command line. */
 import { logger } from './common/log.ts';
 import { Problem } from './common/problem.ts';
+import type { ControllerConfig } from './config/config.ts';
 import { parseServeOptions, USAGE } from './config/parse.ts';
-import { takeGround } from './process/ground.ts';
+import type { RunningController } from './process/controller.ts';
+import { type Ground, takeGround } from './process/ground.ts';
 
 const log = logger('controller');
 
 async function serve(args: readonly string[]): Promise<void> {
   const { config, exitWithParent } = parseServeOptions(args, process.env);
+  const asked = endOf(exitWithParent);
   const ground = await takeGround(config);
-  const { startController } = await import('./process/controller.ts');
-  const controller = await startController(config, ground);
+  const controller = await Promise.race([start(config, ground), asked]);
+  if (typeof controller === 'string') {
+    log(`stopping before it was ready: ${controller}`);
+    await ground.postgres?.stop();
+    return;
+  }
   const { apiUrl, enrolUrl, agentUrl, lost } = controller;
   process.stdout.write(`${JSON.stringify({ apiUrl, enrolUrl, agentUrl })}\n`);
   log(`ready: API ${apiUrl}, enrolment ${enrolUrl}, agents ${agentUrl}, state in ${config.stateDir}`);
   const problem = lost.then((reason) => new Problem('NOT_READY', reason));
-  const end = await Promise.race([endOf(exitWithParent), problem]);
+  const end = await Promise.race([asked, problem]);
   log(`stopping: ${end instanceof Problem ? end.detail : end}`);
   await controller.stop();
   if (end instanceof Problem) throw end;
+}
+
+async function start(config: ControllerConfig, ground: Ground): Promise<RunningController> {
+  const { startController } = await import('./process/controller.ts');
+  return startController(config, ground);
 }
 
 /** Resolves with the reason when this process shall end. */

@@ -1,19 +1,17 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import pg from 'pg';
 import { logger } from '../../common/log.ts';
 import { Problem } from '../../common/problem.ts';
-import { unprivileged } from './as-user.ts';
 import { embeddedBinaries, type PostgresBinaries } from './binaries.ts';
+import { explain, guarded } from './guarded.ts';
 import { clearLeftover } from './leftover.ts';
+import { makeCluster } from './make-cluster.ts';
 
-const run = promisify(execFile);
 const log = logger('postgres');
 
 /** Kernels limit the path of a unix socket to about 104 bytes; `/.s.PGSQL.5432` takes 15 of them. */
@@ -43,6 +41,8 @@ export class EmbeddedPostgres {
   private child: ChildProcess | null = null;
   private starting: Promise<void> | null = null;
   private stopping = false;
+  /** Aborted when nobody waits for a folder that is being made. */
+  private readonly making = new AbortController();
   /** Until the first answer: how often it ended, and the last thing it said. */
   private startEnds = 0;
   private lastWords = '';
@@ -66,6 +66,7 @@ export class EmbeddedPostgres {
 
   async stop(): Promise<void> {
     this.stopping = true;
+    this.making.abort();
     await this.starting?.catch(() => {});
     await this.stopServer();
   }
@@ -74,7 +75,10 @@ export class EmbeddedPostgres {
     await mkdir(this.socketDir, { recursive: true, mode: 0o700 });
     await chmod(this.socketDir, 0o700);
     await clearLeftover(this.dataDir, this.socketDir);
-    if (!existsSync(join(this.dataDir, 'PG_VERSION'))) await this.initialise();
+    if (!this.stopping && !existsSync(join(this.dataDir, 'PG_VERSION'))) {
+      const { initdb } = this.binaries ?? embeddedBinaries();
+      await makeCluster(initdb, this.dataDir, this.address.user, this.making.signal);
+    }
     if (!this.stopping) this.spawnServer();
     try {
       await this.waitUntilReady();
@@ -93,32 +97,6 @@ export class EmbeddedPostgres {
     await ended;
   }
 
-  /** A half-made folder (cut in the middle) is made again: it holds nothing yet, as PG_VERSION is written early but started never. */
-  private async initialise(): Promise<void> {
-    await rm(this.dataDir, { recursive: true, force: true });
-    const temporary = `${this.dataDir}.new`;
-    await rm(temporary, { recursive: true, force: true });
-    const { initdb } = this.binaries ?? embeddedBinaries();
-    const args = [
-      '-D',
-      temporary,
-      '-U',
-      this.address.user,
-      '--auth=trust',
-      '--encoding=UTF8',
-      '--locale=C',
-      '--no-sync',
-    ];
-    const [command = '', ...rest] = unprivileged([initdb, ...args]);
-    try {
-      await run(command, rest, { env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' } });
-    } catch (error) {
-      await rm(temporary, { recursive: true, force: true });
-      throw new Problem('NOT_READY', `initdb could not make ${this.dataDir}: ${why(error)}`);
-    }
-    await rename(temporary, this.dataDir);
-  }
-
   private spawnServer(): void {
     const { postgres } = this.binaries ?? embeddedBinaries();
     const settings = [
@@ -132,15 +110,7 @@ export class EmbeddedPostgres {
       'random_page_cost=1.1',
       ...this.settings,
     ];
-    const command = unprivileged([postgres, '-D', this.dataDir, ...settings.flatMap((setting) => ['-c', setting])]);
-    const guard = fileURLToPath(new URL('../../../postgres-guard.sh', import.meta.url));
-    // Its own group: Ctrl-C in a terminal reaches the controller first, which then stops Postgres in order.
-    const child = spawn('/bin/sh', [guard, ...command], {
-      stdio: ['pipe', 'ignore', 'pipe'],
-      env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
-      detached: true,
-    });
-    child.stdin?.on('error', () => {});
+    const child = guarded([postgres, '-D', this.dataDir, ...settings.flatMap((setting) => ['-c', setting])]);
     child.stderr?.on('data', (data: Buffer) => this.note(data));
     child.once('exit', (code, signal) => this.onExit(code, signal));
     this.child = child;
@@ -203,17 +173,4 @@ function socketDirFor(stateDir: string): string {
   const near = join(stateDir, 'run');
   if (Buffer.byteLength(near) <= SOCKET_DIR_BYTES_MAX) return near;
   return join(tmpdir(), `headroom-${createHash('sha256').update(stateDir).digest('hex').slice(0, 16)}`);
-}
-
-/** The last lines that a command wrote before it failed. */
-function why(error: unknown): string {
-  const { stderr, message } = error as Error & { stderr?: string };
-  const lines = (stderr ?? '').split('\n').filter((line) => /error|FATAL|PANIC|^unshare:/.test(line));
-  return explain(lines.slice(-2).join(' ') || message);
-}
-
-/** The one refusal that comes before Postgres: see as-user.ts. */
-function explain(line: string): string {
-  if (!line.includes('unshare:')) return line;
-  return `${line}. Postgres does not run as root, and this machine allows no user namespace to hide it in. Run the controller as another user, or give DATABASE_URL.`;
 }
