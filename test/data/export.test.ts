@@ -12,8 +12,9 @@ import { importFleet } from '../../apps/controller/src/data/import-fleet.ts';
 import { migrate, openDatabase } from '../../apps/controller/src/db/open.ts';
 import type { PostgresBinaries } from '../../apps/controller/src/db/postgres/binaries.ts';
 import { withClient } from '../../apps/controller/src/db/with-client.ts';
+import { POSTGRES_VERSIONS } from '../support/postgres.ts';
 import { writeSampleFleet } from './support/fleet.ts';
-import { POSTGRES_VERSIONS, urlOf, withServer } from './support/postgres.ts';
+import { urlOf, withServer } from './support/postgres.ts';
 
 const AT = new Date('2026-11-23T12:00:00Z');
 const EARLIER = new URL('../fixtures/export-1.ndjson.gz', import.meta.url);

@@ -10,7 +10,8 @@ import { openDatabase, readMigrations } from '../../apps/controller/src/db/open.
 import type { PostgresAddress } from '../../apps/controller/src/db/postgres/embedded.ts';
 import { JobStore } from '../../apps/controller/src/jobs/job-store.ts';
 import { deployByPrisma, diagnoseByPrisma } from '../../scripts/schema-engine.ts';
-import { POSTGRES_VERSIONS, urlOf, withPostgres, withServer } from './support/postgres.ts';
+import { POSTGRES_VERSIONS } from '../support/postgres.ts';
+import { urlOf, withPostgres, withServer } from './support/postgres.ts';
 
 const AT = new Date('2026-11-23T10:00:00Z');
 const clock = new (class extends Clock {

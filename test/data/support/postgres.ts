@@ -1,29 +1,10 @@
-/** Postgres of both ends of what we support: the embedded 18, and the system's 15 where it is installed. */
-import { existsSync } from 'node:fs';
+/** Servers and databases for a single piece of work, of a version that the test names. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type OpenedDatabase, openDatabase } from '../../../apps/controller/src/db/open.ts';
-import { embeddedBinaries, type PostgresBinaries } from '../../../apps/controller/src/db/postgres/binaries.ts';
+import type { PostgresBinaries } from '../../../apps/controller/src/db/postgres/binaries.ts';
 import { EmbeddedPostgres, type PostgresAddress } from '../../../apps/controller/src/db/postgres/embedded.ts';
-
-const FIFTEEN = '/usr/lib/postgresql/15/bin';
-
-export interface PostgresVersion {
-  readonly name: string;
-  readonly major: string;
-  /** Null = not installed here; its tests are skipped by name. */
-  readonly binaries: PostgresBinaries | null;
-}
-
-export const POSTGRES_VERSIONS: readonly PostgresVersion[] = [
-  { name: 'embedded Postgres 18', major: '18', binaries: embeddedBinaries() },
-  {
-    name: 'Postgres 15 (apt-get install -y postgresql-15)',
-    major: '15',
-    binaries: existsSync(FIFTEEN) ? { initdb: join(FIFTEEN, 'initdb'), postgres: join(FIFTEEN, 'postgres') } : null,
-  },
-];
 
 /** Runs `work` in a new folder, which is removed afterwards. */
 export async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
