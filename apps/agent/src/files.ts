@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { chmod, lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 export const JSON_BYTES_MAX = 4 * 1024 * 1024;
@@ -53,6 +53,11 @@ function temporaryName(path: string): string {
   return join(dirname(path), `.${basename(path)}.new`);
 }
 
+/** Is this what a write that was cut leaves? */
+export function isTemporaryName(name: string): boolean {
+  return /^\..+\.new$/s.test(name);
+}
+
 /** Makes a rename or removal in this folder last through a power cut. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, constants.O_RDONLY);
@@ -63,11 +68,12 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Text of a file; null when it does not exist. A longer file is an error, not a cut text. */
+/** Text of a file; null when it does not exist. A longer file is an error, not a cut text; a pipe would be waited for without end. */
 export async function readTextFile(path: string, bytesMax = JSON_BYTES_MAX): Promise<string | null> {
   try {
-    const { size } = await lstat(path);
-    if (size > bytesMax) throw new Error(`${path} is ${size} bytes long; at most ${bytesMax} are read`);
+    const seen = await stat(path);
+    if (!seen.isFile()) throw new Error(`${path}: expected a file, seen a folder, a pipe or a device`);
+    if (seen.size > bytesMax) throw new Error(`${path} is ${seen.size} bytes long; at most ${bytesMax} are read`);
     return await readFile(path, 'utf8');
   } catch (error) {
     if (isMissing(error)) return null;
@@ -87,6 +93,26 @@ export async function readJsonObject(path: string): Promise<Record<string, unkno
   }
   if (!isObject(value)) throw new Error(`${path} does not hold a JSON object`);
   return value;
+}
+
+/**
+ * What the agent itself has kept; null = nothing yet. A file that holds something else is damaged, and `next` says what helps then; one
+ * that may not be read, or cannot be, is another matter.
+ */
+export async function readKeptJson<T extends object>(
+  path: string,
+  isOf: (value: Record<string, unknown>) => value is Record<string, unknown> & T,
+  next: string,
+): Promise<T | null> {
+  const value = await readJsonObject(path).catch((error: unknown) => {
+    throw error instanceof Error && 'code' in error ? error : damaged(path, next, error);
+  });
+  if (value === null || isOf(value)) return value;
+  throw damaged(path, next, 'it lacks fields, or they have another form');
+}
+
+function damaged(path: string, next: string, why: unknown): Error {
+  return new Error(`${path} is damaged (${why instanceof Error ? why.message : why}): ${next}`);
 }
 
 /** Makes a folder of the agent's own with exactly this mode; refuses a link or something else in its place. */

@@ -1,5 +1,6 @@
 /** The Mac that the agent works on: `/`, or a simulated one below a sysroot. Bundles the checked sysroot with the tool runner. */
 import { AgentError } from './agent-error.ts';
+import type { Unknown } from './macos/reading.ts';
 import { commandError, type RunOptions, type RunResult, runTool } from './macos/runner.ts';
 import { checkSysroot, isSimulated, resolve } from './macos/sysroot.ts';
 
@@ -32,6 +33,11 @@ export function ranToItsEnd(result: RunResult): RunResult {
   const failure = commandError(result)?.failure;
   if (failure === undefined || failure === 'exit_code') return result;
   throw new AgentError(failure === 'timed_out' ? 'COMMAND_TIMED_OUT' : 'COMMAND_FAILED', toolText(result));
+}
+
+/** A step needs to know it, and it could not be read. */
+export function unreadable({ reason, timedOut }: Unknown): AgentError {
+  return new AgentError(timedOut === true ? 'COMMAND_TIMED_OUT' : 'COMMAND_FAILED', `${reason}.`);
 }
 
 /** What a failed tool said: the command, why, and both streams, cut to a readable length. */

@@ -167,7 +167,8 @@ const UPDATE_PREFERENCES = plist(
 
 function layOut(dir: string, state: SimState): void {
   const paths = simPaths(dir);
-  for (const folder of FOLDERS) mkdirSync(join(dir, folder), { recursive: true });
+  // As on a Mac, whatever this user's umask: what lies above the visit kit is for root alone to write.
+  for (const folder of FOLDERS) mkdirSync(join(dir, folder), { recursive: true, mode: 0o755 });
   for (const [link, target] of LINKS) symlinkSync(target, join(dir, link));
   mkdirSync(paths.preboot, { recursive: true });
   symlinkSync('../../.mac-sim/preboot', join(dir, 'System/Volumes/Preboot'));

@@ -11,6 +11,7 @@ import { recordTools } from '../runner/tool-record.ts';
 import { type GrantKey, type Identity, readIdentity } from '../state/identity.ts';
 import { takeLock } from '../state/lock.ts';
 import { detachStaleMounts } from '../steps/kdk/mounts.ts';
+import { clearLeftBehind } from '../steps/left-behind.ts';
 import type { Options } from './arguments.ts';
 import { lifetime } from './lifetime.ts';
 import { isSuccess, localPorts, runLocalPlan } from './local-plan.ts';
@@ -26,6 +27,7 @@ export async function applyPlan(options: Options): Promise<number> {
   const release = await takeLock(mac);
   try {
     await recordTools(mac, say);
+    await clearLeftBehind(mac, say);
     await detachStaleMounts(mac);
     const identity = await readIdentity(mac);
     const verify = pinnedVerifier(await grantKeys(identity, plan, options['grant-key']));

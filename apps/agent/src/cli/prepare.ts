@@ -14,6 +14,7 @@ import { type Readiness, readReadiness } from '../readiness.ts';
 import { recordTools } from '../runner/tool-record.ts';
 import { takeLock } from '../state/lock.ts';
 import { detachStaleMounts } from '../steps/kdk/mounts.ts';
+import { clearLeftBehind } from '../steps/left-behind.ts';
 import type { Options } from './arguments.ts';
 import { type BuildFailure, buildLocally, NOTHING_BUILT, noKdk } from './build-locally.ts';
 import { lifetime } from './lifetime.ts';
@@ -29,6 +30,7 @@ export async function prepare(options: Options): Promise<number> {
   const release = await takeLock(mac);
   try {
     await recordTools(mac, say);
+    await clearLeftBehind(mac, say);
     await detachStaleMounts(mac);
     const facts = await readFactsCounting(mac);
     const kdk = options.kdk === undefined ? null : await kdkOf(options.kdk, options.sha256, facts);

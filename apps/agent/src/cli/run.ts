@@ -20,6 +20,7 @@ import { type Credentials, readCredentials } from '../state/identity.ts';
 import { takeLock } from '../state/lock.ts';
 import { openStatusFile } from '../state/status-file.ts';
 import { watchExpiry } from '../steps/expired-kit.ts';
+import { clearLeftBehind } from '../steps/left-behind.ts';
 import { AGENT_VERSION } from '../version.ts';
 import { milliseconds, type Options } from './arguments.ts';
 import { kitSource } from './kit-source.ts';
@@ -41,6 +42,7 @@ export async function run(options: Options): Promise<number> {
   controller.connect();
   try {
     await recordTools(mac, log);
+    await clearLeftBehind(mac, log);
     await serve({ mac, credentials, controller, signal, checkInMs, log });
   } finally {
     controller.close();

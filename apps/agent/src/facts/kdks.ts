@@ -2,10 +2,11 @@
  * Installed KDKs. An update of macOS deletes files out of them, so a folder by itself proves nothing: a KDK is complete
  * when its SystemVersion.plist names the build and its development kernels are there and hold something.
  */
-import { lstat, readdir } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KdkFact } from '@headroom/core';
-import { isMissing, readTextFile } from '../files.ts';
+import { isFolder, namesIn } from '../file-looks.ts';
+import { readTextFile } from '../files.ts';
 import { parsePlistDict, stringAt } from '../macos/plist.ts';
 import { known, type Reading } from '../macos/reading.ts';
 import { resolve } from '../macos/sysroot.ts';
@@ -27,6 +28,8 @@ export async function readKdks({ sysroot }: ToolContext): Promise<Reading<readon
 
 async function kdkIn(folder: string, name: string): Promise<KdkFact> {
   const [, version = '', build = ''] = KDK_NAME.exec(name) ?? [];
+  if (!(await isFolder(join(folder, name))))
+    return { version, build, complete: false, variants: [], reason: 'it is no folder, but a link or a file' };
   const kernels = await kernelsIn(join(folder, name, 'System/Library/Kernels'));
   const variants = kernels.filter(({ bytes }) => bytes > 0).map(({ variant }) => variant);
   const reason = whyHusk(kernels, build, await buildIn(join(folder, name)));
@@ -62,14 +65,4 @@ function whyHusk(kernels: readonly KernelEntry[], build: string, namedBuild: str
   if (empty.length > 0) return `kernel files are empty: ${empty.join(', ')}`;
   if (namedBuild === null) return 'its SystemVersion.plist is missing or names no build';
   return namedBuild === build ? null : `its SystemVersion.plist names build ${namedBuild}, its folder ${build}`;
-}
-
-/** Sorted names; a folder that does not exist is empty, any other failure is thrown. */
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return (await readdir(folder)).sort();
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
 }

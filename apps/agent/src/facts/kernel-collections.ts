@@ -2,9 +2,9 @@
  * Kernel collections that Headroom built or placed: identity from the file itself. What was built for which build stands
  * in the sidecar that the build step writes, or in the kit's manifest; the variant stands in the kernel, too.
  */
-import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMissing, isObject, readTextFile } from '../files.ts';
+import { isPlainFile, namesIn } from '../file-looks.ts';
+import { isObject, readTextFile } from '../files.ts';
 import { known, part, type Reading, unknown } from '../macos/reading.ts';
 import { resolve } from '../macos/sysroot.ts';
 import { BUILD_PATTERN } from '../macos/text.ts';
@@ -37,18 +37,9 @@ export async function readKernelCollections(context: ToolContext): Promise<Readi
 }
 
 async function collectionsIn({ sysroot }: ToolContext, folder: string): Promise<readonly string[]> {
-  let names: readonly string[];
-  try {
-    names = await readdir(resolve(sysroot, folder));
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
-  const paths = names
-    .filter((name) => COLLECTION_NAME.test(name))
-    .sort()
-    .map((name) => `${folder}/${name}`);
-  const plain = await Promise.all(paths.map(async (path) => (await lstat(resolve(sysroot, path))).isFile()));
+  const names = await namesIn(resolve(sysroot, folder));
+  const paths = names.filter((name) => COLLECTION_NAME.test(name)).map((name) => `${folder}/${name}`);
+  const plain = await Promise.all(paths.map((path) => isPlainFile(resolve(sysroot, path))));
   return paths.filter((_, index) => plain[index]);
 }
 

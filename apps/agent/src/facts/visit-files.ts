@@ -1,7 +1,7 @@
 /** What lies in /Library/Headroom: the kit that is placed for a visit, and the receipt that the person's run left. */
-import { lstat } from 'node:fs/promises';
 import type { ReceiptFact, VisitKitFact } from '@headroom/core';
-import { isMissing, readTextFile } from '../files.ts';
+import { isPlainFile } from '../file-looks.ts';
+import { readTextFile } from '../files.ts';
 import { hashOrAbsent } from '../macos/bputil.ts';
 import { known, type Reading, unknown } from '../macos/reading.ts';
 import { resolve } from '../macos/sysroot.ts';
@@ -71,13 +71,4 @@ function stepsOf(values: ReadonlyMap<string, string>): Readonly<Record<string, n
 
 function isFileName(name: string | undefined): name is string {
   return name !== undefined && /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}$/.test(name);
-}
-
-async function isPlainFile(path: string): Promise<boolean> {
-  try {
-    return (await lstat(path)).isFile();
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
 }

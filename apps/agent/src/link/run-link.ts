@@ -112,7 +112,10 @@ async function rounds(input: Life, session: Session): Promise<ControllerError> {
     const reply = await checkIn(input, session, await reader.recent(wasDrained ? 0 : factsAgeMs(checkInMs)));
     checkInMs = input.checkInMs ?? (paceOf(reply.checkInMs) || checkInMs);
     await input.pins.learn(reply.grantKeyRotations);
-    if (reply.workAvailable) await workThrough(input, session, signal);
+    if (reply.workAvailable) {
+      await clearMounts(input);
+      await workThrough(input, session, signal);
+    }
     if (await input.renewal.renewIfDue()) return RENEWED;
     // Somebody waits for the last guest to end: the count of a moment ago will not do.
     const mustLookNow = !wasDrained && isDrained(status.visit());
@@ -154,7 +157,7 @@ async function checkIn(life: Life, session: Session, facts: Facts) {
   return reply;
 }
 
-/** A killed agent may have left an image attached; nobody else knows of it. */
+/** A killed agent may have left an image attached, or one could not be detached after its work; nobody else knows of it. */
 async function clearMounts({ runner }: LinkInput): Promise<void> {
   try {
     const left = await detachStaleMounts(runner.mac);

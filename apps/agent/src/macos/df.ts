@@ -1,11 +1,11 @@
 /**
  * df: room on the file system of a folder, for volumes that are not APFS (an attached image). For APFS diskutil's
  * container figure counts: df knows neither purgeable space nor snapshots. Seen: macOS 11 to 26, `-kP`.
- * No fact rests on it, as no step writes to such a volume; it is kept as the tool's reader, held to its captures.
+ * No step writes to such a volume, so nothing asks for it; it is kept as the tool's parser, held to its captures.
  */
 import { known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote } from './text.ts';
-import { type Output, readTool, type ToolContext } from './tool.ts';
+import type { Output } from './tool.ts';
 
 export const DF = '/bin/df';
 export const dfArgs = (folder: string): readonly string[] => ['-kP', folder];
@@ -14,10 +14,6 @@ export interface FileSystemRoom {
   readonly device: string;
   readonly sizeBytes: number;
   readonly availableBytes: number;
-}
-
-export function readRoom(context: ToolContext, folder: string): Promise<Reading<FileSystemRoom>> {
-  return readTool(context, { path: DF, args: dfArgs(folder) }, parseDf);
 }
 
 export function parseDf({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<FileSystemRoom> {

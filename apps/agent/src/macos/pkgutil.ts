@@ -91,6 +91,20 @@ export function parsePackageInfo(text: string): Reading<string> {
   return known(id);
 }
 
+/**
+ * What a Distribution has installed from elsewhere: the text of a pkg-ref names a package, and one of this archive begins with `#`.
+ * Unknown where a reference cannot be read, as it might be such a one.
+ */
+export function parseOutsidePackages(text: string): Reading<readonly string[]> {
+  const starts = text.match(/<pkg-ref\b/g)?.length ?? 0;
+  const refs = [
+    ...text.matchAll(/<pkg-ref\b(?:[^<>"']|"[^"]{0,4000}"|'[^']{0,4000}'){0,2000}>(?!\s{0,200}<!)([^<]{0,4000})/g),
+  ];
+  if (starts !== refs.length) return unknown('a pkg-ref of the Distribution cannot be read');
+  const named = refs.map(([, name = '']) => name.trim()).filter((name) => name !== '');
+  return known(named.filter((name) => !/^#[^/:][^:]*$/.test(name) || name.includes('..')));
+}
+
 /** Package id of the KDK of a build. */
 export const kdkPackageId = (build: string): string => `com.apple.pkg.KDK.${build}`;
 /** A component that newer KDKs bring along. */

@@ -14,7 +14,9 @@ export async function readPreferences(context: ToolContext, path: string): Promi
   const file = resolve(context.sysroot, path);
   let bytes: Buffer;
   try {
-    if ((await stat(file)).size > BYTES_MAX) return unknown(`${path} is larger than ${BYTES_MAX} bytes`);
+    const seen = await stat(file);
+    if (!seen.isFile()) return unknown(`${path} is no file`);
+    if (seen.size > BYTES_MAX) return unknown(`${path} is larger than ${BYTES_MAX} bytes`);
     bytes = await readFile(file);
   } catch (error) {
     return unknown(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`);

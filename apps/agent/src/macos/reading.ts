@@ -1,11 +1,18 @@
 /** Reading: a value that a macOS tool told us, or the reason why it is unknown. A parser never guesses and never defaults. */
-export type Reading<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
+export type Reading<T> = { readonly ok: true; readonly value: T } | Unknown;
+
+export interface Unknown {
+  readonly ok: false;
+  readonly reason: string;
+  /** The tool went over its time limit: it may answer another time. */
+  readonly timedOut?: true;
+}
 
 export function known<T>(value: T): Reading<T> {
   return { ok: true, value };
 }
 
-export function unknown(reason: string): { readonly ok: false; readonly reason: string } {
+export function unknown(reason: string): Unknown {
   return { ok: false, reason };
 }
 

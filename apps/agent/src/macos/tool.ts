@@ -28,6 +28,7 @@ export async function readTool<T>(
   const result = await runTool({ ...context, ...call });
   const error = commandError(result);
   if (error?.failure === 'missing') return unknown(`${call.path} is not on this Mac`);
+  if (error?.failure === 'timed_out') return { ...unknown(`${call.path} ${error.reason}`), timedOut: true };
   if (error !== null && error.failure !== 'exit_code') return unknown(`${call.path} ${error.reason}`);
   return parse(result);
 }

@@ -98,7 +98,7 @@ describe('authorize', () => {
     ['another host id', { hostId: 'other' }, {}, 'PLAN_OTHER_HOST'],
     ['another fleet', { fleetId: 'other' }, {}, 'PLAN_OTHER_HOST'],
     ['an older generation', { generation: 4 }, {}, 'PLAN_OLD_GENERATION'],
-    ['an unreadable host uuid', {}, { hostUuid: null }, 'PLAN_OTHER_HOST'],
+    ['an unreadable host uuid', {}, { hostUuid: null }, 'COMMAND_FAILED'],
     ['no grant', { grant: null }, {}, 'GRANT_MISSING'],
     ['a grant of an unpinned key', {}, { verify: pinnedVerifier([]) }, 'GRANT_SIGNATURE_WRONG'],
     ['a grant over a year old', {}, { now: new Date('2027-11-24T00:00:00Z') }, 'GRANT_EXPIRED'],

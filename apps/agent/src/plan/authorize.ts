@@ -56,7 +56,7 @@ function checkAddressee(plan: ReadPlan, gate: PlanGate): void {
   const { hostUuid, hostId, fleetId } = gate;
   if (hostUuid === null)
     throw new Refusal(
-      'PLAN_OTHER_HOST',
+      'COMMAND_FAILED',
       'The hardware UUID of this Mac cannot be read, so no plan can be matched to it.',
     );
   if (plan.hostUuid.toUpperCase() !== hostUuid.toUpperCase())

@@ -12,8 +12,10 @@ export interface LeasedJob {
   readonly planText: string;
 }
 
+export const REPORT_OUTCOMES = ['succeeded', 'failed', 'refused'] as const;
+
 export interface Report {
-  readonly outcome: 'succeeded' | 'failed' | 'refused';
+  readonly outcome: (typeof REPORT_OUTCOMES)[number];
   /** null on success. */
   readonly code: ErrorCode | null;
   readonly detail: string;

@@ -3,11 +3,12 @@
  * Guarantee: `leased` = nothing was changed; `acting` = it may be half done; `acted` = done, not yet read back; `reported` = its one
  * report is fixed and is sent until the controller has answered it. A record goes when the report was taken.
  */
-import { readdir, rm } from 'node:fs/promises';
-import { ensureFolder, isMissing, isObject, readJsonObject, syncFolder, writeJsonAtomic } from '../files.ts';
+import { rm } from 'node:fs/promises';
+import { namesIn } from '../file-looks.ts';
+import { ensureFolder, isObject, readJsonObject, syncFolder, writeJsonAtomic } from '../files.ts';
 import type { Mac } from '../mac.ts';
 import { HOME, JOURNAL_FOLDER } from '../paths.ts';
-import { JOB_ID, type LeasedJob, type Report } from './job.ts';
+import { JOB_ID, type LeasedJob, REPORT_OUTCOMES, type Report } from './job.ts';
 
 export const PHASES = ['leased', 'acting', 'acted', 'reported'] as const;
 export type Phase = (typeof PHASES)[number];
@@ -36,7 +37,7 @@ export async function openJournal(mac: Mac): Promise<Journal> {
   };
   const read = async (jobId: string): Promise<JournalRecord | null> => {
     const value = await readJsonObject(fileOf(jobId)).catch(() => null);
-    return value !== null && isRecord(value) ? value : null;
+    return value !== null && isRecord(value) && value.job.jobId === jobId ? value : null;
   };
   return {
     read,
@@ -53,7 +54,10 @@ export async function openJournal(mac: Mac): Promise<Journal> {
   };
 }
 
-/** A damaged record counts as none: the job is leased again, and its check finds out what was done. */
+/**
+ * A damaged record counts as none, and so does one that a newer agent wrote in a way that this one does not know: the job is leased
+ * again, and its check finds out what was done.
+ */
 function isRecord(value: Record<string, unknown>): value is Record<string, unknown> & JournalRecord {
   const { job, phase, report } = value;
   return (
@@ -61,15 +65,16 @@ function isRecord(value: Record<string, unknown>): value is Record<string, unkno
     ['jobId', 'kind', 'planText'].every((key) => typeof job[key] === 'string') &&
     ['leaseNumber', 'generation', 'stepIndex'].every((key) => Number.isSafeInteger(job[key])) &&
     PHASES.some((known) => known === phase) &&
-    (phase === 'reported' ? isObject(report) : report === null)
+    (phase === 'reported' ? isReport(report) : report === null)
   );
 }
 
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
+/** The code may be one that only a newer agent knows: it is told as it is. */
+function isReport(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { outcome, code, detail } = value;
+  const isCode = code === null || typeof code === 'string';
+  return (
+    REPORT_OUTCOMES.some((known) => known === outcome) && isCode && typeof detail === 'string' && 'result' in value
+  );
 }

@@ -99,6 +99,28 @@ describe('runJob', () => {
     expect(report).toMatchObject({ outcome: 'failed', code: 'INTERNAL', detail: 'disk on fire' });
   });
 
+  it.each(['leased', 'acting', 'acted', 'reported'] as const)(
+    'tells of a disk that is too full for the record of %s, which would tell of it',
+    async (phase) => {
+      const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+      const onFullDisk: Journal = {
+        ...journal,
+        write: (record) => (record.phase === phase ? Promise.reject(full) : journal.write(record)),
+      };
+      const report = await runJob(job, ports({ journal: onFullDisk }), watch());
+      if (phase === 'reported') expect(report).toMatchObject({ outcome: 'succeeded' });
+      else expect(report).toMatchObject({ outcome: 'failed', code: 'DISK_FULL' });
+      expect(await runJob(job, ports(), watch()), 'once there is room').toMatchObject(
+        phase === 'acting' || phase === 'acted' ? { code: 'DISK_FULL' } : { outcome: 'succeeded' },
+      );
+    },
+  );
+
+  it('does not go on without a journal for another reason', async () => {
+    const gone = { ...journal, write: () => Promise.reject(new Error('EIO: i/o error')) };
+    await expect(runJob(job, ports({ journal: gone }), watch())).rejects.toThrow(/EIO/);
+  });
+
   it('takes a job id that is a path for an error, and writes nothing', async () => {
     await expect(runJob({ ...job, jobId: '../../etc/passwd' }, ports(), watch())).rejects.toThrow(/no job id/);
     expect(readdirSync(mac.path('/var/db/headroom/journal'))).toEqual([]);

@@ -1,7 +1,8 @@
 /**
  * Runs one job: gate, check, act, verify, each journaled before and after.
- * Guarantee: a job ends with exactly one report, which is on disk before anybody hears of it; a job that was cut goes on where
- * it was; nothing acts before the gate has let it through, also when it goes on.
+ * Guarantee: a job ends with exactly one report, which is on disk before anybody hears of it (on a full disk it is not, and is told
+ * all the same: a job whose record is lost is found out about by its check); a job that was cut goes on where it was; nothing acts
+ * before the gate has let it through, also when it goes on.
  */
 import type { Facts, PlanStep, VerifySignature } from '@headroom/core';
 import { AgentError, Refusal } from '../agent-error.ts';
@@ -40,14 +41,27 @@ export interface RunWatch {
 export async function runJob(job: LeasedJob, ports: RunnerPorts, watch: RunWatch): Promise<Report | null> {
   const earlier = await ports.journal.read(job.jobId);
   if (earlier?.report) {
-    await ports.journal.write({ ...earlier, job });
+    await kept({ ...earlier, job }, ports);
     return earlier.report;
   }
   const phase = earlier?.phase ?? 'leased';
-  await ports.journal.write({ job, phase, report: null });
+  const full = await kept({ job, phase, report: null }, ports);
+  if (full !== null) return full;
   const report = await endOf(job, phase, ports, watch);
-  if (report !== null) await ports.journal.write({ job, phase: 'reported', report });
+  if (report !== null) await kept({ job, phase: 'reported', report }, ports);
   return report;
+}
+
+/** null = it is on disk; else what to report of a disk that is too full for it. */
+async function kept(record: JournalRecord, { journal, log }: RunnerPorts): Promise<Report | null> {
+  try {
+    await journal.write(record);
+    return null;
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    log(`journal of ${record.job.jobId}: the disk is full`);
+    return reportOf(error);
+  }
 }
 
 async function endOf(job: LeasedJob, phase: Phase, ports: RunnerPorts, watch: RunWatch): Promise<Report | null> {

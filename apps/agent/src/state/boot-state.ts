@@ -5,7 +5,7 @@
 import { rm } from 'node:fs/promises';
 import { COUNTER_MAX } from '@headroom/core';
 import { differs } from '../agent-error.ts';
-import { readJsonObject, writeJsonAtomic } from '../files.ts';
+import { readKeptJson, writeJsonAtomic } from '../files.ts';
 import type { Mac } from '../mac.ts';
 import { STATE_FILE } from '../paths.ts';
 import { openHome } from './identity.ts';
@@ -23,14 +23,19 @@ export interface BootState {
 const FIRST: BootState = { bootSessionId: '', bootOrdinal: 0, highestGeneration: 0, highestSession: 0 };
 
 export async function readBootState(mac: Mac): Promise<BootState> {
-  const value = await readJsonObject(mac.path(STATE_FILE));
-  if (value === null) return FIRST;
+  const next = 'enrol this Mac again, so that its plans start anew';
+  const kept = await readKeptJson(mac.path(STATE_FILE), isBootState, next);
+  if (kept === null) return FIRST;
+  const { bootSessionId, bootOrdinal, highestGeneration, highestSession = 0 } = kept;
+  return { bootSessionId, bootOrdinal, highestGeneration, highestSession };
+}
+
+/** An older agent kept no session number. */
+type Kept = Omit<BootState, 'highestSession'> & { readonly highestSession?: number };
+
+function isBootState(value: Record<string, unknown>): value is Record<string, unknown> & Kept {
   const { bootSessionId, bootOrdinal, highestGeneration, highestSession = 0 } = value;
-  const counts = [bootOrdinal, highestGeneration, highestSession];
-  if (typeof bootSessionId !== 'string' || !counts.every(isCount))
-    throw new Error(`${STATE_FILE} is damaged: enrol this Mac again, so that its plans start anew`);
-  const [boots = 0, generation = 0, session = 0] = counts;
-  return { bootSessionId, bootOrdinal: boots, highestGeneration: generation, highestSession: session };
+  return typeof bootSessionId === 'string' && [bootOrdinal, highestGeneration, highestSession].every(isCount);
 }
 
 /** Counts this boot session if it is a new one. */

@@ -3,11 +3,12 @@
  * and those that a believed key has signed. Guarantee: nobody who only holds the controller can make this Mac believe a key.
  */
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
-import { lstat, readdir } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VerifySignature } from '@headroom/core';
 import type { GrantKeyRotation } from '@headroom/proto';
-import { isMissing, readTextFile } from '../files.ts';
+import { namesIn } from '../file-looks.ts';
+import { readTextFile } from '../files.ts';
 import { pinnedVerifier } from '../grants/verify.ts';
 import type { Log } from '../log.ts';
 import type { Mac } from '../mac.ts';
@@ -71,15 +72,9 @@ async function keep(mac: Mac, key: GrantKey): Promise<void> {
 /** Files that somebody else than root, or whoever runs the agent, could have written are passed over. */
 async function placedKeys(mac: Mac, log: Log): Promise<readonly GrantKey[]> {
   const folder = mac.path(GRANT_KEYS_FOLDER);
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (isMissing(error)) return [];
-    throw error;
-  });
+  const names = (await namesIn(folder)).filter((name) => name.endsWith('.pem'));
   const keys: GrantKey[] = [];
-  for (const name of names
-    .filter((one) => one.endsWith('.pem'))
-    .sort()
-    .slice(0, KEYS_MAX)) {
+  for (const name of names.slice(0, KEYS_MAX)) {
     const path = join(folder, name);
     const pem = (await isOurs(path)) && (await isOurs(folder)) ? await readTextFile(path, PEM_BYTES_MAX) : null;
     const key = pem === null ? null : readPublicKey(pem);

@@ -2,7 +2,7 @@
  * Identity: what enrolment left on this Mac: who it is, whom it calls, and which grant keys it believes.
  * Guarantee: identity, key and certificate are read together or not at all; a half-written enrolment is no identity.
  */
-import { ensureFolder, isObject, readJsonObject, readTextFile, writeFileAtomic, writeJsonAtomic } from '../files.ts';
+import { ensureFolder, isObject, readKeptJson, readTextFile, writeFileAtomic, writeJsonAtomic } from '../files.ts';
 import type { Mac } from '../mac.ts';
 import { CERTIFICATE_FILE, HOME, IDENTITY_FILE, KEY_FILE } from '../paths.ts';
 
@@ -35,10 +35,8 @@ export async function openHome(mac: Mac): Promise<void> {
 
 /** null when this Mac is not enrolled. */
 export async function readIdentity(mac: Mac): Promise<Identity | null> {
-  const value = await readJsonObject(mac.path(IDENTITY_FILE));
-  if (value === null) return null;
-  if (!isIdentity(value)) throw new Error(`${IDENTITY_FILE} is damaged: remove it and enrol this Mac again`);
-  return value;
+  const file = mac.path(IDENTITY_FILE);
+  return readKeptJson(file, isIdentity, `remove ${IDENTITY_FILE} and enrol this Mac again`);
 }
 
 export async function readCredentials(mac: Mac): Promise<Credentials | null> {

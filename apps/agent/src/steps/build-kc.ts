@@ -3,11 +3,12 @@
  * Guarantee: it is built under a temporary name and takes its place only after it was read back; afterwards one collection is
  * on disk. All that kmutil said is kept in the log folder.
  */
-import { mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { KcResult, PlanStep } from '@headroom/core';
 import { AgentError } from '../agent-error.ts';
-import { ensureFolder, isMissing, syncFolder, writeFileAtomic, writeJsonAtomic } from '../files.ts';
+import { plainFileBytes } from '../file-looks.ts';
+import { ensureFolder, isDiskFull, syncFolder, writeFileAtomic, writeJsonAtomic } from '../files.ts';
 import { type Mac, ranToItsEnd, toolText } from '../mac.ts';
 import { bundlesToLink, KMUTIL, kmutilInspectArgs, parseInspect } from '../macos/kmutil.ts';
 import {
@@ -19,6 +20,7 @@ import {
 import type { RunResult } from '../macos/runner.ts';
 import { HOME, KC_FOLDER, LOG_FOLDER } from '../paths.ts';
 import {
+  BUILD_PREFIX,
   builtCollection,
   collectionPath,
   dropListDiffers,
@@ -27,7 +29,7 @@ import {
   sidecarPath,
 } from './kc/collection.ts';
 import { readBack } from './kc/read-back.ts';
-import { findKdk, kdkProblem } from './kdk/inspect.ts';
+import { bestKdk } from './kdk/inspect.ts';
 import type { StepContext, StepHandler } from './step.ts';
 import { checkIsThisMac } from './this-mac.ts';
 
@@ -88,15 +90,14 @@ async function takeItsPlace(mac: Mac, output: string, step: Step, bundleIds: rea
 /** A name of its own each time: a kmutil that outlived a killed agent can't write into the file that is being built now. */
 async function newBuildFolder(mac: Mac): Promise<string> {
   for (const folder of [HOME, KC_FOLDER, LOG_FOLDER]) await ensureFolder(mac.path(folder));
-  return `${KC_FOLDER}/${basename(await mkdtemp(`${mac.path(KC_FOLDER)}/.building-`))}`;
+  return `${KC_FOLDER}/${basename(await mkdtemp(`${mac.path(KC_FOLDER)}/${BUILD_PREFIX}`))}`;
 }
 
-async function usableKdk(mac: Mac, { build, variant }: Step): Promise<string> {
-  const kdk = await findKdk(mac, build);
-  if (kdk === null) throw new AgentError('KC_MISSING_KDK', `No KDK of build ${build} is installed.`);
-  const problem = await kdkProblem(mac, kdk, { build, variant });
-  if (problem !== null) throw problem;
-  return kdk;
+async function usableKdk(mac: Mac, step: Step): Promise<string> {
+  const kdk = await bestKdk(mac, step);
+  if (kdk === null) throw new AgentError('KC_MISSING_KDK', `No KDK of build ${step.build} is installed.`);
+  if (kdk.problem !== null) throw kdk.problem;
+  return kdk.folder;
 }
 
 async function releaseBundles(mac: Mac, drop: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
@@ -112,10 +113,21 @@ async function releaseBundles(mac: Mac, drop: readonly string[], signal: AbortSi
 async function create({ mac, signal }: StepContext, input: Parameters<typeof kmutilCreateArgs>[0]): Promise<void> {
   const options = { timeoutMs: KMUTIL_CREATE_TIMEOUT_MS, outputBytesMax: OUTPUT_BYTES_MAX, signal };
   const result = await mac.run(KMUTIL, kmutilCreateArgs(input), options);
-  await writeFileAtomic(mac.path(KMUTIL_LOG), logText(result), 0o600);
+  const kept = await keepText(mac, result);
   signal.throwIfAborted();
   const failure = kmutilCreateFailure(result);
-  if (failure !== null) throw new AgentError(failure, `${shortened(toolText(result))}\nAll of it: ${KMUTIL_LOG}`);
+  if (failure !== null) throw new AgentError(failure, `${shortened(toolText(result))}\n${kept}`);
+}
+
+/** A disk that is too full for its text must not hide what kmutil said. */
+async function keepText(mac: Mac, result: RunResult): Promise<string> {
+  try {
+    await writeFileAtomic(mac.path(KMUTIL_LOG), logText(result), 0o600);
+    return `All of it: ${KMUTIL_LOG}`;
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    return `All of it could not be kept in ${KMUTIL_LOG}: the disk is full.`;
+  }
 }
 
 function logText({ command, exitCode, stdout, stderr }: RunResult): string {
@@ -129,18 +141,9 @@ function shortened(text: string): string {
 
 /** kmutil may append the variant suffix to the name that it was given. */
 async function outputOf(mac: Mac, bootPath: string): Promise<string> {
-  for (const path of kmutilOutputNames(bootPath)) if ((await sizeOf(mac.path(path))) > 0) return path;
+  for (const path of kmutilOutputNames(bootPath)) if ((await plainFileBytes(mac.path(path))) > 0) return path;
   throw new AgentError(
     'KC_READ_BACK_FAILED',
     `kmutil ended well, but wrote neither of ${kmutilOutputNames(bootPath)}.`,
   );
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (isMissing(error)) return 0;
-    throw error;
-  }
 }

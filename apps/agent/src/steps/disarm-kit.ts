@@ -3,11 +3,12 @@
  * Guarantee: what leads back stays (`revert`, `check`, the manifest with how the Mac stood before, the break-glass page, the receipt);
  * `raise` goes first, so that a cut removal leaves nothing that lowers; only in a folder that is Headroom's own.
  */
-import { lstat, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PlanStep } from '@headroom/core';
 import { AgentError, differs } from '../agent-error.ts';
-import { isMissing, syncFolder } from '../files.ts';
+import { isThere } from '../file-looks.ts';
+import { syncFolder } from '../files.ts';
 import type { Mac } from '../mac.ts';
 import { KIT_FOLDER } from '../paths.ts';
 import { ownKitFolder } from './kit/folder.ts';
@@ -53,14 +54,4 @@ export async function isArmed(mac: Mac): Promise<boolean> {
 async function armsThere(mac: Mac): Promise<readonly string[]> {
   const found = await Promise.all(ARMS.map((name) => isThere(join(mac.path(KIT_FOLDER), name))));
   return ARMS.filter((_name, index) => found[index]);
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
 }

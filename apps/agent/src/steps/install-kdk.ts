@@ -4,16 +4,16 @@
  * in this order, and holds this chip's kernel; one whose kernel turns out not to know the quota is removed again; the image is
  * detached on every path and gone afterwards; a husk (files deleted by an update) counts as not installed.
  */
-import { access, readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import type { ErrorCode, PlanStep } from '@headroom/core';
 import { AgentError, differs } from '../agent-error.ts';
-import { isMissing } from '../files.ts';
+import { isFolder, isPlainFile, namesIn } from '../file-looks.ts';
 import type { Mac } from '../mac.ts';
 import { KDK_FOLDER } from '../paths.ts';
 import { forgetInstalledKdk, installedKdks, noteInstalledKdk } from '../state/installed-kdks.ts';
 import { fetchImage } from './kdk/fetch-image.ts';
-import { findKdk, kdkProblem } from './kdk/inspect.ts';
-import { withMounted } from './kdk/mounts.ts';
+import { bestKdk, kdksOf, notAFolder } from './kdk/inspect.ts';
+import { detachStaleMounts, withMounted } from './kdk/mounts.ts';
 import { checkAppleSignature, checkPackageId, checkPayload, installPackage, receiptProblem } from './kdk/package.ts';
 import { removeKdk } from './kdk/remove.ts';
 import type { StepContext, StepHandler } from './step.ts';
@@ -76,37 +76,35 @@ function isForGood(error: unknown): boolean {
  * and fetching the same files again would not mend it.
  */
 async function refuseInstalled({ kdk, variant }: Step, mac: Mac, codes: readonly ErrorCode[]): Promise<void> {
-  const folder = await findKdk(mac, kdk.build);
-  const problem = folder === null ? null : await kdkProblem(mac, folder, { build: kdk.build, variant });
+  const problem = (await bestKdk(mac, { build: kdk.build, variant }))?.problem ?? null;
   if (problem === null || !codes.some((code) => code === problem.code)) return;
-  if (!(await installedKdks(mac)).includes(kdk.build)) throw problem;
-  await removeKdk(mac, kdk.build);
-  await forgetInstalledKdk(mac, kdk.build);
+  if (!(await removeIfOurs(mac, kdk.build))) throw problem;
   throw new AgentError(problem.code, `${problem.message} The KDK was removed again.`);
 }
 
 /** A KDK of this build may bear another version in its name; the build decides. */
 async function problemOf(mac: Mac, { kdk, variant }: Step): Promise<AgentError | null> {
-  const folder = await findKdk(mac, kdk.build);
-  if (folder === null) return new AgentError('KDK_WRONG_PACKAGE', `No KDK of build ${kdk.build} is installed.`);
-  return (await kdkProblem(mac, folder, { build: kdk.build, variant })) ?? receiptProblem(mac, kdk.build);
+  const found = await bestKdk(mac, { build: kdk.build, variant });
+  if (found === null) return new AgentError('KDK_WRONG_PACKAGE', `No KDK of build ${kdk.build} is installed.`);
+  return found.problem ?? receiptProblem(mac, kdk.build);
 }
 
-/** The image has done its work once the KDK is proven to be there. */
+/** The image has done its work once the KDK is proven to be there: it is neither attached any more nor kept. */
 async function resultOf(mac: Mac, { kdk, variant }: Step): Promise<KdkResult> {
+  const attached = await detachStaleMounts(mac);
   await removeOtherImages(mac, null);
-  const path = (await findKdk(mac, kdk.build)) ?? '';
+  if (attached.length > 0)
+    throw new AgentError('KDK_STILL_ATTACHED', differs('Images attached by Headroom', 'none', attached.join(' ')));
+  const path = (await bestKdk(mac, { build: kdk.build, variant }))?.folder ?? '';
   return { path, build: kdk.build, variant };
 }
 
 async function install(mountPoint: string, { kdk: { build }, variant }: Step, context: StepContext): Promise<void> {
   const { mac, progress, signal } = context;
   const packagePath = `${mountPoint}/${PACKAGE}`;
-  try {
-    await access(mac.path(packagePath));
-  } catch {
-    throw new AgentError('KDK_WRONG_PACKAGE', `The image does not hold ${PACKAGE}.`);
-  }
+  // A link would lead out of the image, whose bytes alone are known.
+  if (!(await isPlainFile(mac.path(packagePath))))
+    throw new AgentError('KDK_WRONG_PACKAGE', `The image does not hold ${PACKAGE} as a plain file.`);
   progress(`checking the signature of ${PACKAGE}`);
   await checkAppleSignature(mac, packagePath, signal);
   progress(`checking that ${PACKAGE} is the KDK of build ${build}`);
@@ -114,9 +112,25 @@ async function install(mountPoint: string, { kdk: { build }, variant }: Step, co
   progress(`looking for the kernel of ${variant} in ${PACKAGE}`);
   await checkPayload(mac, packagePath, variant, signal);
   progress(`installing ${PACKAGE}`);
+  const there = await kdksOf(mac, build);
+  for (const kdk of there) if (!(await isFolder(mac.path(kdk)))) throw notAFolder(kdk);
   // Noted first: of an install that is cut, too, the pieces are ours. One that somebody else had there stays his.
-  if ((await findKdk(mac, build)) === null) await noteInstalledKdk(mac, build);
-  await installPackage(mac, packagePath, signal);
+  if (there.length === 0) await noteInstalledKdk(mac, build);
+  try {
+    await installPackage(mac, packagePath, signal);
+  } catch (error) {
+    // What went wrong with it says more than what may go wrong here; what stays is noted, so that it goes with the way back.
+    if (!signal.aborted) await removeIfOurs(mac, build).catch(() => {});
+    throw error;
+  }
+}
+
+/** A part of a KDK is of no use, and several GB. What somebody else puts there afterwards is his. */
+async function removeIfOurs(mac: Mac, build: string): Promise<boolean> {
+  if (!(await installedKdks(mac)).includes(build)) return false;
+  await removeKdk(mac, build);
+  await forgetInstalledKdk(mac, build);
+  return true;
 }
 
 /** Free space of the APFS container as the facts know it; where it is not known, the installer has the last word. */
@@ -130,11 +144,6 @@ async function checkDiskSpace({ kdk }: Step, context: StepContext): Promise<void
 
 async function removeOtherImages(mac: Mac, keepSha256: string | null): Promise<void> {
   const folder = mac.path(KDK_FOLDER);
-  try {
-    const names = await readdir(folder);
-    const others = names.filter((name) => keepSha256 === null || !name.startsWith(keepSha256));
-    for (const name of others) await rm(`${folder}/${name}`, { recursive: true, force: true });
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-  }
+  const others = (await namesIn(folder)).filter((name) => keepSha256 === null || !name.startsWith(keepSha256));
+  for (const name of others) await rm(`${folder}/${name}`, { recursive: true, force: true });
 }

@@ -5,12 +5,13 @@
  * manifest is complete; every file is read back; the script is byte for byte that of this agent's version under each name, so
  * that one md5 tells all that a person may run.
  */
-import { lstat, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BREAK_GLASS_FILE, type GrantPayload, type KcResult, type PlanStep } from '@headroom/core';
 import { AgentError, differs, Refusal } from '../agent-error.ts';
 import { identify } from '../facts/collection-identity.ts';
-import { copyFileAtomic, digestFile, isMissing, readTextFile, syncFolder, writeFileAtomic } from '../files.ts';
+import { isPlainFile } from '../file-looks.ts';
+import { copyFileAtomic, digestFile, readTextFile, syncFolder, writeFileAtomic } from '../files.ts';
 import { KIT_FOLDER } from '../paths.ts';
 import { readBaseline } from '../state/baseline.ts';
 import { builtCollection, collectionPath } from './kc/collection.ts';
@@ -103,13 +104,4 @@ async function resultOf(step: Step, context: StepContext): Promise<KitResult> {
 function grantOf({ grant }: StepContext): GrantPayload {
   if (grant === null) throw new Refusal('GRANT_MISSING', 'A visit kit is placed under a grant only.');
   return grant;
-}
-
-async function isPlainFile(path: string): Promise<boolean> {
-  try {
-    return (await lstat(path)).isFile();
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
 }

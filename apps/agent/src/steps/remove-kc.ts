@@ -2,11 +2,10 @@
  * remove_kc: takes the kernel collections that were built here off the disk.
  * Guarantee: only once the Mac is proven stock; the folder is the agent's own, so everything in it is Headroom's.
  */
-import { readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import type { PlanStep } from '@headroom/core';
 import { AgentError, differs } from '../agent-error.ts';
-import { isMissing } from '../files.ts';
-import type { Mac } from '../mac.ts';
+import { namesIn } from '../file-looks.ts';
 import { KC_FOLDER } from '../paths.ts';
 import type { StepHandler } from './step.ts';
 import { checkIsStock } from './still-stock.ts';
@@ -17,7 +16,7 @@ export interface RemovedKc {
 }
 
 export const removeKcStep: StepHandler<Step, RemovedKc> = {
-  check: async (_step, { mac }) => ((await namesIn(mac)).length === 0 ? { path: KC_FOLDER } : null),
+  check: async (_step, { mac }) => ((await namesIn(mac.path(KC_FOLDER))).length === 0 ? { path: KC_FOLDER } : null),
 
   async act(_step, context) {
     await checkIsStock(context);
@@ -25,17 +24,8 @@ export const removeKcStep: StepHandler<Step, RemovedKc> = {
   },
 
   async verify(_step, { mac }) {
-    const names = await namesIn(mac);
+    const names = await namesIn(mac.path(KC_FOLDER));
     if (names.length > 0) throw new AgentError('INTERNAL', differs(`Files in ${KC_FOLDER}`, 'none', names.join(' ')));
     return { path: KC_FOLDER };
   },
 };
-
-async function namesIn(mac: Mac): Promise<readonly string[]> {
-  try {
-    return await readdir(mac.path(KC_FOLDER));
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
-}

@@ -1,7 +1,7 @@
 /** Writes the stored boot arguments. Which of two spellings a system takes differs, so both are tried and read back. */
 import { BOOT_NAMESPACE } from '@headroom/core';
 import { AgentError } from '../agent-error.ts';
-import { type Mac, ranToItsEnd, toolText } from '../mac.ts';
+import { type Mac, ranToItsEnd, toolText, unreadable } from '../mac.ts';
 import { NVRAM, nvramDeleteArgs, nvramSetArgs, nvramSyncArgs, readNvram } from '../macos/nvram.ts';
 
 const VARIABLE = 'boot-args';
@@ -11,7 +11,7 @@ const SPELLINGS = [VARIABLE, `${BOOT_NAMESPACE}:${VARIABLE}`];
 /** null = nothing stored. */
 export async function readStoredBootArgs(mac: Mac): Promise<string | null> {
   const reading = await readNvram({ sysroot: mac.sysroot }, VARIABLE);
-  if (!reading.ok) throw new AgentError('COMMAND_FAILED', reading.reason);
+  if (!reading.ok) throw unreadable(reading);
   return reading.value.present ? reading.value.value : null;
 }
 

@@ -38,6 +38,14 @@ export const STEP_ERRORS = {
     http: 502,
     grpc: 'UNAVAILABLE',
   },
+  KDK_STILL_ATTACHED: {
+    title: 'The KDK is installed, and its image could not be detached',
+    remedy:
+      'Nothing to do at first: it is tried again. If it lasts, run `hdiutil info` on the Mac and detach it with `hdiutil detach -force`.',
+    retry: 'transient',
+    http: 502,
+    grpc: 'UNAVAILABLE',
+  },
   KDK_INSTALL_FAILED: {
     title: 'The installer refused or broke off',
     remedy: 'Read /var/log/install.log on the Mac, cure what it names (often free space), and retry the plan.',

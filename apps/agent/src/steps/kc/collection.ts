@@ -2,10 +2,11 @@
  * The built kernel collection on disk: `<build>-<variant>.kc` with a sidecar that says how it was made.
  * Guarantee: what `builtCollection` gives back was read from the file itself, now; the sidecar alone proves nothing.
  */
-import { readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import type { KcResult } from '@headroom/core';
 import { AgentError, differs } from '../../agent-error.ts';
-import { isMissing, isObject, readJsonObject } from '../../files.ts';
+import { namesIn } from '../../file-looks.ts';
+import { isObject, readJsonObject } from '../../files.ts';
 import type { Mac } from '../../mac.ts';
 import { KC_FOLDER } from '../../paths.ts';
 import type { Target } from '../this-mac.ts';
@@ -18,6 +19,8 @@ export interface Sidecar extends Target {
   readonly dropBundles: readonly string[];
 }
 
+/** In the folder of collections: a build under way. */
+export const BUILD_PREFIX = '.building-';
 export const collectionPath = ({ build, variant }: Target): string => `${KC_FOLDER}/${build}-${variant}.kc`;
 export const sidecarPath = (target: Target): string => `${collectionPath(target)}.json`;
 
@@ -60,13 +63,4 @@ export function dropListDiffers(sidecar: Sidecar | null, dropBundles: readonly s
 
 function isIds(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((id) => typeof id === 'string');
-}
-
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
 }

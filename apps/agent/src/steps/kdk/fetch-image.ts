@@ -3,11 +3,12 @@
  * exactly the bytes that the sha256 names; a file that does not is removed.
  */
 import { constants } from 'node:fs';
-import { open, rm, stat } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KdkSource } from '@headroom/core';
 import { AgentError, differs } from '../../agent-error.ts';
-import { digestFile, ensureFolder, isDiskFull, isMissing } from '../../files.ts';
+import { plainFileBytes } from '../../file-looks.ts';
+import { digestFile, ensureFolder, isDiskFull } from '../../files.ts';
 import { KDK_FOLDER } from '../../paths.ts';
 import type { StepContext } from '../step.ts';
 
@@ -21,7 +22,7 @@ export const partPath = (kdk: KdkSource): string => `${KDK_FOLDER}/${kdk.sha256}
 export async function fetchImage(kdk: KdkSource, context: StepContext): Promise<string> {
   await ensureFolder(context.mac.path(KDK_FOLDER));
   const part = context.mac.path(partPath(kdk));
-  if ((await sizeOf(part)) > kdk.sizeBytes) await rm(part, { force: true });
+  if ((await plainFileBytes(part)) > kdk.sizeBytes) await rm(part, { force: true });
   await fetchRest(part, kdk, context);
   context.progress(`checking the sha256 of ${kdk.fileName}`);
   const { sha256 } = await digestFile(part, context.signal);
@@ -33,12 +34,12 @@ export async function fetchImage(kdk: KdkSource, context: StepContext): Promise<
 async function fetchRest(part: string, kdk: KdkSource, context: StepContext): Promise<void> {
   let failures = 0;
   for (;;) {
-    const before = await sizeOf(part);
+    const before = await plainFileBytes(part);
     if (before === kdk.sizeBytes) return;
     const problem = await fetchOnce(part, before, kdk, context);
     context.signal.throwIfAborted();
     if (problem instanceof AgentError) throw problem;
-    failures = (await sizeOf(part)) > before ? 0 : failures + 1;
+    failures = (await plainFileBytes(part)) > before ? 0 : failures + 1;
     if (problem === null && failures === 0) continue;
     const pause = PAUSES_MS[failures];
     if (pause === undefined) throw new AgentError('KDK_DOWNLOAD_FAILED', downloadDetail(kdk, before, problem));
@@ -86,15 +87,6 @@ function checkChunk(offset: number, totalBytes: number, at: number, length: numb
 function downloadDetail(kdk: KdkSource, bytes: number, cause: unknown): string {
   const why = cause instanceof Error ? cause.message : 'the stream ended early';
   return `${kdk.fileName}: ${bytes} of ${kdk.sizeBytes} bytes arrived, then: ${why}.`;
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (isMissing(error)) return 0;
-    throw error;
-  }
 }
 
 function megabytes(bytes: number): string {

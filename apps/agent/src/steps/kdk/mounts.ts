@@ -1,6 +1,7 @@
 /** Private mount points of KDK images. Guarantee: whatever way the work ends, the image is detached; a killed agent's mount goes at the next start. */
-import { mkdtemp, readdir, rmdir } from 'node:fs/promises';
+import { mkdtemp, rmdir } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { namesIn } from '../../file-looks.ts';
 import { ensureFolder, isMissing } from '../../files.ts';
 import type { Mac } from '../../mac.ts';
 import { MOUNT_FOLDER } from '../../paths.ts';
@@ -21,6 +22,7 @@ export async function withMounted<T>(
     await detachStaleMounts(mac).catch(() => {});
     throw error;
   });
+  // One that stays attached is for the step to tell, once it is known what became of its work.
   await detachStaleMounts(mac);
   return result;
 
@@ -53,14 +55,5 @@ async function removed(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     return isMissing(error);
-  }
-}
-
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
   }
 }

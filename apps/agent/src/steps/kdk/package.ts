@@ -3,7 +3,7 @@
  * neither signature nor build, so pkgutil is asked first.
  */
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, relative } from 'node:path';
 import { developmentKernelFileName } from '@headroom/core';
 import { AgentError, differs } from '../../agent-error.ts';
 import { readTextFile } from '../../files.ts';
@@ -15,6 +15,7 @@ import {
   kdkSdkPackageId,
   PKGUTIL,
   parseCheckSignature,
+  parseOutsidePackages,
   parsePackageInfo,
   parsePackages,
   parsePayloadKernels,
@@ -23,14 +24,17 @@ import {
   pkgutilPackagesArgs,
   pkgutilPayloadFilesArgs,
 } from '../../macos/pkgutil.ts';
+import type { Reading } from '../../macos/reading.ts';
 import { KDK_FOLDER } from '../../paths.ts';
 
+/** Beside the image: a package laid out for a look. */
+export const PARTS_PREFIX = 'parts-';
 const SIGNATURE_TIMEOUT_MS = 5 * 60_000;
 const EXPAND_TIMEOUT_MS = 10 * 60_000;
 const COMPONENTS_MAX = 50;
 /** A KDK holds some ten thousand files. */
 const LIST_BYTES_MAX = 32 * 1024 * 1024;
-const PACKAGE_INFO_BYTES_MAX = 1024 * 1024;
+const PART_BYTES_MAX = 1024 * 1024;
 
 export async function checkAppleSignature(mac: Mac, packagePath: string, signal: AbortSignal): Promise<void> {
   const args = pkgutilCheckSignatureArgs(packagePath);
@@ -46,7 +50,7 @@ export async function checkAppleSignature(mac: Mac, packagePath: string, signal:
 
 /** Before anything is installed: the package's own parts say which build it is for. Needs room for one more copy of it. */
 export async function checkPackageId(mac: Mac, packagePath: string, build: string, signal: AbortSignal): Promise<void> {
-  const folder = `${KDK_FOLDER}/${basename(await mkdtemp(`${mac.path(KDK_FOLDER)}/parts-`))}`;
+  const folder = `${KDK_FOLDER}/${basename(await mkdtemp(`${mac.path(KDK_FOLDER)}/${PARTS_PREFIX}`))}`;
   try {
     const parts = `${folder}/expanded`;
     const args = pkgutilExpandArgs(packagePath, parts);
@@ -55,32 +59,50 @@ export async function checkPackageId(mac: Mac, packagePath: string, build: strin
     ranToItsEnd(result);
     if (result.exitCode !== 0)
       throw new AgentError(isDiskFull(result) ? 'DISK_FULL' : 'COMMAND_FAILED', toolText(result));
-    checkIds(await idsIn(mac.path(parts)), build);
+    await checkParts(mac.path(parts), build);
   } finally {
     await rm(mac.path(folder), { recursive: true, force: true });
   }
 }
 
-function checkIds(ids: readonly string[], build: string): void {
+/** The components, wherever in the archive they lie, and what the archive makes of them. */
+async function checkParts(parts: string, build: string): Promise<void> {
+  const infos = await textsNamed('PackageInfo', parts);
+  const ids = infos.map(({ from, text }) => readOr(from, parsePackageInfo(text)));
   const wanted = kdkPackageId(build);
   const foreign = ids.filter((id) => id !== wanted && id !== kdkSdkPackageId(build));
-  if (ids.includes(wanted) && foreign.length === 0) return;
-  throw new AgentError('KDK_WRONG_PACKAGE', differs('Packages in the image', wanted, ids.join(' ') || 'none'));
+  if (!ids.includes(wanted) || foreign.length > 0)
+    throw new AgentError('KDK_WRONG_PACKAGE', differs('Packages in the image', wanted, ids.join(' ') || 'none'));
+  const distributions = await textsNamed('Distribution', parts);
+  const outside = distributions.flatMap(({ from, text }) => readOr(from, parseOutsidePackages(text)));
+  if (distributions.length > 1 || outside.length > 0) {
+    const seen = outside.length > 0 ? outside.join(' ') : `${distributions.length} distributions`;
+    throw new AgentError('KDK_WRONG_PACKAGE', differs('What is installed', 'packages of this archive', seen));
+  }
 }
 
-/** A product archive holds a folder per component; a component package is one itself. */
-async function idsIn(parts: string): Promise<readonly string[]> {
-  const entries = await readdir(parts, { withFileTypes: true });
-  const components = entries.filter((entry) => entry.isDirectory()).map(({ name }) => `${parts}/${name}`);
-  const ids: string[] = [];
-  for (const component of [parts, ...components].slice(0, COMPONENTS_MAX)) {
-    const text = await readTextFile(`${component}/PackageInfo`, PACKAGE_INFO_BYTES_MAX);
-    if (text === null) continue;
-    const id = parsePackageInfo(text);
-    if (!id.ok) throw new AgentError('KDK_WRONG_PACKAGE', `${basename(component)}: ${id.reason}.`);
-    ids.push(id.value);
+interface PartText {
+  readonly from: string;
+  readonly text: string;
+}
+
+/** All files of this name, at any depth: a part that is passed over is a part that is installed unseen. */
+async function textsNamed(name: string, parts: string): Promise<readonly PartText[]> {
+  const entries = await readdir(parts, { recursive: true, withFileTypes: true });
+  const named = entries.filter((entry) => entry.name === name);
+  if (named.length > COMPONENTS_MAX || named.some((entry) => !entry.isFile()))
+    throw new AgentError('KDK_WRONG_PACKAGE', `${name}: expected at most ${COMPONENTS_MAX} plain files of this name.`);
+  const texts: PartText[] = [];
+  for (const { parentPath } of named) {
+    const text = await readTextFile(`${parentPath}/${name}`, PART_BYTES_MAX);
+    texts.push({ from: relative(parts, `${parentPath}/${name}`), text: text ?? '' });
   }
-  return ids;
+  return texts;
+}
+
+function readOr<T>(from: string, reading: Reading<T>): T {
+  if (reading.ok) return reading.value;
+  throw new AgentError('KDK_WRONG_PACKAGE', `${from}: ${reading.reason}.`);
 }
 
 /**

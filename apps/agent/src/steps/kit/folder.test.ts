@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FakeMac, fakeMac } from '../../testing/fake-mac.ts';
 import { openKitFolder } from './folder.ts';
@@ -30,18 +30,37 @@ describe("the kit's folder", () => {
   });
 
   it.each([
-    ['an entry', ' 0: user:bob allow add_file'],
-    ['an unreadable one', ' 0 user:bob'],
-  ])('is refused with an access control list: %s', async (_name, entry) => {
+    ['an entry', ' 0: user:bob allow add_file', 'KIT_FOLDER_NOT_OURS'],
+    ['an unreadable one', ' 0 user:bob', 'COMMAND_FAILED'],
+  ])('is refused with an access control list: %s', async (_name, entry, code) => {
     acl(entry);
-    await expect(openKitFolder(mac)).rejects.toMatchObject({ code: 'KIT_FOLDER_NOT_OURS' });
+    await expect(openKitFolder(mac)).rejects.toMatchObject({ code });
   });
+
+  it.each([
+    [
+      'others can write',
+      () => chmodSync(mac.path('/Library'), 0o775),
+      /in \/Library that only its owner can write.*mode 775/,
+    ],
+    ['is a link', linkLibrary, /in a real folder \/Library/],
+  ])(
+    'is refused where the folder above %s: it could be another one by the time it is used',
+    async (_what, make, why) => {
+      expect(await openKitFolder(mac)).toBe(path);
+      make();
+      await expect(openKitFolder(mac)).rejects.toMatchObject({
+        code: 'KIT_FOLDER_NOT_OURS',
+        message: expect.stringMatching(why),
+      });
+    },
+  );
 
   it('may deny things to others, and needs its list to be known', async () => {
     acl(' 0: group:everyone deny delete');
     expect(await openKitFolder(mac)).toBe(path);
     rmSync(mac.path('/bin/ls'));
-    await expect(openKitFolder(mac)).rejects.toMatchObject({ code: 'KIT_FOLDER_NOT_OURS' });
+    await expect(openKitFolder(mac)).rejects.toMatchObject({ code: 'COMMAND_FAILED' });
   });
 
   it('has to be owned by root on a real Mac', async () => {
@@ -54,6 +73,11 @@ describe("the kit's folder", () => {
 /** `ls -lde` of a folder with these entries. */
 function acl(entries: string): void {
   mac.tool('/bin/ls', `echo 'drwxr-xr-x  2 root  wheel  64 Nov  1 08:00 /Library/Headroom'; echo '${entries}'`);
+}
+
+function linkLibrary(): void {
+  renameSync(mac.path('/Library'), mac.path('/elsewhere'));
+  symlinkSync('elsewhere', mac.path('/Library'));
 }
 
 function mkdirWritableByAll(folder: string): void {
