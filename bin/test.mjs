@@ -47,7 +47,8 @@ rmSync(folder, { recursive: true, force: true });
 for (const name of skipped) console.log(`skipped: ${name}`);
 if (skipped.length > 0)
   console.log(
-    'Skipped tests name the tool they need; on Debian: apt-get install -y redis-server shellcheck busybox mksh python3-macholib llvm-19 libxml2-utils postgresql-15',
+    `${skipped.length} test(s) were SKIPPED: nothing is shown of what they would show.\n` +
+      'Skipped tests name the tool they need; on Debian: apt-get install -y redis-server shellcheck busybox mksh python3-macholib llvm-19 libxml2-utils postgresql-15',
   );
 if (skipped.length > 0 && process.env.HEADROOM_NO_SKIPS === '1') {
   console.log(`${skipped.length} skipped test(s) count as failed here (HEADROOM_NO_SKIPS=1)`);

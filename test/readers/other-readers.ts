@@ -1,6 +1,7 @@
 /** Two readers of Mach-O files that are not ours: LLVM 19 and Python's macholib. Each says what our reader should say. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import type { TestContext } from 'vitest';
 
 export interface Seen {
   readonly fileset: boolean;
@@ -13,6 +14,16 @@ export const LLVM = '/usr/lib/llvm-19/bin';
 export const PYTHON = '/usr/bin/python3';
 export const hasLlvm = ['llvm-objdump', 'obj2yaml', 'yaml2obj'].every((tool) => existsSync(`${LLVM}/${tool}`));
 export const hasMacholib = existsSync(PYTHON) && spawnSync(PYTHON, ['-c', 'import macholib']).status === 0;
+
+/** A test that needs such a reader: without it, it is skipped with the way to get it, and counted as skipped. */
+export const withLlvm = needing(hasLlvm, 'llvm-19');
+export const withMacholib = needing(hasMacholib, 'python3-macholib');
+
+function needing(isHere: boolean, packageName: string) {
+  return (body: () => unknown) =>
+    ({ skip }: TestContext): unknown =>
+      isHere ? body() : skip(`an independent reader is missing: apt-get install ${packageName}`);
+}
 
 const OUTPUT_BYTES_MAX = 256 * 1024 * 1024;
 const run = (tool: string, ...args: readonly string[]): string =>

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readFileset } from '../../apps/agent/src/macho/fileset.ts';
 import { TestMac } from '../../packages/mac-sim/src/doing/harness.fixture.ts';
 import { makeByLlvm } from './made-by-llvm.ts';
-import { hasLlvm, hasMacholib, seenByLlvm, seenByMacholib } from './other-readers.ts';
+import { seenByLlvm, seenByMacholib, withLlvm, withMacholib } from './other-readers.ts';
 
 /** Systems and variants whose collections differ: in bundles, version text and identity. */
 const MACS = [
@@ -66,21 +66,24 @@ describe.each(MACS)(
       expect((await seenByUs(path())).ids).toHaveLength(bundles + 1);
     });
 
-    it.skipIf(!hasLlvm)('is the same for llvm-objdump-19 and obj2yaml-19 (Debian: llvm-19)', async () => {
-      const { uuids: _, ...ours } = await seenByUs(path());
-      expect(ours).toEqual(seenByLlvm(path()));
-    });
+    it(
+      'is the same for llvm-objdump-19 and obj2yaml-19 (Debian: llvm-19)',
+      withLlvm(async () => {
+        const { uuids: _, ...ours } = await seenByUs(path());
+        expect(ours).toEqual(seenByLlvm(path()));
+      }),
+    );
 
-    it.skipIf(!hasMacholib)(
+    it(
       'is the same for macholib, each image inside included (Debian: python3-macholib)',
-      async () => {
+      withMacholib(async () => {
         expect(await seenByUs(path())).toEqual(seenByMacholib(path()));
-      },
+      }),
     );
   },
 );
 
-describe.skipIf(!hasLlvm)('collection made by yaml2obj-19 (Debian: llvm-19)', () => {
+describe('collection made by yaml2obj-19 (Debian: llvm-19)', () => {
   const members = [
     { id: 'com.apple.kernel', uuid: '11111111-2222-3333-4444-555555555555' },
     { id: 'com.apple.driver.AppleExample', uuid: 'ABCDEF01-2345-6789-ABCD-EF0123456789' },
@@ -90,15 +93,24 @@ describe.skipIf(!hasLlvm)('collection made by yaml2obj-19 (Debian: llvm-19)', ()
   const expected = { fileset: true, arm64e: true, uuid, ids: members.map(({ id }) => id) };
   const uuids = members.map((member) => member.uuid);
 
-  it('is read by us as it was described', async () => {
-    expect(await seenByUs(makeByLlvm(folder, uuid, members))).toEqual({ ...expected, uuids });
-  });
+  it(
+    'is read by us as it was described',
+    withLlvm(async () => {
+      expect(await seenByUs(makeByLlvm(folder, uuid, members))).toEqual({ ...expected, uuids });
+    }),
+  );
 
-  it('is read the same by LLVM', () => {
-    expect(seenByLlvm(makeByLlvm(folder, uuid, members))).toEqual(expected);
-  });
+  it(
+    'is read the same by LLVM',
+    withLlvm(() => {
+      expect(seenByLlvm(makeByLlvm(folder, uuid, members))).toEqual(expected);
+    }),
+  );
 
-  it.skipIf(!hasMacholib)('is read the same by macholib (Debian: python3-macholib)', () => {
-    expect(seenByMacholib(makeByLlvm(folder, uuid, members))).toEqual({ ...expected, uuids });
+  it('is read the same by macholib (Debian: python3-macholib)', (context) => {
+    const read = withMacholib(() => {
+      expect(seenByMacholib(makeByLlvm(folder, uuid, members))).toEqual({ ...expected, uuids });
+    });
+    return withLlvm(() => read(context))(context);
   });
 });
