@@ -1,17 +1,25 @@
-// Writes docs/findings.md, docs/errors.md and docs/host-states.md from the tables of packages/core, and the table of events in
-// docs/webhooks.md from the controller's (both built first).
+// Writes docs/findings.md, docs/errors.md and docs/host-states.md from the tables of packages/core, and the tables in docs/webhooks.md
+// and docs/filters.md from the controller's (both built first).
 // `--check` writes nothing and exits 1 when a document differs, naming it.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { AUDIT_FIELDS } from '../apps/controller/dist/audit/routes.js';
+import { EXCEPTION_FIELDS } from '../apps/controller/dist/exceptions/exception-filter.js';
+import { JOB_FIELDS } from '../apps/controller/dist/jobs/job-filter.js';
+import { POLICY_FIELDS } from '../apps/controller/dist/policies/policy-filter.js';
+import { ROLLOUT_FIELDS, TARGET_FIELDS } from '../apps/controller/dist/rollouts/rollout-filter.js';
+import { VISIT_FIELDS } from '../apps/controller/dist/visits/visit-filter.js';
 import { WEBHOOK_EVENTS } from '../apps/controller/dist/webhooks/event-types.js';
 import {
   ERROR_GROUPS,
   EVIDENCE_IDS,
   emptyFacts,
   FINDING_GROUPS,
+  HOST_FIELDS,
   HOST_STATE_TABLE,
   OBSERVATIONS,
+  OPERATORS_OF,
   RAISE_DEGREE_TABLE,
   RAISE_DEGREES,
   RULES_VERSION,
@@ -27,6 +35,7 @@ const documents = {
   'docs/errors.md': errors(),
   'docs/host-states.md': hostStates(),
   'docs/webhooks.md': webhooks(),
+  'docs/filters.md': filters(),
 };
 
 const stale = Object.entries(documents).filter(([path, text]) => read(path) !== text);
@@ -141,10 +150,42 @@ function webhooks() {
     '',
     table(['Event', 'When', 'Fields of `data`'], rows),
   ].join('\n');
-  const text = read('docs/webhooks.md');
-  return text.replace(
-    /(<!-- events: .* -->\n)[\s\S]*(<!-- \/events -->)/,
-    (_, head, end) => `${head}\n${events}\n${end}`,
+  return amid('docs/webhooks.md', 'events', events);
+}
+
+/** The same for the fields by which lists are filtered. */
+function filters() {
+  const lists = {
+    'Macs: `/hosts`, selectors, label rules': HOST_FIELDS,
+    'Jobs: `/jobs`': JOB_FIELDS,
+    'Visits: `/visits`, `/visit-route`': VISIT_FIELDS,
+    'Rollouts: `/rollouts`': ROLLOUT_FIELDS,
+    'Macs of one rollout: `/rollouts/{id}/targets`': TARGET_FIELDS,
+    'Exceptions: `/exceptions`': EXCEPTION_FIELDS,
+    'Policies, by their newest revision: `/policies`': POLICY_FIELDS,
+    'Audit: `/audit`': AUDIT_FIELDS,
+  };
+  const sections = Object.entries(lists).flatMap(([title, fields]) => [
+    `## ${title}`,
+    '',
+    table(
+      ['Field', 'Type', 'Operators', 'Means'],
+      Object.entries(fields).map(([name, { type, means, values }]) => [
+        `\`${name}\``,
+        type,
+        `\`${OPERATORS_OF[type].join(' ')}\``,
+        values === undefined ? means : `${means}: ${values.map((one) => `\`${one}\``).join(', ')}`,
+      ]),
+    ),
+  ]);
+  return amid('docs/filters.md', 'fields', sections.join('\n'));
+}
+
+/** A page with the part between its marks made anew. */
+function amid(path, name, text) {
+  return read(path).replace(
+    new RegExp(`(<!-- ${name}: .* -->\n)[\\s\\S]*(<!-- /${name} -->)`),
+    (_, head, end) => `${head}\n${text}\n${end}`,
   );
 }
 

@@ -1,11 +1,12 @@
 // Goal: a filter means the same to the predicate in core and to Postgres, unknown facts included.
 
-import { type Filter, type FilterHost, formatFilter, matchesFilter, parseFilter } from '@headroom/core';
+import { type Filter, type FilterHost, formatFilter, hostFields, matchesHost, parseFilter } from '@headroom/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { toJson } from '../../apps/controller/src/audit/json.ts';
 import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
-import { FILTER_TABLES, filterSql } from '../../apps/controller/src/hosts/filter-sql.ts';
+import { filterSql } from '../../apps/controller/src/filters/filter-sql.ts';
+import { FILTER_TABLES, HOST_COLUMNS } from '../../apps/controller/src/hosts/filter-sql.ts';
 import { arbitraryFilter, arbitraryFilterHost } from '../../packages/core/testing/arbitrary-filter.ts';
 
 import { addMac, itemsOf, openTestApi, type TestApi } from '../api/support.ts';
@@ -31,7 +32,8 @@ beforeAll(async () => {
       await prisma.hostReport.update({ where: { hostId: id }, data: { facts: toJson(host.facts) } });
     const { state, presence, proof } = host;
     const record = { witness: proof === 'witnessed' ? { macosGuests: 3 } : null };
-    await prisma.hostState.update({ where: { hostId: id }, data: { state, presence, record } });
+    const findings = host.findings.map((code) => ({ code, severity: 'warning' }));
+    await prisma.hostState.update({ where: { hostId: id }, data: { state, presence, record, findings } });
     await prisma.intent.update({
       where: { hostId: id },
       data: { quota: host.quota, ...(host.quota > 2 && { revisionId: id, grantId: id }) },
@@ -42,7 +44,7 @@ beforeAll(async () => {
 afterAll(() => test.stop());
 
 async function answersOf(filter: Filter): Promise<ReadonlyMap<string, boolean | null>> {
-  const { sql, values } = filterSql(filter, 1);
+  const { sql, values } = filterSql(filter, HOST_COLUMNS, 1);
   const rows = await test.database.prisma.$queryRawUnsafe<{ id: string; answer: boolean | null }[]>(
     `SELECT h.id::text AS id, ${sql} AS answer FROM ${FILTER_TABLES}`,
     ...values,
@@ -57,7 +59,7 @@ describe('the two back ends of a filter', () => {
       fc.asyncProperty(arbitraryFilter, async (filter) => {
         const answers = await answersOf(filter);
         for (const [id, host] of known) {
-          const expected = matchesFilter(filter, host);
+          const expected = matchesHost(filter, host);
           seen[`${expected}`] += 1;
           expect(answers.get(id), `${formatFilter(filter)} of ${JSON.stringify(host)}`).toBe(expected);
         }
@@ -68,18 +70,18 @@ describe('the two back ends of a filter', () => {
   });
 
   it('have an index for each field', async () => {
-    const fields = ['chip==T6020', 'model==Mac14', 'serial==S', 'build==23F79', 'os=gt=14.5'];
+    const fields = ['chip==T6020', 'model==Mac14', 'serial==S', 'build==23F79', 'os=gt=14.5', 'finding==NO_HANDS'];
     for (const text of fields) {
-      const parsed = parseFilter(text, 'all');
-      const { sql, values } = filterSql(parsed.ok ? parsed.filter : { kind: 'and', parts: [] }, 1);
+      const parsed = parseFilter(text, hostFields('all'));
+      const { sql, values } = filterSql(parsed.ok ? parsed.filter : { kind: 'and', parts: [] }, HOST_COLUMNS, 1);
       const plan = await test.database.prisma.$transaction(async (tx) => {
         await tx.$executeRawUnsafe('SET LOCAL enable_seqscan = off');
         return tx.$queryRawUnsafe<Record<string, string>[]>(
-          `EXPLAIN SELECT 1 FROM host_report r WHERE ${sql}`,
+          `EXPLAIN SELECT 1 FROM host_report r JOIN host_state s ON s.host_id = r.host_id WHERE ${sql}`,
           ...values,
         );
       });
-      expect(JSON.stringify(plan), text).toMatch(/host_report_(variant|model|serial|build|os)/);
+      expect(JSON.stringify(plan), text).toMatch(/host_report_(variant|model|serial|build|os)|host_state_finding/);
     }
   });
 });
@@ -90,8 +92,8 @@ describe('GET /hosts?filter=', () => {
 
   it('lists the Macs for which it is known to hold, page by page', async () => {
     const text = 'chip==T6020,label==lab';
-    const parsed = parseFilter(text, 'all');
-    const wanted = [...known].filter(([, host]) => parsed.ok && matchesFilter(parsed.filter, host)).map(([id]) => id);
+    const parsed = parseFilter(text, hostFields('all'));
+    const wanted = [...known].filter(([, host]) => parsed.ok && matchesHost(parsed.filter, host)).map(([id]) => id);
     expect(wanted.length).toBeGreaterThan(5);
     expect(itemsOf((await list(text)).body).map(({ id }) => String(id))).toEqual(wanted.sort());
     const first = await list(text);
@@ -126,8 +128,8 @@ describe('a policy selector', () => {
 
   it('leaves Macs alone of which a fact is unknown', async () => {
     const text = 'chip==T6020;build=in=(23F79)';
-    const parsed = parseFilter(text, 'identity');
-    const answers = [...known.values()].map((host) => parsed.ok && matchesFilter(parsed.filter, host));
+    const parsed = parseFilter(text, hostFields('identity'));
+    const answers = [...known.values()].map((host) => parsed.ok && matchesHost(parsed.filter, host));
     const reply = await create(text, 'by chip');
     expect(reply.body).toMatchObject({
       hosts: answers.filter((answer) => answer === true).length,

@@ -173,6 +173,10 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
       run: () => listHosts(database, { ...page, label: ['all', 'half-0'], state: 'kdk_missing', cursor: middle }),
     },
     { name: 'page: silent hosts', run: () => listHosts(database, { ...page, presence: 'silent' }) },
+    {
+      name: 'page: hosts with a finding',
+      run: () => listHosts(database, { ...page, filter: 'finding==NO_HANDS' }),
+    },
     { name: 'page: one host', run: () => viewHost(database, hostId) },
     { name: 'page: visits that are due', run: () => handle(visits, 'listVisits', { ...page, state: 'due' }) },
     { name: 'page: visits', run: () => handle(visits, 'listVisits', page) },
@@ -195,6 +199,14 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
     {
       name: 'page: audit of one thing',
       run: () => handle(audit, 'listAudit', { ...page, entity: 'host', entityId: '50' }),
+    },
+    {
+      name: 'page: audit of somebody since a day',
+      run: () => handle(audit, 'listAudit', { ...page, filter: 'actor==token:kim;at>=2026-11-01' }),
+    },
+    {
+      name: 'page: jobs of a kind that failed',
+      run: () => handle(jobPages, 'listJobs', { ...page, filter: 'kind==build_kc;state=in=(failed,dead)' }),
     },
     {
       name: 'page: readiness',

@@ -2,6 +2,15 @@ import { z } from 'zod';
 import { decodeCursor, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
 import type { Database } from '../db/database.ts';
+import { filterQuery, type ListFields, listedIds } from '../filters/list-filter.ts';
+
+export const AUDIT_FIELDS = {
+  actor: { type: 'text', column: 'a.actor', means: 'who did it, e.g. token:anna' },
+  action: { type: 'text', column: 'a.action', means: 'what was done, e.g. policy.apply' },
+  entity: { type: 'text', column: 'a.entity', means: 'kind of the thing, e.g. rollout' },
+  entityId: { type: 'text', column: 'a.entity_id', means: 'which one' },
+  at: { type: 'time', column: 'a.at', means: 'when it was done' },
+} as const satisfies ListFields;
 
 const auditRow = z.object({
   id: z.uuid(),
@@ -28,20 +37,21 @@ export function auditRoutes(database: Database): readonly Route[] {
         entity: z.string().max(40).optional(),
         entityId: z.string().max(100).optional(),
         action: z.string().max(60).optional(),
+        filter: filterQuery(AUDIT_FIELDS, 'actor==token:anna;at>=2026-11-01'),
       }),
       reply: pageOf(auditRow),
-      handle: async ({ query: { limit, cursor, entity, entityId, action } }) => {
-        const before = decodeCursor(cursor);
-        const rows = await database.prisma.audit.findMany({
-          where: {
-            ...(before !== null && { id: { lt: before } }),
-            ...(entity !== undefined && { entity }),
-            ...(entityId !== undefined && { entityId }),
-            ...(action !== undefined && { action }),
-          },
-          orderBy: { id: 'desc' },
+      handle: async ({ query: { limit, cursor, filter, ...equal } }) => {
+        const ids = await listedIds(database, {
+          tables: 'audit a',
+          id: 'a.id',
+          fields: AUDIT_FIELDS,
+          filter,
+          equal,
+          order: 'DESC',
+          after: decodeCursor(cursor),
           take: limit + 1,
         });
+        const rows = await database.prisma.audit.findMany({ where: { id: { in: [...ids] } }, orderBy: { id: 'desc' } });
         return toPage(
           rows,
           limit,

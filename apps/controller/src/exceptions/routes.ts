@@ -5,6 +5,8 @@ import { invalid } from '../common/field-errors.ts';
 import { isUuid } from '../common/ids.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
+import { filterQuery, listedIds } from '../filters/list-filter.ts';
+import { EXCEPTION_FIELDS, EXCEPTION_TABLES, exceptionTimes } from './exception-filter.ts';
 import { exceptionInput } from './exception-input.ts';
 import { EXCEPTION_STATES, showException } from './exception-view.ts';
 import type { Exceptions, HostsOfRevision } from './exceptions.ts';
@@ -82,14 +84,22 @@ export function exceptionRoutes(
       permission: 'exception.read',
       summary: 'Security exceptions, newest first.',
       status: 200,
-      query: z.object(pageQuery),
+      query: z.object({ ...pageQuery, filter: filterQuery(EXCEPTION_FIELDS, 'state==valid;expiresAt<2026-12-31') }),
       reply: pageOf(exceptionView),
-      handle: async ({ query: { limit, cursor }, now }) => {
-        const before = decodeCursor(cursor);
-        const rows = await database.prisma.riskException.findMany({
-          where: before === null ? {} : { id: { lt: before } },
-          orderBy: { id: 'desc' },
+      handle: async ({ query: { limit, cursor, filter }, now }) => {
+        const ids = await listedIds(database, {
+          tables: EXCEPTION_TABLES,
+          id: 'e.id',
+          own: exceptionTimes(now),
+          fields: EXCEPTION_FIELDS,
+          filter,
+          order: 'DESC',
+          after: decodeCursor(cursor),
           take: limit + 1,
+        });
+        const rows = await database.prisma.riskException.findMany({
+          where: { id: { in: [...ids] } },
+          orderBy: { id: 'desc' },
         });
         const grants = await database.prisma.grant.findMany({
           where: { exceptionId: { in: rows.map(({ id }) => id) } },

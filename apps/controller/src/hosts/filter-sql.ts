@@ -1,20 +1,7 @@
-import {
-  FILTER_FIELDS,
-  type Filter,
-  type FilterFieldName,
-  type FilterScope,
-  filterRefusalText,
-  parseFilter,
-} from '@headroom/core';
-import { invalid } from '../common/field-errors.ts';
+import { type FilterScope, type HostFieldName, hostFields } from '@headroom/core';
+import { type Column, type FilterSql, filterSql, readFilter } from '../filters/filter-sql.ts';
 
-/** A condition with its values apart: no text of a caller ever becomes SQL. */
-export interface FilterSql {
-  readonly sql: string;
-  readonly values: readonly unknown[];
-}
-
-/** Tables that `filterSql` speaks about. Host is `h`, and every host has each of these rows. */
+/** Tables that filters over hosts speak about. Host is `h`, and every host has each of these rows. */
 export const FILTER_TABLES = `host h JOIN site fs ON fs.id = h.site_id JOIN host_report r ON r.host_id = h.id
   JOIN host_state s ON s.host_id = h.id LEFT JOIN intent i ON i.host_id = h.id`;
 
@@ -22,8 +9,8 @@ export const FILTER_TABLES = `host h JOIN site fs ON fs.id = h.site_id JOIN host
 export const PROOF_SQL = 'headroom_proof(s.state, s.record)';
 
 /** What each field reads; its index is in the migrations. */
-const COLUMNS: Readonly<Record<FilterFieldName, string>> = {
-  label: '',
+export const HOST_COLUMNS: Readonly<Record<HostFieldName, Column>> = {
+  label: (labels) => `EXISTS (SELECT 1 FROM host_label fl WHERE fl.host_id = h.id AND fl.label = ANY(${labels}))`,
   site: 'fs.name',
   chip: `upper(r.facts #>> '{kernel,variant}')`,
   variant: `upper(r.facts #>> '{kernel,variant}')`,
@@ -35,37 +22,11 @@ const COLUMNS: Readonly<Record<FilterFieldName, string>> = {
   state: 's.state',
   presence: 's.presence',
   proof: PROOF_SQL,
+  finding: (codes) => `(s.findings <> '[]' AND jsonb_path_query_array(s.findings, '$[*].code') ?| ${codes})`,
   quota: 'COALESCE(i.quota, 2)',
 };
 
-const COMPARES = { '==': '=', '!=': '<>', '=lt=': '<', '=le=': '<=', '=gt=': '>', '=ge=': '>=' } as const;
-
-/** The filter as one condition; NULL = unknown, as in `matchesFilter`. Its parameters start at `$first`. */
-export function filterSql(filter: Filter, first: number): FilterSql {
-  const values: unknown[] = [];
-  const parameter = (value: unknown) => `$${first + values.push(value) - 1}`;
-  return { sql: condition(filter), values };
-
-  function condition(part: Filter): string {
-    if (part.kind !== 'compare') return `(${part.parts.map(condition).join(part.kind === 'and' ? ' AND ' : ' OR ')})`;
-    const { type } = FILTER_FIELDS[part.field];
-    const { operator } = part;
-    if (type === 'labels') {
-      const has = `EXISTS (SELECT 1 FROM host_label fl WHERE fl.host_id = h.id AND fl.label = ANY(${parameter(part.values.map(String))}::text[]))`;
-      return operator === '==' || operator === '=in=' ? has : `NOT ${has}`;
-    }
-    const column = COLUMNS[part.field];
-    const one = (value: unknown) =>
-      type === 'version' ? `${parameter(value)}::int[]` : `${parameter(value)}::${type === 'number' ? 'int' : 'text'}`;
-    if (operator === '=in=') return `${column} IN (${part.values.map(one).join(', ')})`;
-    if (operator === '=out=') return `${column} NOT IN (${part.values.map(one).join(', ')})`;
-    return `${column} ${COMPARES[operator]} ${one(part.values[0])}`;
-  }
-}
-
-/** Refuses a filter that can't be read, with position and what was expected. */
-export function readFilter(text: string, scope: FilterScope, path: string): Filter {
-  const parsed = parseFilter(text, scope);
-  if (parsed.ok) return parsed.filter;
-  throw invalid([{ path, message: filterRefusalText(parsed) }]);
+/** A filter over hosts as one condition; its parameters start at `$first`. One that can't be read is refused as `path`. */
+export function hostCondition(text: string, scope: FilterScope, path: string, first: number): FilterSql {
+  return filterSql(readFilter(text, hostFields(scope), path), HOST_COLUMNS, first);
 }

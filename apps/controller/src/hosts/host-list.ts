@@ -1,19 +1,12 @@
-import {
-  degreeOf,
-  FILTER_CHARS_MAX,
-  fieldNames,
-  HOST_STATES,
-  PRESENCES,
-  QUOTA_STOCK,
-  RAISE_DEGREES,
-} from '@headroom/core';
+import { degreeOf, HOST_STATES, hostFields, PRESENCES, QUOTA_STOCK, RAISE_DEGREES } from '@headroom/core';
 import { z } from 'zod';
 import { decodeCursor, isoDate, pageQuery, toPage } from '../api/paging.ts';
 import type { Database } from '../db/database.ts';
 import type { Prisma } from '../db/generated/client.ts';
 import type { Remembered, StoredFinding } from '../evaluator/host-input.ts';
+import { filterQuery } from '../filters/list-filter.ts';
 import { labelText } from '../policies/selector.ts';
-import { FILTER_TABLES, filterSql, readFilter } from './filter-sql.ts';
+import { FILTER_TABLES, hostCondition } from './filter-sql.ts';
 
 const ENDS = ['retired', 'forgotten'] as const;
 
@@ -37,14 +30,7 @@ export const hostListQuery = z.object({
   presence: z.enum(PRESENCES).optional(),
   site: z.uuid().optional(),
   ended: z.enum(ENDS).optional().describe('Instead of the present Macs: those that were retired, or forgotten.'),
-  filter: z
-    .string()
-    .min(1)
-    .max(FILTER_CHARS_MAX)
-    .optional()
-    .describe(
-      `e.g. state==raised;label=in=(lab,ci). ; is and, the comma is or. Fields: ${fieldNames('all').join(', ')}. Only Macs for which it is known to hold.`,
-    ),
+  filter: filterQuery(hostFields('all'), 'state==raised;label=in=(lab,ci)'),
 });
 
 export const hostRow = z.object({
@@ -112,7 +98,7 @@ async function filteredHosts(
   after: string | null,
   { label, state, presence, site, limit, ended }: z.output<typeof hostListQuery>,
 ): Promise<readonly string[]> {
-  const { sql, values } = filterSql(readFilter(text, 'all', 'query.filter'), 7);
+  const { sql, values } = hostCondition(text, 'all', 'query.filter', 7);
   const labels = label === undefined ? [] : [label].flat();
   const rows = await database.prisma.$queryRawUnsafe<{ id: string }[]>(
     `SELECT h.id::text AS id FROM ${FILTER_TABLES}

@@ -1,5 +1,7 @@
 /** SQL of jobs that end without their agent's report, and of lists of jobs. The time is always a parameter. */
 import { words } from '../db/words.ts';
+import { listCondition } from '../filters/list-filter.ts';
+import { JOB_FIELDS } from './job-filter.ts';
 import { OPEN_STATES, statesTaking } from './job-life.ts';
 
 /** Ended, and not as wanted. */
@@ -33,6 +35,7 @@ const REPLAYABLE = `
   AND NOT EXISTS (SELECT 1 FROM plan newer WHERE newer.host_id = j.host_id AND newer.generation > p.generation)`;
 
 export interface JobFilter {
+  readonly filter?: string | undefined;
   readonly state?: string | undefined;
   readonly host?: string | undefined;
   readonly kind?: string | undefined;
@@ -52,8 +55,12 @@ export function listJobs(filter: JobFilter, before: string | null, limit: number
     ...(filter.replayable === true ? [REPLAYABLE] : []),
     ...(before === null ? [] : [is('j.id', '<', before)]),
   ];
-  const conditions = where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`;
-  return { text: `${JOB} ${conditions} ORDER BY j.id DESC LIMIT $${values.push(limit)}`, values };
+  const asked = listCondition(JOB_FIELDS, filter.filter, {}, values.length + 1);
+  values.push(...asked.values);
+  return {
+    text: `${JOB} WHERE ${[...where, asked.sql].join(' AND ')} ORDER BY j.id DESC LIMIT $${values.push(limit)}`,
+    values,
+  };
 }
 
 /** The state is a parameter, which says nothing to a partial index; so it is said again. */

@@ -4,13 +4,17 @@ import { decodeCursor, idParams, pageOf, pageQuery, toPage } from '../api/paging
 import { type Route, route } from '../api/route.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
+import { filterQuery } from '../filters/list-filter.ts';
 import { listJobs, ONE_JOB } from './job-end-sql.ts';
 import type { JobEnds } from './job-ends.ts';
+import { JOB_FIELDS } from './job-filter.ts';
 import { JOB_STATES } from './job-life.ts';
 import { type JobRecord, jobView, showJob } from './job-view.ts';
 
 /** Replayed by one call. */
 const REPLAYED_MAX = 500;
+
+const JOB_FILTER = filterQuery(JOB_FIELDS, 'state=in=(failed,dead);kind==install_kdk');
 
 const filter = {
   host: z.uuid().optional().describe('Jobs of this Mac.'),
@@ -41,6 +45,7 @@ export function jobRoutes(database: Database, ends: JobEnds): readonly Route[] {
       query: z.object({
         ...pageQuery,
         ...filter,
+        filter: JOB_FILTER,
         state: z.enum(JOB_STATES).optional(),
         replayable: z
           .enum(['true'])

@@ -2,14 +2,14 @@
  * Rules give labels by what a Mac is. They are applied where Macs are evaluated: when facts change, and to all of them when a rule
  * changes. A label changes no intent by itself: what policies make of it is a rollout.
  */
-import { formatFilter } from '@headroom/core';
+import { formatFilter, hostFields } from '@headroom/core';
 import { toJson } from '../audit/json.ts';
 import { writeAudits, writeHostEvents } from '../audit/write-many.ts';
 import type { ControllerBus } from '../bus/bus.ts';
 import { uuidv7 } from '../common/ids.ts';
 import { Problem } from '../common/problem.ts';
 import { type Database, type Tx, writeAudit } from '../db/database.ts';
-import { readFilter } from '../hosts/filter-sql.ts';
+import { readFilter } from '../filters/filter-sql.ts';
 import { markRelabelled } from '../hosts/relabelled-mark.ts';
 import { applyRule, FORGET_REMOVED, MARK_NEXT, type RuledHost, type RuleText, UNSPREAD } from './rule-sql.ts';
 
@@ -151,7 +151,7 @@ interface RuleChange {
 }
 
 function normalForm(filter: string): string {
-  return formatFilter(readFilter(filter, 'rule', 'body.filter'));
+  return formatFilter(readFilter(filter, hostFields('rule'), 'body.filter'));
 }
 
 /** Two who make the same rule at once meet here. */

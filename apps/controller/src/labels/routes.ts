@@ -1,4 +1,4 @@
-import { FILTER_CHARS_MAX, fieldNames } from '@headroom/core';
+import { FILTER_CHARS_MAX, hostFieldNames } from '@headroom/core';
 import { z } from 'zod';
 import { idParams, isoDate } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
@@ -15,7 +15,7 @@ const filter = z
   .string()
   .min(1)
   .max(FILTER_CHARS_MAX)
-  .describe(`By what a Mac is: ${fieldNames('rule').join(', ')}. Unknown keeps the label that is there.`);
+  .describe(`By what a Mac is: ${hostFieldNames('rule').join(', ')}. Unknown keeps the label that is there.`);
 const ruleBody = z.strictObject({ label: labelText, filter });
 
 const ruleView = z.object({

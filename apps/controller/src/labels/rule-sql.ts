@@ -1,4 +1,4 @@
-import { FILTER_TABLES, filterSql, readFilter } from '../hosts/filter-sql.ts';
+import { FILTER_TABLES, hostCondition } from '../hosts/filter-sql.ts';
 
 export interface RuleText {
   readonly label: string;
@@ -55,7 +55,7 @@ export function previewRule(rule: RuleText): Statement {
 }
 
 function conditionOf({ filter }: RuleText, first: number) {
-  return filterSql(readFilter(filter, 'rule', 'body.filter'), first);
+  return hostCondition(filter, 'rule', 'body.filter', first);
 }
 
 /** $1 after this host, $2 now, $3 how many: marks the next hosts to be evaluated, in host order. Gives the last one. */

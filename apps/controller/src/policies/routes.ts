@@ -4,8 +4,10 @@ import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../a
 import { type Route, route } from '../api/route.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
+import { filterQuery, listedIds } from '../filters/list-filter.ts';
 import { policyOutcome } from './outcome.ts';
 import type { Policies } from './policies.ts';
+import { POLICY_FIELDS, POLICY_TABLES } from './policy-filter.ts';
 import { applyInput, policyInput, revisionInput } from './policy-input.ts';
 import { readSelector } from './selector.ts';
 
@@ -48,11 +50,19 @@ export function policyRoutes(database: Database, policies: Policies): readonly R
       permission: 'policy.read',
       summary: 'Policies, newest first.',
       status: 200,
-      query: z.object(pageQuery),
+      query: z.object({ ...pageQuery, filter: filterQuery(POLICY_FIELDS, 'archived==false;quota>16') }),
       reply: pageOf(policyView),
-      handle: async ({ query: { limit, cursor } }) => {
-        const before = decodeCursor(cursor);
-        const rows = await readPolicies(database, before === null ? {} : { id: { lt: before } }, limit + 1);
+      handle: async ({ query: { limit, cursor, filter } }) => {
+        const ids = await listedIds(database, {
+          tables: POLICY_TABLES,
+          id: 'p.id',
+          fields: POLICY_FIELDS,
+          filter,
+          order: 'DESC',
+          after: decodeCursor(cursor),
+          take: limit + 1,
+        });
+        const rows = await readPolicies(database, ids);
         return toPage(
           rows,
           limit,
@@ -72,7 +82,7 @@ export function policyRoutes(database: Database, policies: Policies): readonly R
       reply: policyView.extend({ revisions: z.array(revisionView) }),
       etag: policyEtag,
       handle: async ({ params: { id } }) => {
-        const [policy] = await readPolicies(database, { id }, 1);
+        const [policy] = await readPolicies(database, [id]);
         if (policy === undefined) throw new Problem('NOT_FOUND', `There is no policy ${id}.`);
         return policy;
       },
@@ -120,11 +130,10 @@ export function policyRoutes(database: Database, policies: Policies): readonly R
   ];
 }
 
-async function readPolicies(database: Database, where: { id?: string | { lt: string } }, take: number) {
+async function readPolicies(database: Database, ids: readonly string[]) {
   const policies = await database.prisma.policy.findMany({
-    where,
+    where: { id: { in: [...ids] } },
     orderBy: { id: 'desc' },
-    take,
     include: { revisions: { orderBy: { number: 'desc' } } },
   });
   const revisionIds = policies.flatMap(({ revisions }) => revisions.map(({ id }) => id));

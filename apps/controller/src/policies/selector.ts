@@ -1,10 +1,11 @@
-import { FILTER_CHARS_MAX, type FilterScope, fieldNames, formatFilter } from '@headroom/core';
+import { FILTER_CHARS_MAX, type FilterScope, formatFilter, hostFieldNames, hostFields } from '@headroom/core';
 import { z } from 'zod';
 import { invalid } from '../common/field-errors.ts';
 import { isUuid } from '../common/ids.ts';
 import { Problem } from '../common/problem.ts';
 import type { Tx } from '../db/database.ts';
-import { FILTER_TABLES, filterSql, readFilter } from '../hosts/filter-sql.ts';
+import { readFilter } from '../filters/filter-sql.ts';
+import { FILTER_TABLES, hostCondition } from '../hosts/filter-sql.ts';
 
 /** Most Macs that one call may name one by one; a label has no such limit. */
 const HOSTS_NAMED_MAX = 1000;
@@ -31,7 +32,7 @@ export const selectorInput = z.strictObject({
     .max(FILTER_CHARS_MAX)
     .nullable()
     .default(null)
-    .describe(`And Macs for which this holds, by what they are: ${fieldNames('identity').join(', ')}.`),
+    .describe(`And Macs for which this holds, by what they are: ${hostFieldNames('identity').join(', ')}.`),
 });
 export type SelectorInput = z.output<typeof selectorInput>;
 
@@ -91,7 +92,7 @@ export async function resolveSelector(
   return {
     labels: [...new Set(labels)].sort(),
     hosts: [...new Set(ids)].sort(),
-    filter: filter === null ? null : formatFilter(readFilter(filter, scope, 'body.selector.filter')),
+    filter: filter === null ? null : formatFilter(readFilter(filter, hostFields(scope), 'body.selector.filter')),
   };
 }
 
@@ -104,7 +105,7 @@ export async function selectHosts(
 ): Promise<readonly Selection[]> {
   const { labels, hosts, filter } = selector;
   const { sql, values } =
-    filter === null ? { sql: 'false', values: [] } : filterSql(readFilter(filter, scope, 'selector.filter'), 3);
+    filter === null ? { sql: 'false', values: [] } : hostCondition(filter, scope, 'selector.filter', 3);
   const only = onlyHosts === undefined ? '' : `AND h.id = ANY($${3 + values.length}::uuid[])`;
   return tx.$queryRawUnsafe<Selection[]>(
     `SELECT * FROM (

@@ -4,6 +4,8 @@ import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../a
 import { type Route, route } from '../api/route.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
+import { filterQuery, listedIds } from '../filters/list-filter.ts';
+import { ROLLOUT_FIELDS, ROLLOUT_TABLES, TARGET_FIELDS, TARGET_TABLES } from './rollout-filter.ts';
 import { progressView, rolloutProgress, rolloutRow, rolloutRows } from './rollout-view.ts';
 
 const target = z.object({
@@ -28,14 +30,21 @@ export function rolloutRoutes(database: Database): readonly Route[] {
       permission: 'rollout.read',
       summary: 'Rollouts, newest first.',
       status: 200,
-      query: z.object(pageQuery),
+      query: z.object({ ...pageQuery, filter: filterQuery(ROLLOUT_FIELDS, 'state=in=(running,halted)') }),
       reply: pageOf(rolloutRow),
-      handle: async ({ query: { limit, cursor } }) => {
-        const before = decodeCursor(cursor);
-        const rows = await database.prisma.rollout.findMany({
-          where: before === null ? {} : { id: { lt: before } },
-          orderBy: { id: 'desc' },
+      handle: async ({ query: { limit, cursor, filter } }) => {
+        const ids = await listedIds(database, {
+          tables: ROLLOUT_TABLES,
+          id: 'r.id',
+          fields: ROLLOUT_FIELDS,
+          filter,
+          order: 'DESC',
+          after: decodeCursor(cursor),
           take: limit + 1,
+        });
+        const rows = await database.prisma.rollout.findMany({
+          where: { id: { in: [...ids] } },
+          orderBy: { id: 'desc' },
         });
         const shown = await rolloutRows(database, rows);
         return toPage(
@@ -84,16 +93,29 @@ export function rolloutRoutes(database: Database): readonly Route[] {
       summary: 'Every Mac of a rollout, in the order of enrolment.',
       status: 200,
       params: idParams,
-      query: z.object({ ...pageQuery, state: z.enum(TARGET_STATES).optional() }),
+      query: z.object({
+        ...pageQuery,
+        state: z.enum(TARGET_STATES).optional(),
+        filter: filterQuery(TARGET_FIELDS, 'state=in=(failed,stuck);ring==0'),
+      }),
       reply: pageOf(target),
-      handle: async ({ params: { id: rolloutId }, query: { limit, cursor, state } }) => {
+      handle: async ({ params: { id: rolloutId }, query: { limit, cursor, state, filter } }) => {
         if ((await database.prisma.rollout.count({ where: { id: rolloutId } })) === 0)
           throw new Problem('NOT_FOUND', `There is no rollout ${rolloutId}.`);
-        const after = decodeCursor(cursor);
-        const rows = await database.prisma.rolloutTarget.findMany({
-          where: { rolloutId, ...(state !== undefined && { state }), ...(after !== null && { hostId: { gt: after } }) },
-          orderBy: { hostId: 'asc' },
+        const hostIds = await listedIds(database, {
+          tables: TARGET_TABLES,
+          id: 't.host_id',
+          own: { sql: 't.rollout_id = $1::uuid', values: [rolloutId] },
+          fields: TARGET_FIELDS,
+          filter,
+          equal: { state },
+          order: 'ASC',
+          after: decodeCursor(cursor),
           take: limit + 1,
+        });
+        const rows = await database.prisma.rolloutTarget.findMany({
+          where: { rolloutId, hostId: { in: [...hostIds] } },
+          orderBy: { hostId: 'asc' },
         });
         return toPage(
           await shownTargets(database, rows),

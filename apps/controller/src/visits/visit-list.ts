@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { decodeCursor, isoDate, pageQuery, toPage } from '../api/paging.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
+import { filterQuery, listCondition } from '../filters/list-filter.ts';
+import { IS_OVERDUE, VISIT_FIELDS } from './visit-filter.ts';
 import { type ListedRecord, type ListedVisit, showListed, VISIT_STATES } from './visit-view.ts';
 
 /** What narrows a list and a route alike. */
@@ -14,6 +16,7 @@ export const visitFilter = {
   location: z.string().min(1).max(60).optional().describe('As kept with the place of the Mac.'),
   dueBefore: isoDate.optional(),
   overdue: z.literal('true').optional().describe('Only visits whose Mac is silent for too long.'),
+  filter: filterQuery(VISIT_FIELDS, 'kind==raise;location=in=(Berlin,Wien);dueAt<2026-12-01'),
 };
 export const visitListQuery = z.object({ ...pageQuery, state: z.enum(VISIT_STATES).optional(), ...visitFilter });
 export const visitRouteQuery = z.object(visitFilter);
@@ -42,7 +45,7 @@ export async function listVisits(database: Database, query: z.output<typeof visi
     condition('v.id > ?::uuid', decodeCursor(cursor)),
     condition('v.state = ?', state),
   ];
-  const rows = await select(database, conditions, `ORDER BY v.id LIMIT ${limit + 1}`);
+  const rows = await select(database, conditions, `ORDER BY v.id LIMIT ${limit + 1}`, filter.filter);
   return toPage(rows, limit, ({ id }) => id, showListed);
 }
 
@@ -64,7 +67,12 @@ export async function visitRoute(
   filter: VisitFilter,
 ): Promise<{ readonly stops: RouteStop[]; readonly more: boolean }> {
   const conditions = [condition(`v.state IN ('due', 'open')`, true), ...conditionsOf(filter)];
-  const rows = await select(database, conditions, `ORDER BY v.due_at, v.id LIMIT ${ROUTE_VISITS_MAX + 1}`);
+  const rows = await select(
+    database,
+    conditions,
+    `ORDER BY v.due_at, v.id LIMIT ${ROUTE_VISITS_MAX + 1}`,
+    filter.filter,
+  );
   const visits = rows.slice(0, ROUTE_VISITS_MAX).map(showListed).sort(inWalkingOrder);
   const stops: RouteStop[] = [];
   for (const visit of visits) {
@@ -116,7 +124,7 @@ function conditionsOf({ kind, owner, unassigned, location, dueBefore, overdue }:
     condition('v.owner IS NULL', unassigned),
     condition('p.location = ?', location),
     condition('v.due_at < ?::timestamptz', dueBefore),
-    condition(`v.overdue_at IS NOT NULL AND v.state IN ('due', 'open')`, overdue),
+    condition(IS_OVERDUE, overdue),
   ];
 }
 
@@ -124,10 +132,12 @@ function select(
   { prisma }: Database,
   conditions: readonly (Condition | null)[],
   rest: string,
+  filter?: string,
 ): Promise<readonly ListedRecord[]> {
   const known = conditions.filter((one) => one !== null);
   let place = 0;
-  const where = known.map(({ sql }) => sql.replace('?', () => `$${++place}`)).join(' AND ');
-  const text = `${LISTED}${where === '' ? '' : ` WHERE ${where}`} ${rest}`;
-  return prisma.$queryRawUnsafe<ListedRecord[]>(text, ...known.flatMap(({ values }) => values));
+  const where = known.map(({ sql }) => sql.replace('?', () => `$${++place}`));
+  const asked = listCondition(VISIT_FIELDS, filter, {}, place + 1);
+  const text = `${LISTED} WHERE ${[...where, asked.sql].join(' AND ')} ${rest}`;
+  return prisma.$queryRawUnsafe<ListedRecord[]>(text, ...known.flatMap(({ values }) => values), ...asked.values);
 }

@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { arbitraryFilter, arbitraryFilterHost } from '../../testing/arbitrary-filter.ts';
 import { stockFacts } from '../../testing/sample-host.ts';
-import { fieldNames } from './fields.ts';
 import { type Filter, formatFilter } from './filter.ts';
-import { type FilterHost, matchesFilter } from './match.ts';
+import { hostFieldNames, hostFields } from './host-fields.ts';
+import { type FilterHost, matchesHost } from './match-host.ts';
 import { parseFilter } from './parse.ts';
 
 const HOST: FilterHost = {
@@ -16,13 +16,14 @@ const HOST: FilterHost = {
   state: 'raised',
   presence: 'online',
   proof: 'witnessed',
+  findings: ['NO_HANDS'],
   quota: 255,
 };
 
 function matches(text: string, host: FilterHost = HOST): boolean | null {
-  const parsed = parseFilter(text, 'all');
+  const parsed = parseFilter(text, hostFields('all'));
   if (!parsed.ok) throw new Error(`${text}: ${parsed.expected} at ${parsed.position}`);
-  return matchesFilter(parsed.filter, host);
+  return matchesHost(parsed.filter, host);
 }
 
 describe('a filter', () => {
@@ -31,6 +32,8 @@ describe('a filter', () => {
     ['state==raised;(label==office,chip==t6020)', true],
     ['label==office', false],
     ['proof==witnessed', true],
+    ['finding==no_hands;finding!=DISK_TOO_SMALL', true],
+    ['finding=in=(DISK_TOO_SMALL)', false],
     ['proof=in=(none,configured)', false],
     ['label!=office', true],
     ['label=out=(ci,office)', false],
@@ -69,30 +72,31 @@ describe('a filter', () => {
     ['label=gt=lab', 6, /an operator of label/, '"=gt="'],
     ['os==fourteen', 5, /a version such as 14\.5/, '"fourteen"'],
     ['quota==many', 8, /a whole number/, '"many"'],
+    ['state==rised', 8, /one of no_facts, .*raised/, '"rised"'],
     ['(label==lab', 12, /";", "," or "\)"/, 'the end'],
     ['label=in=lab', 10, /"\(" and a list/, '"lab"'],
     ['label==mac*', 11, /";", "," or the end/, '"*"'],
     ['label=="lab', 8, /a value/, '"\\""'],
     [`${'('.repeat(11)}label==lab${')'.repeat(11)}`, 11, /at most 10 levels/, '"("'],
   ])('%s is refused at %i', (text, position, expected, seen) => {
-    const parsed = parseFilter(text, 'all');
+    const parsed = parseFilter(text, hostFields('all'));
     expect(parsed).toMatchObject({ ok: false, position, seen });
     expect(parsed.ok ? '' : parsed.expected).toMatch(expected);
   });
 
   it('of a policy takes identity fields only, and lists them', () => {
-    expect(parseFilter('chip==T6020;site==berlin', 'identity').ok).toBe(true);
+    expect(parseFilter('chip==T6020;site==berlin', hostFields('identity')).ok).toBe(true);
     for (const text of ['state==raised', 'presence==online', 'quota==255']) {
-      const parsed = parseFilter(text, 'identity');
+      const parsed = parseFilter(text, hostFields('identity'));
       expect(parsed).toMatchObject({ ok: false, position: 1 });
-      for (const name of fieldNames('identity')) expect(parsed.ok ? '' : parsed.expected).toContain(name);
+      for (const name of hostFieldNames('identity')) expect(parsed.ok ? '' : parsed.expected).toContain(name);
     }
   });
 
   it('reads back as itself', () => {
     fc.assert(
       fc.property(arbitraryFilter, (filter) => {
-        expect(parseFilter(formatFilter(filter), 'all')).toEqual({ ok: true, filter });
+        expect(parseFilter(formatFilter(filter), hostFields('all'))).toEqual({ ok: true, filter });
       }),
       { numRuns: 300 },
     );
@@ -101,8 +105,8 @@ describe('a filter', () => {
   it('and its opposite never both hold, and are unknown together', () => {
     fc.assert(
       fc.property(arbitraryFilter, arbitraryFilterHost, (filter, host) => {
-        const answer = matchesFilter(filter, host);
-        expect(matchesFilter(opposite(filter), host)).toBe(answer === null ? null : !answer);
+        const answer = matchesHost(filter, host);
+        expect(matchesHost(opposite(filter), host)).toBe(answer === null ? null : !answer);
       }),
       { numRuns: 500 },
     );
@@ -111,7 +115,7 @@ describe('a filter', () => {
   it('never throws on any text', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 60 }), (text) => {
-        const parsed = parseFilter(text, 'all');
+        const parsed = parseFilter(text, hostFields('all'));
         if (!parsed.ok) expect(parsed.position).toBeGreaterThan(0);
       }),
     );

@@ -1,13 +1,15 @@
 /** A parsed filter: what both back ends, the predicate here and the SQL of the controller, are made from. */
-import type { FilterFieldName, FilterOperator } from './fields.ts';
+import type { FieldType, FilterOperator } from './fields.ts';
 
 /** A version is compared part by part, as numbers: 14.10 comes after 14.9. */
 export type Version = readonly number[];
-export type FilterValue = string | number | Version;
+/** A time is its text in UTC with milliseconds, which sorts as times do; of a flag, `true` or `false`. */
+export type FilterValue = string | number | boolean | Version;
 
 export interface Comparison {
   readonly kind: 'compare';
-  readonly field: FilterFieldName;
+  readonly field: string;
+  readonly type: FieldType;
   readonly operator: FilterOperator;
   /** One value, or the list of `=in=` and `=out=`. */
   readonly values: readonly FilterValue[];

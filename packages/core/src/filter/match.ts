@@ -1,41 +1,28 @@
 /**
- * The predicate of a filter, three-valued: null = unknown, because a fact that it needs could not be read. Unknown is neither
+ * The predicate of a filter, three-valued: null = unknown, because a field that it needs has no value. Unknown is neither
  * yes nor no, and is never guessed; `and` and `or` follow from what is known. SQL answers the same with NULL.
  */
-import type { Facts } from '../facts.ts';
-import { FILTER_FIELDS, type FilterFieldName } from './fields.ts';
 import type { Comparison, Filter, FilterValue } from './filter.ts';
-import { readVersion } from './values.ts';
 
-/** What one host is, as far as filters ask. null = unknown. */
-export interface FilterHost {
-  readonly labels: readonly string[];
-  readonly site: string;
-  readonly hardwareUuid: string;
-  readonly facts: Facts | null;
-  readonly state: string;
-  readonly presence: string;
-  /** none, configured or witnessed. */
-  readonly proof: string;
-  readonly quota: number;
-}
+/** What a row says of a field: one value, all labels of a set, or null when it says nothing. */
+export type ReadField = (field: string) => FilterValue | readonly string[] | null;
 
-export function matchesFilter(filter: Filter, host: FilterHost): boolean | null {
-  if (filter.kind === 'compare') return matchesComparison(filter, host);
+export function matchesFilter(filter: Filter, read: ReadField): boolean | null {
+  if (filter.kind === 'compare') return matchesComparison(filter, read(filter.field));
   const decisive = filter.kind === 'or';
-  const answers = filter.parts.map((part) => matchesFilter(part, host));
+  const answers = filter.parts.map((part) => matchesFilter(part, read));
   if (answers.includes(decisive)) return decisive;
   return answers.includes(null) ? null : !decisive;
 }
 
-function matchesComparison(comparison: Comparison, host: FilterHost): boolean | null {
-  const { field, operator, values } = comparison;
-  if (FILTER_FIELDS[field].type === 'labels') {
-    const hasOne = values.some((value) => host.labels.includes(String(value)));
+function matchesComparison({ type, operator, values }: Comparison, said: ReturnType<ReadField>): boolean | null {
+  if (said === null) return null;
+  if (type === 'labels') {
+    const labels = said as readonly string[];
+    const hasOne = values.some((value) => labels.includes(String(value)));
     return operator === '==' || operator === '=in=' ? hasOne : !hasOne;
   }
-  const seen = readField(field, host);
-  if (seen === null) return null;
+  const seen = said as FilterValue;
   const [first] = values;
   if (first === undefined) return null;
   switch (operator) {
@@ -53,36 +40,6 @@ function matchesComparison(comparison: Comparison, host: FilterHost): boolean | 
       return order(seen, first) > 0;
     case '=ge=':
       return order(seen, first) >= 0;
-  }
-}
-
-function readField(field: FilterFieldName, { facts, ...host }: FilterHost): FilterValue | null {
-  switch (field) {
-    case 'label':
-      return null;
-    case 'site':
-      return host.site;
-    case 'chip':
-    case 'variant':
-      return facts?.kernel.variant?.toUpperCase() ?? null;
-    case 'model':
-      return facts?.hardware.model ?? null;
-    case 'os':
-      return readVersion(facts?.os.version ?? '');
-    case 'build':
-      return facts?.os.build ?? null;
-    case 'uuid':
-      return host.hardwareUuid.toUpperCase();
-    case 'serial':
-      return facts?.hardware.serial ?? null;
-    case 'state':
-      return host.state;
-    case 'presence':
-      return host.presence;
-    case 'proof':
-      return host.proof;
-    case 'quota':
-      return host.quota;
   }
 }
 

@@ -1,16 +1,8 @@
 /**
- * Parser of the filter language (RSQL): `state==raised;label=in=(lab,ci),chip==T6020`. `;` is and, `,` is or, and binds
- * tighter. Every refusal says where (position from 1), what was expected there and what was seen.
+ * Parser of the filter language (RSQL): `state==raised;label=in=(lab,ci),chip==T6020`. `;` is "and", which binds tighter than `,`,
+ * which is "or". Every refusal says where (position from 1), what was expected there and what was seen.
  */
-import {
-  FILTER_FIELDS,
-  type FilterFieldName,
-  type FilterOperator,
-  type FilterScope,
-  fieldNames,
-  isFieldName,
-  OPERATORS_OF,
-} from './fields.ts';
+import { type FilterField, type FilterOperator, type FilterTable, OPERATORS_OF } from './fields.ts';
 import type { Comparison, Filter, FilterValue } from './filter.ts';
 import { type Token, tokensOf } from './tokens.ts';
 import { readValue } from './values.ts';
@@ -30,7 +22,8 @@ export type ParsedFilter = { readonly ok: true; readonly filter: Filter } | Filt
 /** `<` and its like are short for the words. */
 const SHORT: Readonly<Record<string, FilterOperator>> = { '<': '=lt=', '<=': '=le=', '>': '=gt=', '>=': '=ge=' };
 
-export function parseFilter(text: string, scope: FilterScope): ParsedFilter {
+/** Fields that are not in the table are refused with the list of those that are. */
+export function parseFilter(text: string, fields: FilterTable): ParsedFilter {
   if (text.length > FILTER_CHARS_MAX)
     return {
       ok: false,
@@ -39,7 +32,7 @@ export function parseFilter(text: string, scope: FilterScope): ParsedFilter {
       seen: `${text.length}`,
     };
   try {
-    const reader = new Reader(tokensOf(text), scope);
+    const reader = new Reader(tokensOf(text), fields);
     const filter = reader.either(0);
     reader.take('end', '";", "," or the end');
     return { ok: true, filter };
@@ -70,7 +63,7 @@ class Reader {
 
   constructor(
     private readonly tokens: readonly Token[],
-    private readonly scope: FilterScope,
+    private readonly fields: FilterTable,
   ) {}
 
   either(depth: number): Filter {
@@ -108,30 +101,31 @@ class Reader {
   }
 
   private comparison(): Comparison {
-    const field = this.field();
-    const operator = this.operator(field);
+    const { name, field } = this.field();
+    const operator = this.operator(name, field);
     const isList = operator === '=in=' || operator === '=out=';
-    return { kind: 'compare', field, operator, values: isList ? this.list(field) : [this.value(field)] };
+    const values = isList ? this.list(field) : [this.value(field)];
+    return { kind: 'compare', field: name, type: field.type, operator, values };
   }
 
-  private field(): FilterFieldName {
-    const names = fieldNames(this.scope);
-    const expected = `a field: ${names.join(', ')}`;
+  private field(): { readonly name: string; readonly field: FilterField } {
+    const expected = `a field: ${Object.keys(this.fields).join(', ')}`;
     const token = this.take('word', `"(" or ${expected}`);
-    if (!isFieldName(token.text) || !names.includes(token.text)) throw refused(token, expected);
-    return token.text;
+    const field = Object.hasOwn(this.fields, token.text) ? this.fields[token.text] : undefined;
+    if (field === undefined) throw refused(token, expected);
+    return { name: token.text, field };
   }
 
-  private operator(field: FilterFieldName): FilterOperator {
-    const allowed = OPERATORS_OF[FILTER_FIELDS[field].type];
-    const expected = `an operator of ${field}: ${allowed.join(' ')}`;
+  private operator(name: string, { type }: FilterField): FilterOperator {
+    const allowed = OPERATORS_OF[type];
+    const expected = `an operator of ${name}: ${allowed.join(' ')}`;
     const token = this.take('operator', expected);
     const operator = allowed.find((one) => one === (SHORT[token.text] ?? token.text));
     if (operator === undefined) throw refused(token, expected);
     return operator;
   }
 
-  private list(field: FilterFieldName): readonly FilterValue[] {
+  private list(field: FilterField): readonly FilterValue[] {
     this.take('(', '"(" and a list of values');
     const values = [this.value(field)];
     while (this.token.kind === ',') {
@@ -143,7 +137,7 @@ class Reader {
     return values;
   }
 
-  private value(field: FilterFieldName): FilterValue {
+  private value(field: FilterField): FilterValue {
     const { token } = this;
     if (token.kind !== 'word' && token.kind !== 'quoted')
       throw refused(token, 'a value; quote it if it holds other signs than A-Z a-z 0-9 . _ : / -');

@@ -1,5 +1,5 @@
 /** Reads the value of a comparison as its field's type wants it. */
-import { FILTER_FIELDS, type FilterFieldName } from './fields.ts';
+import type { FilterField } from './fields.ts';
 import type { FilterValue, Version } from './filter.ts';
 
 const VERSION = /^\d{1,6}(\.\d{1,6}){0,3}$/;
@@ -14,20 +14,45 @@ export type ReadValue =
   | { readonly ok: true; readonly value: FilterValue }
   | { readonly ok: false; readonly expected: string };
 
-export function readValue(name: FilterFieldName, text: string): ReadValue {
-  const field = FILTER_FIELDS[name];
-  const upper = 'letters' in field && field.letters === 'upper';
-  switch (field.type) {
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** A day, or a moment; without a zone it is UTC. */
+const TIME = /^((?:19|20|21)\d\d-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/;
+
+export function readValue({ type, letters, values }: FilterField, text: string): ReadValue {
+  switch (type) {
     case 'text':
     case 'labels':
-      return { ok: true, value: upper ? text.toUpperCase() : text };
-    case 'version': {
-      const value = readVersion(text);
-      return value === null ? { ok: false, expected: 'a version such as 14.5' } : { ok: true, value };
-    }
+      return oneOf(letters === 'upper' ? text.toUpperCase() : text, values);
+    case 'version':
+      return known(readVersion(text), 'a version such as 14.5');
     case 'number':
-      return /^\d{1,10}$/.test(text) && Number(text) <= NUMBER_MAX
-        ? { ok: true, value: Number(text) }
-        : { ok: false, expected: `a whole number up to ${NUMBER_MAX}` };
+      return known(
+        /^\d{1,10}$/.test(text) && Number(text) <= NUMBER_MAX ? Number(text) : null,
+        `a whole number up to ${NUMBER_MAX}`,
+      );
+    case 'time':
+      return known(readTime(text), 'a day such as 2026-11-29, or a time such as 2026-11-29T08:00:00Z');
+    case 'uuid':
+      return known(UUID.test(text) ? text.toLowerCase() : null, 'an id, as lists show it');
+    case 'flag':
+      return known(text === 'true' || text === 'false' ? text === 'true' : null, 'true or false');
   }
+}
+
+function known(value: FilterValue | null, expected: string): ReadValue {
+  return value === null ? { ok: false, expected } : { ok: true, value };
+}
+
+function oneOf(text: string, values: readonly string[] | undefined): ReadValue {
+  return values === undefined || values.includes(text)
+    ? { ok: true, value: text }
+    : { ok: false, expected: `one of ${values.join(', ')}` };
+}
+
+/** null = no such day or time: 30 February is a slip, and would else be another day. */
+function readTime(text: string): string | null {
+  const [, day = '', time = '00:00', zone = 'Z'] = TIME.exec(text) ?? [];
+  const at = new Date(`${day}T${time}${zone}`);
+  const isDay = !Number.isNaN(at.getTime()) && new Date(`${day}T00:00Z`).toISOString().startsWith(day);
+  return isDay ? at.toISOString() : null;
 }
