@@ -298,3 +298,32 @@ describe('nudges', () => {
     }
   });
 });
+
+const FLOOD = 240;
+
+describe('a Mac that calls without end', () => {
+  it('is refused beyond its share, is named, and keeps no other from being served', async () => {
+    const [flood, good] = [await Mac.enrol(controller), await Mac.enrol(controller)];
+    await flood.openSession();
+    await good.openSession();
+    controller.callTime.stoppedAt = performance.now();
+    const calls = Array.from({ length: FLOOD }, () =>
+      flood.lease().then(
+        () => null,
+        (error: ServiceError) => error,
+      ),
+    );
+    // From here on each refusal comes late.
+    await waitFor(() => controller.calls.refused().length > 0);
+    const isOver = Promise.all(calls).then(() => 'flood is over');
+    expect(await Promise.race([good.lease().then(() => 'served'), isOver]), 'while the flood waits').toBe('served');
+    const ends = await Promise.all(calls);
+    controller.callTime.stoppedAt = null;
+    const refused = ends.filter((error) => error !== null);
+    expect(new Set(refused.map((error) => `${codeOf(error)} ${error.code}`))).toEqual(
+      new Set([`RATE_LIMITED ${status.RESOURCE_EXHAUSTED}`]),
+    );
+    expect(FLOOD - refused.length).toBeLessThanOrEqual(200);
+    expect(controller.calls.refused()).toEqual([[flood.hostId, refused.length]]);
+  });
+});

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type Facts, JOB_KINDS, type PlanStep } from '@headroom/core';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { CallLimit } from '../../apps/controller/src/agents/call-limit.ts';
 import { HostCertificates } from '../../apps/controller/src/agents/host-certificates.ts';
 import { createApiToken } from '../../apps/controller/src/api/api-tokens.ts';
 import { type Api, createApi } from '../../apps/controller/src/api/create-api.ts';
@@ -100,6 +101,7 @@ export async function openTestApi(): Promise<TestApi> {
     enrolTokens,
     certificates,
     health,
+    calls: new CallLimit(),
     watchTimes,
   };
   const api = createApi(parts);

@@ -119,3 +119,37 @@ describe('the end of a host', () => {
     expect((await test.call('GET', `/api/v1/hosts/${id}`)).status).toBe(200);
   });
 });
+
+describe('a token that is not known', () => {
+  const me = (token: string) => test.call('GET', '/api/v1/me', withToken(token));
+  const unknown = (n: number) => `hrt_nobodysToken${n}`;
+  /** Statuses of so many tries, in order, each told once. */
+  async function tries(count: number, tokenOf: (n: number) => string): Promise<readonly string[]> {
+    const seen: string[] = [];
+    for (let n = 0; n < count; n += 1) seen.push(String((await me(tokenOf(n))).status));
+    return seen.filter((status, index) => status !== seen[index - 1]);
+  }
+
+  it('is not looked for again and again, and who tries many waits; whose token was good does not', async () => {
+    test.clock.advance(2 * 3_600_000);
+    expect((await me(test.token('admin'))).status).toBe(200);
+    expect(await tries(20, () => unknown(0))).toEqual(['401', '429']);
+    expect((await me(unknown(1))).status, 'one forgotten script is nobody else').toBe(401);
+    expect(await tries(80, unknown)).toEqual(['429', '401', '429']);
+    expect((await me(test.token('reader'))).body, 'never seen from here, and not looked for').toMatchObject({
+      code: 'RATE_LIMITED',
+    });
+    expect((await me(test.token('admin'))).status, 'it was good a moment ago').toBe(200);
+    test.clock.advance(60_000);
+    expect((await me(test.token('reader'))).status, 'a minute later').toBe(200);
+    const { body } = await test.call('GET', '/metrics', { role: 'admin' });
+    expect(String(body)).toMatch(/headroom_api_sign_ins_refused_total\{why="limited"\} [1-9]/);
+  });
+
+  it('is not good any more from the moment that it is revoked, however good it was', async () => {
+    const { body } = await test.call('POST', '/api/v1/api-tokens', { body: { name: 'soon-gone', role: 'tool' } });
+    expect((await me(String(body['token']))).status).toBe(200);
+    await test.call('DELETE', `/api/v1/api-tokens/${String(body['id'])}`);
+    expect((await me(String(body['token']))).status).toBe(401);
+  });
+});

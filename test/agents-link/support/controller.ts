@@ -1,4 +1,5 @@
 /** The agents' side of a controller on a real Postgres with real TLS, and a clock that the test owns. */
+import { CallLimit } from '../../../apps/controller/src/agents/call-limit.ts';
 import { createAgentsServer } from '../../../apps/controller/src/agents/create-agents.ts';
 import { HostCertificates } from '../../../apps/controller/src/agents/host-certificates.ts';
 import { type KdkFile, KdkFiles } from '../../../apps/controller/src/agents/kdk-files.ts';
@@ -66,7 +67,9 @@ export async function startController(options: Partial<ControllerConfig> = {}, k
   const certificates = new HostCertificates(database, clock);
   const jobs = new JobStore(database, clock, bus, config);
   const kdkFiles = new TestKdkFiles();
-  const agents = createAgentsServer({ config, database, clock, bus, keys, certificates, jobs, kdkFiles });
+  const callTime: { stoppedAt: number | null } = { stoppedAt: null };
+  const calls = new CallLimit(() => callTime.stoppedAt ?? performance.now());
+  const agents = createAgentsServer({ config, database, clock, bus, keys, certificates, jobs, kdkFiles, calls });
   const enrolment = new Enrolment(database, keys, certificates, bus, clock);
   const enrolServer = new EnrolmentServer(config, database, keys, enrolment, clock);
   const { port: agentPort } = await agents.start();
@@ -87,6 +90,8 @@ export async function startController(options: Partial<ControllerConfig> = {}, k
     certificates,
     jobs,
     kdkFiles,
+    calls,
+    callTime,
     tokens,
     agentPort,
     enrolPort,

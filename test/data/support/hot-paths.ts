@@ -4,6 +4,7 @@
  */
 import { generateKeyPairSync } from 'node:crypto';
 import { FinishRequest, OpenSessionRequest, Outcome } from '@headroom/proto';
+import { CallLimit } from '../../../apps/controller/src/agents/call-limit.ts';
 import { Admission, type AnyCall } from '../../../apps/controller/src/agents/caller.ts';
 import { CloneWatch } from '../../../apps/controller/src/agents/clone-watch.ts';
 import { HostCertificates } from '../../../apps/controller/src/agents/host-certificates.ts';
@@ -12,6 +13,7 @@ import { SessionStore } from '../../../apps/controller/src/agents/session-store.
 import { VisitNotices } from '../../../apps/controller/src/agents/visit-notices.ts';
 import { operationRoutes } from '../../../apps/controller/src/api/operations.ts';
 import type { Route } from '../../../apps/controller/src/api/route.ts';
+import { SignIn } from '../../../apps/controller/src/api/sign-in.ts';
 import { EventLog, OVERLAP_MS } from '../../../apps/controller/src/api/watch/event-log.ts';
 import { auditRoutes } from '../../../apps/controller/src/audit/routes.ts';
 import { InProcessBus } from '../../../apps/controller/src/bus/bus.ts';
@@ -115,7 +117,10 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
   const page = { limit: 50 };
 
   return [
-    { name: 'agent: who calls', run: () => new Admission(database, clock).admit(callOf(database, hostId, serial)) },
+    {
+      name: 'agent: who calls',
+      run: () => new Admission(database, clock, new CallLimit()).admit(callOf(database, hostId, serial)),
+    },
     { name: 'agent: check-in with nothing new', run: () => reports.touch(hostId, position(200n)) },
     { name: 'agent: shall the Mac be drained', run: () => new VisitNotices(database).of(hostId) },
     { name: 'agent: is there work', run: () => jobs.workAvailable(hostId, sessionNumber) },
@@ -216,7 +221,17 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
     {
       name: 'page: metrics',
       run: () =>
-        handle(operationRoutes(database, new SweepHealth(), new EndedTally(database, aMinuteAgo)), 'getMetrics', {}),
+        handle(
+          operationRoutes({
+            database,
+            health: new SweepHealth(),
+            ended: new EndedTally(database, aMinuteAgo),
+            signIn: new SignIn(database),
+            calls: new CallLimit(),
+          }),
+          'getMetrics',
+          {},
+        ),
       mayReadAll: COUNTS_ALL,
     },
     { name: 'page: updates by target', run: () => updatesByTarget(database), mayReadAll: COUNTS_ALL },

@@ -8,6 +8,7 @@ import type { Clock } from '../common/clock.ts';
 import { Problem } from '../common/problem.ts';
 import { CallBatch, type CallResult } from '../db/call-batch.ts';
 import { Database } from '../db/database.ts';
+import type { CallLimit } from './call-limit.ts';
 
 export interface Caller {
   readonly hostId: string;
@@ -61,10 +62,13 @@ export class Admission {
   constructor(
     private readonly database: Database,
     private readonly clock: Clock,
+    private readonly calls: CallLimit,
   ) {}
 
-  async admit(call: AnyCall): Promise<Caller> {
+  /** A call that is too much for its Mac is refused before anything is asked; `weight` is that of what it sent. */
+  async admit(call: AnyCall, weight = 0): Promise<Caller> {
     const identity = readIdentity(call);
+    if (!this.calls.take(identity.hostId, weight)) throw await this.calls.refusal(identity.hostId);
     if (identity.fleetId !== this.database.fleetId)
       throw new Problem('UNAUTHENTICATED', `expected fleet ${this.database.fleetId}, seen ${identity.fleetId}`);
     const row = await this.rows.add(identity.serial);

@@ -9,6 +9,7 @@ import { OpenSteps } from '../jobs/open-steps.ts';
 import { KeyStore } from '../keys/key-store.ts';
 import { AgentHandlers } from './agent-handlers.ts';
 import { AgentsServer } from './agents-server.ts';
+import { CallLimit } from './call-limit.ts';
 import { Admission } from './caller.ts';
 import { CertificateRenewal } from './certificate-renewal.ts';
 import { CloneWatch } from './clone-watch.ts';
@@ -36,13 +37,14 @@ export interface AgentsParts {
   readonly certificates: HostCertificates;
   readonly jobs: JobStore;
   readonly kdkFiles: KdkFiles;
+  readonly calls: CallLimit;
 }
 
 export function createAgentsServer(parts: AgentsParts): AgentsServer {
-  const { config, database, clock, bus, keys, certificates, jobs, kdkFiles } = parts;
+  const { config, database, clock, bus, keys, certificates, jobs, kdkFiles, calls } = parts;
   const reports = new ReportStore(database, clock);
   const streams = new LiveStreams(database, clock);
-  const admission = new Admission(database, clock);
+  const admission = new Admission(database, clock, calls);
   const clones = new CloneWatch(database, clock);
   const sessions = new SessionStore(database, clock, reports, jobs, certificates, clones);
   const finishJob = new FinishJob(database, clock, bus);

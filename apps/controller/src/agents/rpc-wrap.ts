@@ -2,6 +2,7 @@
 import type { handleServerStreamingCall, handleUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import { logger } from '../common/log.ts';
 import { problemOf } from '../db/problem-of.ts';
+import { weightOf } from './call-limit.ts';
 import { Admission, type AnyCall, type Caller } from './caller.ts';
 import { toServiceError } from './rpc-error.ts';
 import { checkTexts } from './rpc-input.ts';
@@ -43,7 +44,7 @@ export class RpcWrap {
   }
 
   private async begin(rpc: Rpc, call: AnyCall & { readonly request: unknown }): Promise<Caller> {
-    const caller = await this.permit(rpc, () => this.admission.admit(call));
+    const caller = await this.permit(rpc, () => this.admission.admit(call, weightOf(call.request as object)));
     checkTexts(call.request as object);
     return caller;
   }

@@ -106,14 +106,17 @@ export async function revokeToken(
 const LIVE_TOKEN = `
   SELECT id::text AS id, name, role FROM api_token WHERE secret_sha256 = $1 AND revoked_at IS NULL`;
 
-/** The caller behind an `Authorization` header; refuses with UNAUTHENTICATED and never says why a token is wrong. */
-export async function authenticate(database: Database, header: string | undefined): Promise<Actor> {
+/** What an `Authorization` header holds. */
+export function secretOf(header: string | undefined): string {
   const secret = /^Bearer ([\w.~+/-]{16,200})$/.exec(header ?? '')?.[1];
-  if (secret === undefined)
-    throw new Problem('UNAUTHENTICATED', 'The request has no "Authorization: Bearer <token>" header.');
-  const [token] = await database.look<{ id: string; name: string; role: string }>(LIVE_TOKEN, sha256(secret));
-  if (token === undefined || !isRole(token.role))
-    throw new Problem('UNAUTHENTICATED', 'The token is not known, or was revoked.');
+  if (secret !== undefined) return secret;
+  throw new Problem('UNAUTHENTICATED', 'The request has no "Authorization: Bearer <token>" header.');
+}
+
+/** The caller behind a token, by the sum of its secret; null when there is none, or it was revoked. */
+export async function actorOf(database: Database, secretSha256: string): Promise<Actor | null> {
+  const [token] = await database.look<{ id: string; name: string; role: string }>(LIVE_TOKEN, secretSha256);
+  if (token === undefined || !isRole(token.role)) return null;
   return { tokenId: token.id, name: `token:${token.name}`, role: token.role, permissions: permissionsOf(token.role) };
 }
 
@@ -124,6 +127,6 @@ export function requirePermission(actor: Actor, permission: Permission): void {
   });
 }
 
-function sha256(text: string): string {
+export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }

@@ -3,18 +3,18 @@ import { type DynamicModule, Inject, Module, type OnModuleDestroy, type OnModule
 import { HttpAdapterHost } from '@nestjs/core';
 import { z } from 'zod';
 import type { Clock } from '../common/clock.ts';
-import type { Database } from '../db/database.ts';
 import { type HttpHandler, handlerOf, unknownPath } from './dispatch.ts';
 import type { Idempotency } from './idempotency.ts';
 import { limitServer } from './limits.ts';
 import { openApi } from './openapi.ts';
 import type { Method, Route } from './route.ts';
+import type { SignIn } from './sign-in.ts';
 
 const OPTIONS = Symbol('ApiModuleOptions');
 
 export interface ApiModuleOptions {
   readonly routes: readonly Route[];
-  readonly database: Database;
+  readonly signIn: SignIn;
   readonly clock: Clock;
   readonly idempotency: Idempotency;
   /** Ends what would keep the listener from closing. */

@@ -1,6 +1,7 @@
 /** The one place where the API's services are put together; the process wiring calls it once. */
 import { join } from 'node:path';
 import type { DynamicModule } from '@nestjs/common';
+import type { CallLimit } from '../agents/call-limit.ts';
 import type { HostCertificates } from '../agents/host-certificates.ts';
 import { auditRoutes } from '../audit/routes.ts';
 import type { ControllerBus } from '../bus/bus.ts';
@@ -63,6 +64,7 @@ import { ApiModule } from './api.module.ts';
 import { Idempotency } from './idempotency.ts';
 import { operationRoutes } from './operations.ts';
 import type { Route } from './route.ts';
+import { SignIn } from './sign-in.ts';
 import { tokenRoutes } from './token-routes.ts';
 import { EventLog } from './watch/event-log.ts';
 import { watchRoutes } from './watch/routes.ts';
@@ -85,6 +87,7 @@ export interface ApiDeps {
   readonly enrolTokens: EnrolTokens;
   /** Of this process. */
   readonly health: SweepHealth;
+  readonly calls: CallLimit;
   /** Tests hurry. */
   readonly watchTimes?: WatchTimes;
 }
@@ -107,7 +110,8 @@ export interface Api {
 }
 
 export function createApi(deps: ApiDeps): Api {
-  const { config, database, clock, bus, queue, grantKey, webhookKey, jobs, enrolTokens, certificates, health } = deps;
+  const { config, database, clock, bus, queue, grantKey, webhookKey, jobs, enrolTokens, certificates, health, calls } =
+    deps;
   const rollouts = new RolloutEngine(database, bus);
   const plans = new PlanWriter(database, jobs);
   const exceptions = new Exceptions(database, bus, clock, grantKey, config.simulation, plans);
@@ -131,6 +135,7 @@ export function createApi(deps: ApiDeps): Api {
   const kdks = new Kdks(database, bus, clock, kdkFiles);
   const kdkInbox = new KdkInbox(config.stateDir, kdks);
   const idempotency = new Idempotency(database);
+  const signIn = new SignIn(database);
   const hub = new WatchHub(new EventLog(database), clock, bus, deps.watchTimes);
   const jobEnds = new JobEnds(database, bus);
   const endedTally = new EndedTally(database, clock.now());
@@ -138,7 +143,7 @@ export function createApi(deps: ApiDeps): Api {
   const relabelled = new RelabelledHosts(database, rollouts);
   const sender = new WebhookSender(database, clock, bus, webhookKey);
   const routes = [
-    ...operationRoutes(database, health, endedTally),
+    ...operationRoutes({ database, health, ended: endedTally, signIn, calls }),
     // Before the routes with an id in the same place.
     ...watchRoutes(hub),
     ...tokenRoutes(database, () => hub.soon()),
@@ -165,7 +170,7 @@ export function createApi(deps: ApiDeps): Api {
     ...auditRoutes(database),
   ];
   return {
-    module: ApiModule.with({ routes, database, clock, idempotency, beforeClose: () => hub.stop() }),
+    module: ApiModule.with({ routes, signIn, clock, idempotency, beforeClose: () => hub.stop() }),
     routes,
     kdkFiles,
     kdkInbox,

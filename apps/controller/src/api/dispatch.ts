@@ -2,8 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../common/clock.ts';
 import { invalid } from '../common/field-errors.ts';
 import { Problem } from '../common/problem.ts';
-import type { Database } from '../db/database.ts';
-import { type Actor, authenticate, requirePermission } from './api-tokens.ts';
+import { type Actor, requirePermission } from './api-tokens.ts';
 import { readIfMatch } from './etag.ts';
 import { type Idempotency, readIdempotencyKey } from './idempotency.ts';
 import { checkUrl, URL_CHARS_MAX } from './limits.ts';
@@ -11,6 +10,7 @@ import { chooseType } from './negotiate.ts';
 import { readJsonBody } from './read-body.ts';
 import { type Answer, sendAnswer, sendParts, sendProblem, sendText } from './reply.ts';
 import type { Call, Route } from './route.ts';
+import type { SignIn } from './sign-in.ts';
 import { validate } from './validate.ts';
 
 export interface HttpRequest extends IncomingMessage {
@@ -23,7 +23,7 @@ export type HttpHandler = (request: HttpRequest, response: ServerResponse) => Pr
 const NOBODY: Actor = { tokenId: null, name: 'public', role: 'reader', permissions: [] };
 
 export interface DispatchDeps {
-  readonly database: Database;
+  readonly signIn: SignIn;
   readonly clock: Clock;
   readonly idempotency: Idempotency;
 }
@@ -33,7 +33,7 @@ export function handlerOf(row: Route, deps: DispatchDeps): HttpHandler {
   return async (request, response) => {
     try {
       checkUrl(request);
-      const actor = await admit(row, deps.database, request);
+      const actor = await admit(row, deps, request);
       const body = row.body === null ? {} : await readJsonBody(request);
       const call = {
         actor,
@@ -79,9 +79,10 @@ function answer(row: Route, call: AnyCall, body: unknown, { idempotency }: Dispa
   return idempotency.once({ row, tokenId: actor.tokenId, key, content: [request.url ?? '/', body], now }, work);
 }
 
-async function admit(row: Route, database: Database, request: HttpRequest): Promise<Actor> {
+async function admit(row: Route, { signIn, clock }: DispatchDeps, request: HttpRequest): Promise<Actor> {
   if (row.permission === 'public') return NOBODY;
-  const actor = await authenticate(database, request.headers.authorization);
+  const { headers, socket } = request;
+  const actor = await signIn.actor(headers.authorization, socket.remoteAddress ?? 'unknown', clock.now());
   requirePermission(actor, row.permission);
   return actor;
 }

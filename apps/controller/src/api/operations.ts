@@ -1,5 +1,6 @@
 /** Routes for whoever runs the controller: is it alive, is it ready, and a few numbers for Prometheus. */
 import { z } from 'zod';
+import type { CallLimit } from '../agents/call-limit.ts';
 import { Problem } from '../common/problem.ts';
 import type { SweepHealth } from '../common/sweep-parts.ts';
 import type { Database } from '../db/database.ts';
@@ -9,6 +10,7 @@ import { OPEN_STATES } from '../jobs/job-life.ts';
 import { isoDate } from './paging.ts';
 import { PERMISSIONS, ROLES } from './permissions.ts';
 import { type Route, route } from './route.ts';
+import type { SignIn } from './sign-in.ts';
 
 const PROMETHEUS = 'text/plain; version=0.0.4; charset=utf-8';
 const OK = z.object({ status: z.literal('ok') });
@@ -18,7 +20,16 @@ const READY = OK.extend({
     .describe('Parts of the sweep that keep failing, rounds in a row; the log has the cause. The others go on.'),
 });
 
-export function operationRoutes(database: Database, health: SweepHealth, ended: EndedTally): readonly Route[] {
+export interface Operated {
+  readonly database: Database;
+  readonly health: SweepHealth;
+  readonly ended: EndedTally;
+  readonly signIn: SignIn;
+  readonly calls: CallLimit;
+}
+
+export function operationRoutes(operated: Operated): readonly Route[] {
+  const { database, health } = operated;
   return [
     route({
       id: 'getHealth',
@@ -58,7 +69,7 @@ export function operationRoutes(database: Database, health: SweepHealth, ended: 
       status: 200,
       text: PROMETHEUS,
       reply: z.string(),
-      handle: ({ now }) => metrics(database, health, ended, now),
+      handle: ({ now }) => metrics(operated, now),
     }),
     route({
       id: 'getMe',
@@ -91,7 +102,7 @@ const NOT_EVALUATED = `
   SELECT count(*)::int AS hosts FROM host_state s JOIN host h ON h.id = s.host_id
   WHERE h.retired_at IS NULL AND s.findings @> '[{"code": "EVALUATION_FAILED"}]'`;
 
-async function metrics(database: Database, health: SweepHealth, ended: EndedTally, now: Date): Promise<string> {
+async function metrics({ database, health, ended, signIn, calls }: Operated, now: Date): Promise<string> {
   const count = async (sql: string) =>
     (await database.look<{ state: string; count: number }>(sql)).map(
       ({ state, count }) => [`{state="${state}"}`, count] as const,
@@ -119,6 +130,19 @@ async function metrics(database: Database, health: SweepHealth, ended: EndedTall
       'headroom_sweep_failed_rounds',
       'Rounds in a row that a part of the sweep has failed; 0 = it works.',
       health.rounds().map(([part, rounds]) => [`{part="${part}"}`, rounds]),
+    ),
+    ...counter(
+      'headroom_api_sign_ins_refused_total',
+      'Requests with a token that is not known; limited = not looked for.',
+      [
+        ['{why="unknown"}', signIn.counts().failed],
+        ['{why="limited"}', signIn.counts().limited],
+      ],
+    ),
+    ...counter(
+      'headroom_agent_calls_refused_total',
+      'Calls of Macs that called too often, by Mac, since this controller started.',
+      calls.refused().map(([host, count]) => [`{host="${host}"}`, count]),
     ),
     ...gauge('process_resident_memory_bytes', 'Resident memory.', [['', rss]]),
     ...gauge('nodejs_heap_used_bytes', 'Heap in use.', [['', heapUsed]]),

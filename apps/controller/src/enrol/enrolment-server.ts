@@ -8,6 +8,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { ErrorCode } from '@headroom/core';
 import { Clock } from '../common/clock.ts';
+import { FailureLimit } from '../common/failure-limit.ts';
 import { logger } from '../common/log.ts';
 import { Problem } from '../common/problem.ts';
 import type { ControllerConfig } from '../config/config.ts';
@@ -16,11 +17,12 @@ import { problemOf } from '../db/problem-of.ts';
 import { KeyStore } from '../keys/key-store.ts';
 import { readEnrolRequest } from './enrol-request.ts';
 import { Enrolment } from './enrolment.ts';
-import { FailureLimit } from './failure-limit.ts';
 import { readJsonBody, sendJson, sendProblem } from './json-http.ts';
 
 const TIMEOUT_MS = 15_000;
 const CONNECTIONS_MAX = 256;
+/** Of one address, a minute. Successes are bounded by the uses of a token. */
+const FAILURES_MAX = 30;
 
 /** Not held against the source: it would never get out again. */
 const OURS: readonly ErrorCode[] = ['NOT_READY', 'RATE_LIMITED'];
@@ -39,7 +41,7 @@ export interface EnrolReply {
 }
 
 export class EnrolmentServer {
-  private readonly failures = new FailureLimit();
+  private readonly failures = new FailureLimit(FAILURES_MAX);
   private server: Server | null = null;
   private stopRenewing: (() => void) | null = null;
   private agentUrl = '';

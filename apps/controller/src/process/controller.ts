@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import { CallLimit } from '../agents/call-limit.ts';
 import { createAgentsServer } from '../agents/create-agents.ts';
 import { HostCertificates } from '../agents/host-certificates.ts';
 import { type Api, createApi } from '../api/create-api.ts';
@@ -69,13 +70,14 @@ async function startParts(
   const enrolTokens = new TokenService(database, keys, clock);
   const { grantKey, webhookKey } = keys;
   const health = new SweepHealth();
+  const calls = new CallLimit();
   const stores = { database, clock, bus, queue, jobs, enrolTokens, certificates };
-  const api = createApi({ config, ...stores, grantKey, webhookKey, health });
+  const api = createApi({ config, ...stores, grantKey, webhookKey, health, calls });
   await api.start();
   onStop(() => api.stop());
 
   const { kdkFiles } = api;
-  const agents = createAgentsServer({ config, database, clock, bus, keys, certificates, jobs, kdkFiles });
+  const agents = createAgentsServer({ config, database, clock, bus, keys, certificates, jobs, kdkFiles, calls });
   const { port: agentPort } = await agents.start();
   onStop(() => agents.stop());
   const enrolment = new Enrolment(database, keys, certificates, bus, clock);

@@ -1,15 +1,16 @@
-/** Slows down a source that keeps failing. Successes are not counted: they are bounded by the uses of a token. */
+/** Slows down a source that keeps failing, for the rest of a minute. Successes are not counted. */
 const WINDOW_MS = 60_000;
-const FAILURES_MAX = 30;
 /** Sources remembered at once: what an attacker with many addresses can make us hold. */
 const SOURCES_MAX = 10_000;
 
 export class FailureLimit {
   private readonly sources = new Map<string, { failures: number; until: number }>();
 
+  constructor(private readonly failuresMax: number) {}
+
   allows(source: string, now: number): boolean {
     const entry = this.sources.get(source);
-    return entry === undefined || entry.until <= now || entry.failures < FAILURES_MAX;
+    return entry === undefined || entry.until <= now || entry.failures < this.failuresMax;
   }
 
   failed(source: string, now: number): void {
