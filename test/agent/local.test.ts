@@ -130,6 +130,41 @@ describe('doctor and status', { timeout: 60_000 }, () => {
     expect(looks.filter(({ ok, next }) => !ok && next === null)).toEqual([]);
   });
 
+  it('say what stands in the way of the agent itself, once', async () => {
+    const own = await new SimulatedMac().start();
+    try {
+      const doctor = () => command('headroom-agent', ['doctor', '--json', '--sysroot', own.sysroot]);
+      const looks = async () =>
+        JSON.parse((await doctor()).stdout) as readonly { name: string; ok: boolean; seen: string }[];
+      const bad = async () => (await looks()).filter(({ ok }) => !ok).map(({ name, seen }) => `${name}: ${seen}`);
+      own.write('/var/db/headroom/identity.json', '{"hostId": 1}');
+      expect(await bad()).toEqual([
+        'identity: /var/db/headroom/identity.json is damaged: remove it and enrol this Mac again',
+        'agent: It is not running.',
+      ]);
+      const text = { hostId: 'h', fleetId: 'f', agentUrl: 'https://mac.example:1', enrolUrl: 'https://x', caPem: 'x' };
+      own.write('/var/db/headroom/identity.json', JSON.stringify({ ...text, grantPublicKeys: [] }));
+      for (const name of ['key.pem', 'cert.pem']) own.write(`/var/db/headroom/${name}`, 'x');
+      const now = new Date().toISOString();
+      const lastError = { code: 'UNREACHABLE', detail: 'CheckIn: refused', at: now, of: 'link' };
+      const status = { lastContactAt: now, lastError, controller: 'https://mac.example:1' };
+      own.write('/var/db/headroom/status.json', JSON.stringify(status));
+      expect(await bad()).toEqual([
+        'agent: It is not running.',
+        expect.stringMatching(/^contact: .*UNREACHABLE: CheckIn: refused$/),
+      ]);
+      own.write('/var/db/headroom/status.json', JSON.stringify({ ...status, lastError: { ...lastError, of: 'job' } }));
+      expect(await bad()).toEqual(['agent: It is not running.']);
+      own.write('/var/db/headroom/status.json', 'junk');
+      expect(await command('headroom-agent', ['status', '--sysroot', own.sysroot])).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/cannot be read.*Next: headroom-agent doctor/),
+      });
+    } finally {
+      own.remove();
+    }
+  });
+
   it('name a kit folder that is not ours', async () => {
     spawnSync('/bin/ln', ['-s', '/tmp', join(mac.sysroot, 'Library/Headroom')]);
     expect((await agent('doctor')).stdout).toMatch(

@@ -1,9 +1,18 @@
 /** A simulated Mac with its KDK image, a grant key, and the agent's command line on it. Each test makes its own and removes it. */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
@@ -192,6 +201,11 @@ export class SimulatedMac {
         return [];
       }
     });
+  }
+
+  write(macPath: string, text: string): void {
+    mkdirSync(dirname(join(this.sysroot, macPath)), { recursive: true });
+    writeFileSync(join(this.sysroot, macPath), text);
   }
 
   read(macPath: string): string {

@@ -48,7 +48,22 @@ export function readReadiness({ facts, quota, catalogue }: ReadinessInput): Read
     now: new Date(),
   });
   const own = findings.filter(({ code }) => !OF_THE_CONTROLLER.includes(code) && !CODE_OF_THE_CONTROLLER.test(code));
-  return { state, problems: [...own.map(problemOf), ...updates.map(updateProblem)] };
+  const ahead = updates.map(updateProblem);
+  if (state !== 'foreign_kernel' || builtHere(facts) !== null)
+    return { state, problems: [...own.map(problemOf), ...ahead] };
+  const others = own.filter(({ code }) => code !== 'FOREIGN_KERNEL').map(problemOf);
+  return { state: 'unknown', problems: [whoseKernel(facts), ...others, ...ahead] };
+}
+
+/** Only the files that were built here tell it on the Mac; the controller remembers what they were. */
+function whoseKernel({ kernel, kernelCollections }: Facts): Problem {
+  const lack = kernelCollections === null ? 'could not be read' : 'do not lie here any more';
+  return {
+    severity: 'warning',
+    what: 'Whose kernel runs cannot be told on this Mac',
+    detail: `It has the LC_UUID ${kernel.filesetUuid ?? 'unknown'}, and kernel collections that were built here ${lack}.`,
+    next: 'Look at this Mac in the controller, which remembers what was built here.',
+  };
 }
 
 /** Which boot came after which visit only a controller knows; here this boot counts as after it. */
@@ -77,8 +92,23 @@ function builtHere({ kernel, os, kernelCollections }: Facts): KcResult | null {
 
 function problemOf(finding: Finding): Problem {
   const { severity, title, detail, nextStep } = finding;
-  const next = finding.code === 'FACT_UNKNOWN' ? 'Cure what the reason names, then look again.' : nextStep;
+  const next = finding.code === 'FACT_UNKNOWN' ? cureOf(detail) : nextStep;
   return { severity, what: title, detail: `${whichFact(finding)}${detail}${compared(finding)}`, next };
+}
+
+/** By the words of the reason, in the order in which they say more. */
+const CURES: readonly (readonly [RegExp, string])[] = [
+  [/needs root|EACCES|EPERM/, 'Run this as root (sudo), then look again.'],
+  [/is not on this Mac/, 'It is a part of macOS: reinstall macOS over itself if this Mac lacks it, then look again.'],
+  [/time limit/, 'Run the tool in Terminal: if it hangs there too, restart the Mac, then look again.'],
+  [/contradict|says build|, uname /, 'Two parts of macOS contradict each other: restart the Mac, then look again.'],
+];
+
+function cureOf(reason: string): string {
+  const found = CURES.find(([words]) => words.test(reason));
+  return (
+    found?.[1] ?? 'Run the tool that the reason names in Terminal: what it says there names the cause. Then look again.'
+  );
 }
 
 function whichFact({ code, path }: Finding): string {

@@ -72,11 +72,12 @@ function failureOf({ code, detail }: Report): BuildFailure {
 const AGAIN =
   'Run the same command again: nothing is tried again by itself here. If it lasts, the words of the tool name the cause.';
 
-/** There is no KDK to build from, and nobody gave its image. */
+/** There is no KDK to build from, and nobody gave its image. A Mac whose build is not known cannot be given one. */
 export function noKdk({ os, kdks }: Facts): BuildFailure | null {
+  if (os.baseBuild === null) return null;
   const isInstalled = (kdks ?? []).some(({ build, complete }) => complete && build === os.baseBuild);
   if (isInstalled) return null;
-  const detail = `No complete KDK of build ${os.baseBuild ?? 'unknown'} is installed.`;
+  const detail = `No complete KDK of build ${os.baseBuild} is installed.`;
   const next = "headroom-agent prepare --local --kdk FILE, with Apple's image for this build";
-  return { code: 'KC_MISSING_KDK', title: describeError('KC_MISSING_KDK').title, detail, next };
+  return { code: 'KC_MISSING_KDK', title: 'There is no KDK to build from', detail, next };
 }

@@ -72,7 +72,7 @@ function canBeBuilt({ state }: Readiness, { os, kernel }: Facts): boolean {
 function failureText(failure: BuildFailure | null): string {
   const none = 'No kernel collection was built.';
   return failure === null
-    ? none
+    ? `${none} What is said above keeps it from being built.`
     : `${none}\n${failure.code}: ${failure.title}. ${failure.detail}\n  Next: ${failure.next}`;
 }
 

@@ -39,10 +39,11 @@ export function runSheet({ facts, kc, quota, readiness }: RunSheetInput): string
     `3. md5 ${collectionInRecovery(kc.path)}`,
     '   Compare with the md5 above. If Data is not mounted, mount it in Disk Utility; its name may differ.',
     '4. csrutil disable',
+    '   It asks whether to go on (y), then for the password; nothing shows while you type it.',
     ...kernelAndArguments({ facts, kc, line, needed }),
     '7. nvram -s; reboot',
-    '8. In macOS: `headroom-agent facts --json`. It is raised only if kernel.filesetUuid is the LC_UUID above',
-    '   and bootArgs.inForce holds the quota.',
+    '8. In macOS: `sudo headroom-agent doctor`. It says raised only if the kernel that runs (kernel.filesetUuid of',
+    '   `headroom-agent facts --json`) has the LC_UUID above, and the quota is in force (bootArgs.inForce).',
     '',
     'Way back: `sudo nvram -d boot-args` in macOS (or put back what was there: ' +
       `${facts.bootArgs.stored ?? 'nothing'}), then in recoveryOS \`csrutil enable\` and y to Full Security.`,
@@ -61,9 +62,12 @@ function kernelAndArguments({ facts, kc, line, needed }: Steps): readonly string
   const system = shellQuoted(`/Volumes/${facts.volumes.systemName ?? 'SYSTEM'}`);
   const install = `kmutil configure-boot -v ${system} -c ${collectionInRecovery(kc.path)}`;
   const store = `nvram ${BOOT_ARGS}=${shellQuoted(line)}`;
+  const asks =
+    '   It asks whether you are sure (y), then Username (the short name) and Password. Then it works for minutes without a word.';
   if (needed.length === 0)
     return [
       `5. ${install}`,
+      asks,
       `6. ${store}`,
       ...leftOut(facts, line),
       '   A refusal here is not fatal: write them in macOS with `sudo nvram`, and restart once more.',
@@ -74,6 +78,7 @@ function kernelAndArguments({ facts, kc, line, needed }: Steps): readonly string
     `   then nvram -s. This kernel does not start without ${needed.join(' ')}. Refused? Do not go on: reboot, write them in`,
     '   macOS with `sudo nvram`, and come back for the next step.',
     `6. ${install}`,
+    asks,
   ];
 }
 

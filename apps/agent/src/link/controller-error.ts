@@ -26,7 +26,9 @@ export function controllerError(method: string, error: unknown): ControllerError
   const sent = error.metadata?.get('headroom-code')[0]?.toString() ?? '';
   const first = /^[A-Z][A-Z0-9_]+/.exec(error.details)?.[0] ?? '';
   const code = [sent, first].find(isErrorCode) ?? null;
-  return new ControllerError(code, error.code, `${method}: ${error.details}`);
+  // What grpc-js says of a lapsed deadline is about its own insides.
+  const said = error.code === status.DEADLINE_EXCEEDED ? 'the controller did not answer in time' : error.details;
+  return new ControllerError(code, error.code, `${method}: ${said}`);
 }
 
 interface ServiceErrorLike extends Error {

@@ -107,7 +107,7 @@ async function sendReport(job: LeasedJob, report: Report, ports: WorkPorts, sess
   if (reply.accepted || reply.code !== 'FINISH_STALE_LEASE') await journal.remove(job.jobId);
   if (report.code !== null)
     await ports.status.update({
-      lastError: { code: report.code, detail: report.detail, at: new Date().toISOString() },
+      lastError: { code: report.code, detail: report.detail, at: new Date().toISOString(), of: 'job' },
     });
   return reply.accepted;
 }
@@ -118,7 +118,7 @@ async function noteRefusal(job: LeasedJob, error: ControllerError, ports: WorkPo
   const detail = `${job.kind} ${job.jobId}: ${error.code ?? 'refused'}: ${error.message}`;
   if (!ports.refused.count(job.jobId)) throw error;
   log(`REPORT_REFUSED ${detail}`);
-  await ports.status.update({ lastError: { code: 'REPORT_REFUSED', detail, at: now().toISOString() } });
+  await ports.status.update({ lastError: { code: 'REPORT_REFUSED', detail, at: now().toISOString(), of: 'job' } });
 }
 
 /** One job is open at a time: another one's record belongs to work that the controller has given up. */

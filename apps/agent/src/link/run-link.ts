@@ -171,7 +171,7 @@ async function noteTrouble(life: Life, code: string, detail: string): Promise<vo
   const { runner, status } = life;
   life.trouble = code;
   runner.log(`${code}: ${detail}`);
-  await status.update({ lastError: { code, detail, at: runner.now().toISOString() } });
+  await status.update({ lastError: { code, detail, at: runner.now().toISOString(), of: 'link' } });
 }
 
 function once(task: () => Promise<void>): () => Promise<void> {

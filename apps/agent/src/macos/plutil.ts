@@ -19,7 +19,8 @@ export async function readPreferences(context: ToolContext, path: string): Promi
     if (seen.size > BYTES_MAX) return unknown(`${path} is larger than ${BYTES_MAX} bytes`);
     bytes = await readFile(file);
   } catch (error) {
-    return unknown(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`);
+    const { code = 'error' } = error as NodeJS.ErrnoException;
+    return unknown(code === 'ENOENT' ? `${path} is not there` : `${path} cannot be read (${code})`);
   }
   if (!bytes.subarray(0, 6).equals(Buffer.from('bplist'))) return parsePlistDict(bytes.toString('utf8'));
   return readTool(context, { path: PLUTIL, args: plutilToXmlArgs(path) }, ({ stdout }) => parsePlistDict(stdout));

@@ -29,7 +29,7 @@ export function parseSysctl(
   }
   return values.size > 0
     ? known(values)
-    : unknown(`sysctl printed none of ${names.join(', ')}: ${quote(stderr, stdout)}`);
+    : unknown(`sysctl printed nothing of what was asked (${names.length} values): ${quote(stderr, stdout)}`);
 }
 
 /** One value; "" counts as read (kern.bootargs is empty on a stock Mac). */

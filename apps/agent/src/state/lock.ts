@@ -28,7 +28,10 @@ export async function takeLock(mac: Mac): Promise<() => Promise<void>> {
       if (await linked(own, path)) return () => rm(path, { force: true });
       const holder = await readHolder(path);
       if (holder !== null && (await stillRuns(holderOf(holder))))
-        throw new Error(`Another agent (process ${holder.split(' ')[0]}) works on ${mac.sysroot}; stop it first.`);
+        throw new Error(
+          `Another agent (process ${holder.split(' ')[0]}) works on ${mac.sysroot}; stop it first ` +
+            '(the installed one: `sudo launchctl bootout system/com.headroom.agent`).',
+        );
       if (holder !== null) await removeStale(path, holder, own);
     }
   } finally {

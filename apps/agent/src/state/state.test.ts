@@ -91,7 +91,7 @@ describe('status file', () => {
 
   it('takes an error back when that one is over, and no other', async () => {
     const file = await openStatusFile(mac, () => {});
-    const lastError = { code: 'UNREACHABLE', detail: 'd', at: 'now' };
+    const lastError = { code: 'UNREACHABLE', detail: 'd', at: 'now', of: 'link' } as const;
     await file.update({ lastError });
     await file.clearError('SESSION_FENCED');
     expect(await readStatus(mac)).toMatchObject({ lastError });

@@ -19,7 +19,13 @@ export interface AgentStatus {
   readonly controller: string | null;
   readonly lastContactAt: string | null;
   readonly job: { readonly jobId: string; readonly kind: string; readonly progress: string } | null;
-  readonly lastError: { readonly code: string; readonly detail: string; readonly at: string } | null;
+  /** `link` = with the controller; it is taken back once that answers. */
+  readonly lastError: {
+    readonly code: string;
+    readonly detail: string;
+    readonly at: string;
+    readonly of: 'link' | 'job';
+  } | null;
   /** As read last; null before the first reading. */
   readonly mac: MacStatus | null;
   /** The last visit that this Mac was told of; null = none yet. */
