@@ -180,6 +180,12 @@ describe('watching', () => {
     one.stop();
   });
 
+  it('sends to the lists whoever comes back with an id of a time to come: the clock was set back since', async () => {
+    const one = await watch('/api/v1/hosts/watch', uuidv7(test.clock.now().getTime() + 86_400_000));
+    await waitFor(() => one.events.some(({ name }) => name === 'resync'));
+    one.stop();
+  });
+
   it('replays more than one page', async () => {
     const from = await happen('session');
     const at = test.clock.now();

@@ -68,6 +68,11 @@ describe('presence', () => {
     if (settlesIn !== null) expect(changesAt).toEqual(ago(-settlesIn));
   });
 
+  it('a start in a time to come, before the clock was set back, explains no silence', () => {
+    const input = { lastSeenAt: ago(7200), bootFirstSeenAt: null, visit: null, checkInMs: 30_000, now: NOW };
+    expect(presenceOf({ ...input, listeningSince: ago(-86_400) }).presence).toBe('silent');
+  });
+
   it('no visit that was not opened explains anything', () => {
     const visit = { openedAt: null, doneAt: ago(10) };
     expect(expectedBackAt({ lastSeenAt: ago(700), bootFirstSeenAt: null, visit, checkInMs: 30_000 })).toBeNull();

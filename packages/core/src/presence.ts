@@ -66,9 +66,13 @@ export function expectedBackAt(input: Omit<PresenceInput, 'now'>): Date | null {
   return new Date(Math.max(visit.openedAt.getTime(), seen) + VISIT_MS);
 }
 
-/** A controller that was away says nothing of a silence before its agents had the time to come back. */
+/**
+ * A controller that was away says nothing of a silence before its agents had the time to come back. One that began in a time to come
+ * had a clock that was set back since.
+ */
 function settledAt(input: PresenceInput): number {
-  return input.listeningSince == null ? 0 : input.listeningSince.getTime() + 2 * missedMs(input);
+  const { listeningSince = null, now } = input;
+  return listeningSince === null || listeningSince > now ? 0 : listeningSince.getTime() + 2 * missedMs(input);
 }
 
 function missedMs({ checkInMs }: Pick<PresenceInput, 'checkInMs'>): number {

@@ -15,6 +15,7 @@ import { SweepHealth } from '../common/sweep-parts.ts';
 import type { ControllerConfig } from '../config/config.ts';
 import { EndedWork } from '../data/ended-work.ts';
 import { HistoryKeeper } from '../data/history.ts';
+import { TimesAhead } from '../data/times-ahead.ts';
 import { Enrolment } from '../enrol/enrolment.ts';
 import { EnrolmentServer } from '../enrol/enrolment-server.ts';
 import { TokenService } from '../enrol/token-service.ts';
@@ -90,7 +91,9 @@ async function startParts(
   const history = new HistoryKeeper(database, config);
   const endedWork = new EndedWork(database, config);
   const trust = new ClockTrust();
+  const timesAhead = new TimesAhead(database);
   const parts = [
+    { name: 'times ahead', run: (now: Date) => timesAhead.sweepOnce(now) },
     { name: 'leases', run: () => jobs.sweep() },
     ...api.sweepParts,
     { name: 'history', run: (now: Date) => history.daily(now, trust.isSettled(now)) },

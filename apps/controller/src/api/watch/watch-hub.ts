@@ -101,7 +101,8 @@ export class WatchHub {
     const sent = new SentSince(now - OVERLAP_MS);
     if (lastEventId !== null && isUuid(lastEventId)) {
       const from = timeOf(lastEventId);
-      if (from < now - REPLAY_MS_MAX) watcher.resync();
+      // From a time to come: the clock was set back, and what was missed since is not known by ids.
+      if (from < now - REPLAY_MS_MAX || from > now + OVERLAP_MS) watcher.resync();
       else await this.replay(watcher, firstIdAt(from - OVERLAP_MS), lastEventId.toLowerCase(), sent);
     }
     watcher.goLive(sent.ids);
