@@ -1,6 +1,6 @@
 // What every launcher needs before it can do its work: the right Node, the dependencies, a build. Uses nothing but Node.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -65,19 +65,10 @@ export function node(script, args = [], options = {}) {
   run(process.execPath, [join(root, script), ...args], options);
 }
 
-export function run(command, args, options = {}) {
+function run(command, args, options = {}) {
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
   if (error) fail(`${command}: ${error.message}`);
   if (status !== 0) process.exit(status ?? 1);
-}
-
-export function newest(folder) {
-  return Math.max(
-    0,
-    ...readdirSync(folder, { withFileTypes: true, recursive: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => mtime(join(entry.parentPath ?? entry.path, entry.name))),
-  );
 }
 
 export function say(text) {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
-export const PACKAGE_ID = 'com.headroom.agent';
+const PACKAGE_ID = 'com.headroom.agent';
 export const HOME = 'root/Library/Application Support/HeadroomAgent';
 const ADMIN_FOLDERS = ['mdm', 'munki', 'autopkg', 'jamf'];
 

@@ -2,7 +2,7 @@
  * Which kinds of value a parser may give, field by field: declared in shapes.ts. A path that is not declared, a null that is not, and
  * any other kind is wrong. `.*` in place of a last key takes any key.
  */
-export type Kind = 'null' | 'boolean' | 'number' | 'string' | 'list' | 'bytes' | 'date' | 'object';
+type Kind = 'null' | 'boolean' | 'number' | 'string' | 'list' | 'bytes' | 'date' | 'object';
 const DEPTH_MAX = 80;
 
 /** Path -> kinds, parted by blanks: `{ '': 'list', '[]': 'object', '[].uuid': 'string null' }`. */

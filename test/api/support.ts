@@ -22,7 +22,7 @@ import { JobQueue } from '../../apps/controller/src/queue/queue.ts';
 import { KC, raisedFacts } from '../../packages/core/testing/sample-host.ts';
 import { openTestDatabase } from '../support/postgres.ts';
 
-export class TestClock extends Clock {
+class TestClock extends Clock {
   private at = new Date('2026-11-23T12:00:00.000Z');
 
   now(): Date {
@@ -52,7 +52,7 @@ export interface Reply {
   readonly headers: Headers;
 }
 
-export interface CallOptions {
+interface CallOptions {
   readonly role?: Role | null;
   readonly body?: unknown;
   readonly headers?: Record<string, string>;

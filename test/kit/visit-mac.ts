@@ -14,7 +14,7 @@ import {
 } from '../../packages/mac-sim/dist/recovery/index.js';
 
 export const KIT_SOURCE = fileURLToPath(new URL('../../apps/agent/kit/', import.meta.url));
-export const KIT_NAMES = ['raise', 'check', 'revert'] as const;
+const KIT_NAMES = ['raise', 'check', 'revert'] as const;
 export const REVERT_LINE = 'sh /Volumes/*/Library/Headroom/revert';
 export const md5 = (data: string | Buffer): string => createHash('md5').update(data).digest('hex');
 
@@ -26,7 +26,7 @@ export interface MacOptions {
   readonly fileVault?: boolean;
 }
 
-export interface CollectionOptions {
+interface CollectionOptions {
   readonly variant?: string;
   /** Another one gives another kernel collection. */
   readonly bundleVersion?: string;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 export const ROOT = new URL('../../', import.meta.url).pathname.replace(/\/$/, '');
 export const HOME = 'root/Library/Application Support/HeadroomAgent';
 
-export interface Pin {
+interface Pin {
   readonly package: string;
   readonly version: string;
   readonly integrity: string;

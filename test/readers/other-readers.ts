@@ -11,7 +11,7 @@ export interface Seen {
 }
 
 export const LLVM = '/usr/lib/llvm-19/bin';
-export const PYTHON = '/usr/bin/python3';
+const PYTHON = '/usr/bin/python3';
 export const hasLlvm = ['llvm-objdump', 'obj2yaml', 'yaml2obj'].every((tool) => existsSync(`${LLVM}/${tool}`));
 export const hasMacholib = existsSync(PYTHON) && spawnSync(PYTHON, ['-c', 'import macholib']).status === 0;
 

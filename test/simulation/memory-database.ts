@@ -9,7 +9,7 @@ import { WRITE_DELIVERIES } from '../../apps/controller/src/webhooks/outbox.ts';
 import { hostOf, type JobRow, type PlanRow, type Rows, replaceRows, type StateRow, type VisitRow } from './rows.ts';
 
 export const FLEET_ID = '0195aaaa-0000-7000-8000-000000000001';
-export const KDK_SHA256 = 'ef'.repeat(32);
+const KDK_SHA256 = 'ef'.repeat(32);
 export const BUILDS = ['23F79', '23G80'] as const;
 
 /** The connection broke before the commit: nothing of the transaction is there. */

@@ -28,7 +28,7 @@ export interface CheckInAnswer {
   readonly factsWanted: boolean;
 }
 
-export interface ModelWake {
+interface ModelWake {
   readonly kind: 'due' | 'work';
   readonly hostId: string;
 }

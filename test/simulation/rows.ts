@@ -4,7 +4,7 @@ import type { GrantRow } from '../../apps/controller/src/exceptions/grant-check.
 import type { JobState } from '../../apps/controller/src/jobs/job-life.ts';
 import type { Lane } from '../../apps/controller/src/jobs/job-store.ts';
 
-export interface ReportRow {
+interface ReportRow {
   sessionNumber: bigint;
   bootOrdinal: number;
   sequence: bigint;

@@ -15,7 +15,7 @@ import type { Timeline } from './timeline.ts';
 import { type Books, Violation, type Watch } from './watch.ts';
 
 export const LEASE_TTL_MS = 60_000;
-export const CHECK_IN_MS = 60_000;
+const CHECK_IN_MS = 60_000;
 const SWEEP_MS = 15_000;
 const BATCHES_MAX = 40;
 

@@ -14,7 +14,7 @@ import {
 import { stockFacts } from '../../packages/core/testing/sample-host.ts';
 import type { Random } from '../../scripts/fuzz/random.ts';
 
-export const VARIANT = 'T6020';
+const VARIANT = 'T6020';
 export const CAPABILITIES: readonly string[] = JOB_KINDS;
 
 export interface PlacedKit {
@@ -213,7 +213,7 @@ export class SimMac {
   }
 }
 
-export function kitResult({ kc, expiresAt }: PlacedKit) {
+function kitResult({ kc, expiresAt }: PlacedKit) {
   return { kcMd5: kc.md5, kcSha256: kc.sha256, expiresAt };
 }
 

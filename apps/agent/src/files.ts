@@ -7,7 +7,7 @@ import { constants, createReadStream } from 'node:fs';
 import { chmod, lstat, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-export const JSON_BYTES_MAX = 4 * 1024 * 1024;
+const JSON_BYTES_MAX = 4 * 1024 * 1024;
 
 export async function writeFileAtomic(path: string, content: string | Uint8Array, mode: number): Promise<void> {
   await replaceFile(path, mode, async (file) => {

@@ -4,7 +4,7 @@ import type { Unknown } from './macos/reading.ts';
 import { commandError, type RunOptions, type RunResult, runTool } from './macos/runner.ts';
 import { checkSysroot, isSimulated, resolve } from './macos/sysroot.ts';
 
-export type ToolOptions = Pick<RunOptions, 'timeoutMs' | 'outputBytesMax' | 'signal'>;
+type ToolOptions = Pick<RunOptions, 'timeoutMs' | 'outputBytesMax' | 'signal'>;
 
 export interface Mac {
   readonly sysroot: string;

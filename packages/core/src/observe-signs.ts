@@ -7,7 +7,7 @@ import type { BootArgsFacts, BootPolicyFacts, Facts, SipFacts } from './facts.ts
 import { GUEST_VARIANT, INTEL_VARIANT } from './variants.ts';
 
 export type UnsupportedReason = 'intel' | 'guest' | 'os_too_old';
-export type YesNo = 'yes' | 'no' | 'unknown';
+type YesNo = 'yes' | 'no' | 'unknown';
 
 export interface Signs {
   /** Can this Mac be raised at all? `unknown` when an essential fact about it is null. */

@@ -9,7 +9,7 @@ export const ARGS = 'kcsuffix=development hypervisor=0x1 hv_apple_isa_vm_quota=0
 export const COIH = 'A1'.repeat(48);
 export const NOW = new Date('2026-03-01T12:00:00.000Z');
 export const VISIT_OPENED_AT = '2026-03-01T10:00:00.000Z';
-export const BOOT_SEEN_AT = '2026-03-01T10:20:00.000Z';
+const BOOT_SEEN_AT = '2026-03-01T10:20:00.000Z';
 export const GRANT_ENDS_AT = '2026-06-01T00:00:00.000Z';
 export const NEW_VISIT_ID = '0195-new-visit';
 

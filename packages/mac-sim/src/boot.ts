@@ -9,10 +9,10 @@ import { simPaths } from './paths.ts';
 import { type Boot, flushNvram, type SimState } from './state.ts';
 
 /** A progress bar that never ends; the screen shows no word. */
-export const ENDLESS_BAR = '(a progress bar that never ends)';
-export const PANIC_LOOP = '(the Mac restarts again and again)';
-export const CUSTOM_KERNEL_FAILED = 'Custom kernel failed to boot';
-export const UNLOCK_SCREEN = '(accounts and a password field: FileVault waits to be unlocked)';
+const ENDLESS_BAR = '(a progress bar that never ends)';
+const PANIC_LOOP = '(the Mac restarts again and again)';
+const CUSTOM_KERNEL_FAILED = 'Custom kernel failed to boot';
+const UNLOCK_SCREEN = '(accounts and a password field: FileVault waits to be unlocked)';
 
 type Kernel = Pick<Boot, 'kernel' | 'kernelUuid' | 'filesetUuid' | 'kernelVersionText' | 'honoursQuota'>;
 

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-export interface ControllerAddresses {
+interface ControllerAddresses {
   readonly apiUrl: string;
   readonly enrolUrl: string;
   readonly agentUrl: string;

@@ -12,7 +12,7 @@ export interface QuickstartOptions {
   readonly help: boolean;
 }
 
-export const MACS_MAX = 50;
+const MACS_MAX = 50;
 
 export const USAGE = `npm start -- [options]
   --macs N             how many simulated Macs (default 3, at most ${MACS_MAX})

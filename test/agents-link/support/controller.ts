@@ -14,7 +14,7 @@ import { type KeyOptions, KeyStore } from '../../../apps/controller/src/keys/key
 import { openTestDatabase } from '../../support/postgres.ts';
 
 /** Runs on from the real time, since TLS looks at that too. */
-export class TestClock extends Clock {
+class TestClock extends Clock {
   private ahead = 0;
 
   now(): Date {
@@ -26,7 +26,7 @@ export class TestClock extends Clock {
   }
 }
 
-export class TestKdkFiles extends KdkFiles {
+class TestKdkFiles extends KdkFiles {
   readonly files = new Map<string, KdkFile>();
 
   async open(sha256: string): Promise<KdkFile | null> {

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { UsageError } from './usage.ts';
 
-export const COMMANDS = ['run', 'facts', 'enroll', 'status', 'doctor', 'apply-plan', 'prepare', 'witness'] as const;
+const COMMANDS = ['run', 'facts', 'enroll', 'status', 'doctor', 'apply-plan', 'prepare', 'witness'] as const;
 export type Command = (typeof COMMANDS)[number];
 
 const OPTIONS = {

@@ -16,7 +16,7 @@ import { isDenied } from './usage.ts';
 /** An idle agent is answered every minute, or as its controller says: at most an hour. */
 const SILENCE_MS = 90 * 60_000;
 
-export interface Look {
+interface Look {
   readonly name: string;
   readonly ok: boolean;
   readonly seen: string;
@@ -159,7 +159,7 @@ async function theMac(facts: Promise<Facts>): Promise<readonly Look[]> {
   }
 }
 
-export function lookOf({ severity, what, detail, next }: Problem): Look {
+function lookOf({ severity, what, detail, next }: Problem): Look {
   return { name: severity, ok: severity === 'note', seen: `${what}. ${detail}`, next };
 }
 

@@ -1,4 +1,4 @@
 /** Facts of a Mac: what the rest of the agent uses of this folder. */
-export { type BootOrdinal, type CollectOptions, collectFacts } from './collect.ts';
+export { collectFacts } from './collect.ts';
 export { factsSha256 } from './facts-hash.ts';
 export { readSessionFacts, type SessionFacts } from './session-facts.ts';

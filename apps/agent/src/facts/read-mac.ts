@@ -36,9 +36,9 @@ import { readWitness } from './witness.ts';
 const TOOLS_AT_ONCE = 4;
 const DATA_VOLUME = '/System/Volumes/Data';
 
-export const SOFTWARE_UPDATE_PREFERENCES = '/Library/Preferences/com.apple.SoftwareUpdate.plist';
-export const MANAGED_SOFTWARE_UPDATE = '/Library/Managed Preferences/com.apple.SoftwareUpdate.plist';
-export const MANAGED_RESTRICTIONS = '/Library/Managed Preferences/com.apple.applicationaccess.plist';
+const SOFTWARE_UPDATE_PREFERENCES = '/Library/Preferences/com.apple.SoftwareUpdate.plist';
+const MANAGED_SOFTWARE_UPDATE = '/Library/Managed Preferences/com.apple.SoftwareUpdate.plist';
+const MANAGED_RESTRICTIONS = '/Library/Managed Preferences/com.apple.applicationaccess.plist';
 
 export interface MacReadings {
   readonly swVers: Reading<SystemVersion>;

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Facts } from '@headroom/core';
 import { factsSha256 } from '../facts/index.ts';
 
-export interface OutgoingFacts {
+interface OutgoingFacts {
   /** Empty when the controller has them already. */
   readonly json: Buffer;
   /** Of the bytes as sent, then or now. */

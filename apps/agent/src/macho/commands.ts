@@ -13,7 +13,7 @@ export interface ImageHeader {
   readonly commands: readonly LoadCommand[];
 }
 
-export interface LoadCommand {
+interface LoadCommand {
   readonly cmd: number;
   /** The whole command, its 8-byte head included. */
   readonly bytes: Buffer;

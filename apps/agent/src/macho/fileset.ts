@@ -31,7 +31,7 @@ export interface Fileset {
   readonly kernelVersionText: string | null;
 }
 
-export interface FilesetMember {
+interface FilesetMember {
   readonly id: string;
   readonly uuid: string | null;
 }

@@ -9,9 +9,9 @@ import { firstReading, known, type Reading, unknown } from './reading.ts';
 import { jsonIn, linesOf, quote, uuidOf } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
-export const BPUTIL = '/usr/bin/bputil';
+const BPUTIL = '/usr/bin/bputil';
 /** Always with the volume group: with several systems bputil would ask. */
-export const bputilDisplayArgs = (group: string): readonly string[] => ['-d', '-v', group];
+const bputilDisplayArgs = (group: string): readonly string[] => ['-d', '-v', group];
 
 export interface BootPolicy {
   /** `vuid`. */

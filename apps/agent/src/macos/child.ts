@@ -20,12 +20,12 @@ export interface ChildInput {
 }
 
 /** Hears of each process group; a tool outlives an agent that is killed, and the next one has to know of it. */
-export interface ChildWatch {
+interface ChildWatch {
   started(group: number): void;
   ended(group: number): void;
 }
 
-export type KillCause = 'timeout' | 'abort' | 'output';
+type KillCause = 'timeout' | 'abort' | 'output';
 
 export interface ChildEnd {
   readonly exitCode: number | null;

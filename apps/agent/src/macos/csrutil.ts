@@ -7,8 +7,8 @@ import { firstReading, known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
-export const CSRUTIL = '/usr/bin/csrutil';
-export const csrutilStatusArgs = (): readonly string[] => ['status'];
+const CSRUTIL = '/usr/bin/csrutil';
+const csrutilStatusArgs = (): readonly string[] => ['status'];
 
 export interface Sip {
   readonly status: SipStatus;

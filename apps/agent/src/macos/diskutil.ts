@@ -8,10 +8,10 @@ import { known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote, uuidOf } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
-export const DISKUTIL = '/usr/sbin/diskutil';
-export const diskutilInfoArgs = (volume: string): readonly string[] => ['info', '-plist', volume];
-export const diskutilApfsListArgs = (): readonly string[] => ['apfs', 'list', '-plist'];
-export const diskutilListUsersArgs = (volume: string): readonly string[] => ['apfs', 'listUsers', volume];
+const DISKUTIL = '/usr/sbin/diskutil';
+const diskutilInfoArgs = (volume: string): readonly string[] => ['info', '-plist', volume];
+const diskutilApfsListArgs = (): readonly string[] => ['apfs', 'list', '-plist'];
+const diskutilListUsersArgs = (volume: string): readonly string[] => ['apfs', 'listUsers', volume];
 
 export interface VolumeInfo {
   /** `disk3s1s1`: of a running system its snapshot. */
@@ -32,7 +32,7 @@ export interface Container {
   readonly systems: readonly SystemVolume[] | null;
 }
 
-export interface SystemVolume {
+interface SystemVolume {
   readonly device: string;
   readonly uuid: string;
   readonly name: string | null;

@@ -7,8 +7,8 @@ import { firstReading, known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
-export const FDESETUP = '/usr/bin/fdesetup';
-export const fdesetupStatusArgs = (): readonly string[] => ['status'];
+const FDESETUP = '/usr/bin/fdesetup';
+const fdesetupStatusArgs = (): readonly string[] => ['status'];
 
 export function readFileVault(context: ToolContext): Promise<Reading<FileVaultStatus>> {
   return readTool(context, { path: FDESETUP, args: fdesetupStatusArgs() }, parseFdesetup);

@@ -3,8 +3,8 @@ import { known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote, uuidOf } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
-export const IOREG = '/usr/sbin/ioreg';
-export const ioregPlatformArgs = (): readonly string[] => ['-rd1', '-c', 'IOPlatformExpertDevice'];
+const IOREG = '/usr/sbin/ioreg';
+const ioregPlatformArgs = (): readonly string[] => ['-rd1', '-c', 'IOPlatformExpertDevice'];
 
 export interface Platform {
   /** IOPlatformUUID, upper case. */

@@ -8,13 +8,11 @@ import { type Output, readTool, type ToolContext } from './tool.ts';
 
 export const KMUTIL = '/usr/bin/kmutil';
 export const kmutilInspectArgs = (): readonly string[] => ['inspect', '-V', 'release', '--no-header'];
-export const kmutilShowLoadedArgs = (collection: 'aux' | 'boot'): readonly string[] => [
+const kmutilShowLoadedArgs = (collection: 'aux' | 'boot'): readonly string[] => [
   'showloaded',
   '--collection',
   collection,
 ];
-
-const INSPECT_TIMEOUT_MS = 120_000;
 
 export interface Bundle {
   readonly id: string;
@@ -26,11 +24,6 @@ export interface LoadedKext {
   readonly id: string;
   readonly version: string;
   readonly uuid: string | null;
-}
-
-/** All bundles that the running release collection is made of. */
-export function readBundles(context: ToolContext): Promise<Reading<readonly Bundle[]>> {
-  return readTool(context, { path: KMUTIL, args: kmutilInspectArgs(), timeoutMs: INSPECT_TIMEOUT_MS }, parseInspect);
 }
 
 /** Third-party kexts that are loaded from the auxiliary collection. */

@@ -3,8 +3,8 @@ import { known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
-export const LS = '/bin/ls';
-export const lsAclArgs = (folder: string): readonly string[] => ['-lde', folder];
+const LS = '/bin/ls';
+const lsAclArgs = (folder: string): readonly string[] => ['-lde', folder];
 
 export function readAcl(context: ToolContext, folder: string): Promise<Reading<readonly string[]>> {
   return readTool(context, { path: LS, args: lsAclArgs(folder) }, parseAcl);

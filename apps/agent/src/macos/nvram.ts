@@ -7,7 +7,7 @@ import { linesOf, quote, uuidOf } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
 export const NVRAM = '/usr/sbin/nvram';
-export const nvramGetArgs = (name: string): readonly string[] => [name];
+const nvramGetArgs = (name: string): readonly string[] => [name];
 export const nvramSetArgs = (name: string, value: string): readonly string[] => [`${name}=${value}`];
 export const nvramDeleteArgs = (name: string): readonly string[] => ['-d', name];
 /** Writes are buffered; this saves them. */

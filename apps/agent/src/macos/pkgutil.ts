@@ -10,13 +10,12 @@ import type { Output } from './tool.ts';
 export const PKGUTIL = '/usr/sbin/pkgutil';
 export const pkgutilCheckSignatureArgs = (pkg: string): readonly string[] => ['--check-signature', pkg];
 export const pkgutilPackagesArgs = (): readonly string[] => ['--pkgs'];
-export const pkgutilFilesArgs = (id: string): readonly string[] => ['--files', id];
 export const pkgutilForgetArgs = (id: string): readonly string[] => ['--forget', id];
 export const pkgutilExpandArgs = (pkg: string, folder: string): readonly string[] => ['--expand', pkg, folder];
 
 export const pkgutilPayloadFilesArgs = (pkg: string): readonly string[] => ['--payload-files', pkg];
 
-export interface Certificate {
+interface Certificate {
   readonly name: string;
   /** Upper-case hex without blanks: 40 digits are SHA-1, 64 are SHA-256. */
   readonly fingerprint: string | null;

@@ -55,7 +55,7 @@ export function countAt(dict: PlistDict, key: string): number | null {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
 }
 
-export function booleanAt(dict: PlistDict, key: string): boolean | null {
+function booleanAt(dict: PlistDict, key: string): boolean | null {
   const value = at(dict, key);
   return typeof value === 'boolean' ? value : null;
 }

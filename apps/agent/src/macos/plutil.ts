@@ -5,8 +5,8 @@ import { type Reading, unknown } from './reading.ts';
 import { resolve } from './sysroot.ts';
 import { readTool, type ToolContext } from './tool.ts';
 
-export const PLUTIL = '/usr/bin/plutil';
-export const plutilToXmlArgs = (path: string): readonly string[] => ['-convert', 'xml1', '-o', '-', path];
+const PLUTIL = '/usr/bin/plutil';
+const plutilToXmlArgs = (path: string): readonly string[] => ['-convert', 'xml1', '-o', '-', path];
 
 const BYTES_MAX = 1024 * 1024;
 

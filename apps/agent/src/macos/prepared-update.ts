@@ -12,7 +12,7 @@ import type { ToolContext } from './tool.ts';
 
 const PROPOSED = ['SystemVersion.plist', 'BuildManifest.plist'] as const;
 
-export const proposedSystemPath = (group: string, file: (typeof PROPOSED)[number] = 'SystemVersion.plist'): string =>
+const proposedSystemPath = (group: string, file: (typeof PROPOSED)[number] = 'SystemVersion.plist'): string =>
   `/System/Volumes/Preboot/${group}/cryptex1/proposed/${file}`;
 
 export async function readProposedSystem(context: ToolContext, group: string): Promise<Reading<UpdateTarget>> {

@@ -3,8 +3,8 @@ import { known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
-export const PROFILES = '/usr/bin/profiles';
-export const profilesEnrollmentArgs = (): readonly string[] => ['status', '-type', 'enrollment'];
+const PROFILES = '/usr/bin/profiles';
+const profilesEnrollmentArgs = (): readonly string[] => ['status', '-type', 'enrollment'];
 
 export interface Enrollment {
   readonly enrolled: boolean;

@@ -3,9 +3,9 @@ import { known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
-export const PS = '/bin/ps';
+const PS = '/bin/ps';
 /** All processes, the executable's path alone; `ww`, as ps may cut lines at 79 columns and the path is longer. */
-export const psArgs = (): readonly string[] => ['-axww', '-o', 'comm='];
+const psArgs = (): readonly string[] => ['-axww', '-o', 'comm='];
 
 const GUEST_PROCESS = 'com.apple.Virtualization.VirtualMachine';
 

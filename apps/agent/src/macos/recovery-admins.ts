@@ -12,7 +12,7 @@ import type { ToolContext } from './tool.ts';
 const ADMINS_MAX = 200;
 const NAME = /^[^\0/:]{1,255}$/;
 
-export const recoveryAdminsPath = (group: string): string =>
+const recoveryAdminsPath = (group: string): string =>
   `/System/Volumes/Preboot/${group}/var/db/AdminUserRecoveryInfo.plist`;
 
 export async function readRecoveryAdmins(

@@ -9,8 +9,8 @@ import { resolve } from './sysroot.ts';
 
 export { CommandError, type CommandFailure } from './command-error.ts';
 
-export const TIMEOUT_MS_DEFAULT = 30_000;
-export const OUTPUT_BYTES_MAX_DEFAULT = 4 * 1024 * 1024;
+const TIMEOUT_MS_DEFAULT = 30_000;
+const OUTPUT_BYTES_MAX_DEFAULT = 4 * 1024 * 1024;
 
 /** All that a tool inherits. A fixed locale keeps texts in English wherever the tool itself obeys it. */
 const ENVIRONMENT = { LANG: 'C', LC_ALL: 'C', PATH: '/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/var/root' } as const;

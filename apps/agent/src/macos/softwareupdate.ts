@@ -6,8 +6,8 @@ import { known, type Reading, unknown } from './reading.ts';
 import { BUILD_PATTERN, linesOf, quote } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
-export const SOFTWAREUPDATE = '/usr/sbin/softwareupdate';
-export const softwareUpdateListArgs = (): readonly string[] => ['--list', '--no-scan'];
+const SOFTWAREUPDATE = '/usr/sbin/softwareupdate';
+const softwareUpdateListArgs = (): readonly string[] => ['--list', '--no-scan'];
 
 export interface OfferedUpdate {
   readonly label: string;

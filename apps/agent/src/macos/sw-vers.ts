@@ -3,8 +3,8 @@ import { firstReading, known, type Reading, unknown } from './reading.ts';
 import { BUILD_PATTERN, linesOf, quote } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
-export const SW_VERS = '/usr/bin/sw_vers';
-export const swVersArgs = (): readonly string[] => [];
+const SW_VERS = '/usr/bin/sw_vers';
+const swVersArgs = (): readonly string[] => [];
 
 export interface SystemVersion {
   readonly version: string;

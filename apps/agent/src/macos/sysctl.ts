@@ -6,8 +6,8 @@ import { known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
-export const SYSCTL = '/usr/sbin/sysctl';
-export const sysctlArgs = (names: readonly string[]): readonly string[] => [...names];
+const SYSCTL = '/usr/sbin/sysctl';
+const sysctlArgs = (names: readonly string[]): readonly string[] => [...names];
 
 /** Value by name, blanks at its ends removed. A name that is not in it could not be read. */
 export type SysctlValues = ReadonlyMap<string, string>;

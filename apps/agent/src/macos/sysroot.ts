@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { isAbsolute, join, resolve as resolvePath } from 'node:path';
 
-export const REAL_MAC = '/';
+const REAL_MAC = '/';
 const MARKER = '.mac-sim/marker.json';
 const MARKER_KEY = 'headroom-mac-sim';
 const MARKER_BYTES_MAX = 4096;

@@ -8,8 +8,8 @@ import { known, type Reading, unknown } from './reading.ts';
 import { isRecord, jsonIn, linesOf, quote, uuidOf } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
-export const SYSTEM_PROFILER = '/usr/sbin/system_profiler';
-export const systemProfilerArgs = (dataType: 'SPHardwareDataType' | 'SPiBridgeDataType'): readonly string[] => [
+const SYSTEM_PROFILER = '/usr/sbin/system_profiler';
+const systemProfilerArgs = (dataType: 'SPHardwareDataType' | 'SPiBridgeDataType'): readonly string[] => [
   dataType,
   '-json',
 ];

@@ -7,8 +7,8 @@ import { known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
-export const UNAME = '/usr/bin/uname';
-export const unameArgs = (): readonly string[] => ['-v'];
+const UNAME = '/usr/bin/uname';
+const unameArgs = (): readonly string[] => ['-v'];
 
 export interface KernelVersion {
   readonly config: KernelConfig;

@@ -13,7 +13,7 @@ import { resolve } from './sysroot.ts';
 import { BUILD_PATTERN } from './text.ts';
 import type { ToolContext } from './tool.ts';
 
-export const UPDATE_DECLARATIONS = '/private/var/db/softwareupdate/SoftwareUpdateDDMStatePersistence.plist';
+const UPDATE_DECLARATIONS = '/private/var/db/softwareupdate/SoftwareUpdateDDMStatePersistence.plist';
 const OTHER_FORM = 'SoftwareUpdateDDMStatePersistence.plist has another form';
 const SETTINGS = 'SUCoreDDMDeclarationGlobalSettings';
 const DECLARATIONS_MAX = 50;

@@ -10,7 +10,7 @@ import type { Mac } from '../mac.ts';
 import { HOME, JOURNAL_FOLDER } from '../paths.ts';
 import { JOB_ID, type LeasedJob, REPORT_OUTCOMES, type Report } from './job.ts';
 
-export const PHASES = ['leased', 'acting', 'acted', 'reported'] as const;
+const PHASES = ['leased', 'acting', 'acted', 'reported'] as const;
 export type Phase = (typeof PHASES)[number];
 
 export interface JournalRecord {

@@ -35,7 +35,7 @@ export async function noteBaseline(mac: Mac, facts: Facts): Promise<void> {
 }
 
 /** Every sign has to be read and has to be stock; one that is unknown is no proof. */
-export function baselineOf({ kernel, bootPolicy, sip, bootArgs }: Facts): Baseline | null {
+function baselineOf({ kernel, bootPolicy, sip, bootArgs }: Facts): Baseline | null {
   const { securityMode, customKernel, bootArgsFiltering } = bootPolicy;
   if (kernel.config !== 'release' || bootArgsFiltering !== true || customKernel !== 'absent') return null;
   if ((securityMode !== 'full' && securityMode !== 'reduced') || sip.status !== 'enabled') return null;

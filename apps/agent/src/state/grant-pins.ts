@@ -16,7 +16,7 @@ import { HOME } from '../paths.ts';
 import { type GrantKey, readIdentity, writeIdentity } from './identity.ts';
 
 /** PEM files of Ed25519 public keys. */
-export const GRANT_KEYS_FOLDER = `${HOME}/grant-keys`;
+const GRANT_KEYS_FOLDER = `${HOME}/grant-keys`;
 const KEYS_MAX = 100;
 const PEM_BYTES_MAX = 4096;
 

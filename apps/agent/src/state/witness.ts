@@ -13,7 +13,7 @@ export interface Witness extends WitnessFact {
 }
 
 /** More guests than this run on no Mac. */
-export const GUESTS_MAX = 1000;
+const GUESTS_MAX = 1000;
 const SOURCE = /^[A-Za-z0-9][A-Za-z0-9 ._:/@-]{0,79}$/;
 
 /** Input from outside: null when it is none. */

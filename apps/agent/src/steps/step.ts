@@ -6,7 +6,7 @@ import type { Facts, GrantPayload } from '@headroom/core';
 import type { Mac } from '../mac.ts';
 
 /** Bytes of a KDK image from an offset on. */
-export interface ImageChunk {
+interface ImageChunk {
   readonly offset: number;
   readonly totalBytes: number;
   readonly data: Uint8Array;

@@ -10,7 +10,7 @@ import { storableJson } from '../db/storable-json.ts';
 import { tellTimelineOn } from '../webhooks/outbox.ts';
 import { STORE_CHANGES } from './host-changes-sql.ts';
 
-export interface ReportChange {
+interface ReportChange {
   readonly hostId: string;
   readonly bootOrdinal: number;
   readonly sequence: bigint;
@@ -20,7 +20,7 @@ export interface ReportChange {
   readonly bootSessionId: string | null;
 }
 
-export interface ClosedJob {
+interface ClosedJob {
   readonly id: string;
   readonly state: string;
   readonly attempts: number;
@@ -31,7 +31,7 @@ export interface ClosedJob {
   readonly notBefore: Date | null;
 }
 
-export interface OpenedJob {
+interface OpenedJob {
   readonly id: string;
   readonly hostId: string;
   readonly planId: string;

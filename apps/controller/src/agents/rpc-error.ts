@@ -4,7 +4,7 @@ import { describeError } from '@headroom/core';
 import { Problem } from '../common/problem.ts';
 import { problemOf } from '../db/problem-of.ts';
 
-export const CODE_KEY = 'headroom-code';
+const CODE_KEY = 'headroom-code';
 
 /** An error that is neither a Problem nor will pass is ours; the caller learns no more than that. */
 export function toServiceError(error: unknown): ServiceError {

@@ -13,7 +13,7 @@ import type { Call, Route } from './route.ts';
 import type { SignIn } from './sign-in.ts';
 import { validate } from './validate.ts';
 
-export interface HttpRequest extends IncomingMessage {
+interface HttpRequest extends IncomingMessage {
   /** Filled by the router from the `{name}` places of the path. */
   readonly params?: Readonly<Record<string, string>>;
 }

@@ -5,7 +5,7 @@ import { describeError, type ErrorCode } from '@headroom/core';
 import { Problem } from '../common/problem.ts';
 
 export const URL_CHARS_MAX = 4096;
-export const QUERY_FIELDS_MAX = 64;
+const QUERY_FIELDS_MAX = 64;
 /** Node itself refuses headers of more than 16 KB in all. */
 const HEADERS_MAX = 64;
 const HEADERS_MS = 20_000;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { invalid } from '../common/field-errors.ts';
 import { isUuid } from '../common/ids.ts';
 
-export const LIMIT_MAX = 200;
+const LIMIT_MAX = 200;
 
 /** Query fields of every list. */
 export const pageQuery = {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { parseJsonBody } from '../common/json-body.ts';
 import { Problem } from '../common/problem.ts';
 
-export const JSON_BYTES_MAX = 256 * 1024;
+const JSON_BYTES_MAX = 256 * 1024;
 
 /** Reads a JSON body of at most 256 KB, not nested too deep; an absent one is `{}`, so that the schema names what is missing. */
 export async function readJsonBody(request: IncomingMessage): Promise<unknown> {

@@ -12,7 +12,7 @@ const log = logger('history');
 
 export type HistoryRetention = Pick<ControllerConfig, 'auditDays' | 'eventDays'>;
 
-export const HISTORY_TABLES = ['audit', 'host_event'] as const;
+const HISTORY_TABLES = ['audit', 'host_event'] as const;
 type HistoryTable = (typeof HISTORY_TABLES)[number];
 
 const DAYS = { audit: 'auditDays', host_event: 'eventDays' } as const satisfies Record<

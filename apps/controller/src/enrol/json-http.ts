@@ -5,7 +5,7 @@ import { parseJsonBody } from '../common/json-body.ts';
 import { Problem } from '../common/problem.ts';
 import { problemOf } from '../db/problem-of.ts';
 
-export const BODY_BYTES_MAX = 16 * 1024;
+const BODY_BYTES_MAX = 16 * 1024;
 
 export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   const type = request.headers['content-type'] ?? '';

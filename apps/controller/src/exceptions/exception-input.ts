@@ -3,10 +3,10 @@ import { z } from 'zod';
 import { Problem } from '../common/problem.ts';
 import { LICENCE_CLAUSE } from './licence-clause.ts';
 
-export const EXPIRY_DAYS_DEFAULT = 90;
-export const EXPIRY_DAYS_MAX = 365;
+const EXPIRY_DAYS_DEFAULT = 90;
+const EXPIRY_DAYS_MAX = 365;
 /** Above it the request is asked again: a Mac runs out of memory long before, and a slip of the hand looks just so. */
-export const QUOTA_ASKED_AGAIN = 16;
+const QUOTA_ASKED_AGAIN = 16;
 
 export const exceptionInput = z.strictObject({
   purpose: z.string().trim().min(3).max(500).describe('What the additional guests are for.'),

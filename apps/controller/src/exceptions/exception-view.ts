@@ -42,7 +42,7 @@ export function exceptionState({ createdAt, awaitsApproval, revokedAt, expiresAt
 }
 
 /** The closest warning that applies: the exception ends within 30, 7 or 1 days. */
-export function warningOf(times: Times, now: Date): number | null {
+function warningOf(times: Times, now: Date): number | null {
   if (exceptionState(times, now) !== 'valid') return null;
   const leftMs = times.expiresAt.getTime() - now.getTime();
   return WARNING_DAYS.filter((days) => leftMs <= days * DAY_MS).at(-1) ?? null;

@@ -17,7 +17,7 @@ import { LICENCE_CLAUSE } from './licence-clause.ts';
 import { endRelyingWork, lockNamed, type PlanEnds } from './relying-work.ts';
 import { requireShown } from './request-hosts.ts';
 
-export { EXPIRY_DAYS_DEFAULT, EXPIRY_DAYS_MAX, type ExceptionInput, exceptionInput } from './exception-input.ts';
+export { type ExceptionInput, exceptionInput } from './exception-input.ts';
 
 const DAY_MS = 86_400_000;
 

@@ -5,7 +5,7 @@
 import type { Tx } from '../db/database.ts';
 import { withdrawVisit } from '../visits/withdraw-visit.ts';
 
-export interface OpenPlan {
+interface OpenPlan {
   readonly id: string;
   readonly hostId: string;
 }

@@ -14,7 +14,7 @@ export interface EnrolTokens {
   create(order: EnrolTokenOrder): Promise<{ readonly id: string; readonly text: string }>;
 }
 
-export interface EnrolTokenOrder {
+interface EnrolTokenOrder {
   readonly labels: readonly string[];
   readonly uses: number;
   readonly expiresAt: Date;

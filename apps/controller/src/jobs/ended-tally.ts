@@ -20,7 +20,7 @@ const ENDED = `
     AND kind IN ('step.finished', 'step.cancelled', 'step.failed')
   GROUP BY 1`;
 
-export const END_STATES = JOB_STATES.filter((state) => !OPEN_STATES.includes(state));
+const END_STATES = JOB_STATES.filter((state) => !OPEN_STATES.includes(state));
 
 export class EndedTally {
   private readonly counts = new Map<string, number>(END_STATES.map((state) => [state, 0]));

@@ -7,7 +7,7 @@ import type { Prisma } from '../db/generated/client.ts';
 import type { JobEvent } from './job-life.ts';
 
 /** The eighth failure is the last. */
-export const ATTEMPTS_MAX = 8;
+const ATTEMPTS_MAX = 8;
 const RESULT_BYTES_MAX = 64 * 1024;
 const DETAIL_CHARS_MAX = 4096;
 const CODE = /^[A-Z][A-Z0-9_]{0,63}$/;

@@ -64,7 +64,7 @@ const ENDS = {
   cancel: { next: 'cancelled', effect: 'none' },
 } as const satisfies Partial<Record<JobEvent, JobCell>>;
 
-export const JOB_LIFE: Readonly<Record<JobState, Partial<Readonly<Record<JobEvent, JobCell>>>>> = {
+const JOB_LIFE: Readonly<Record<JobState, Partial<Readonly<Record<JobEvent, JobCell>>>>> = {
   // A lapsed job stays its last holder's until somebody else leases it: a Mac that wakes up goes on where it was.
   queued: {
     lease: { next: 'leased', effect: 'hand_out' },

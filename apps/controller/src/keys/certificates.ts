@@ -16,8 +16,8 @@ const DAY_MS = 86_400_000;
 const BACKDATE_MS = 3_600_000;
 const BACKDATE_PART = 10;
 
-export const CA_MS = 3650 * DAY_MS;
-export const LEAF_MS = 90 * DAY_MS;
+const CA_MS = 3650 * DAY_MS;
+const LEAF_MS = 90 * DAY_MS;
 
 export interface Issuer {
   readonly certificatePem: string;

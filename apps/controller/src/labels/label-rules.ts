@@ -13,7 +13,7 @@ import { readFilter } from '../filters/filter-sql.ts';
 import { markRelabelled } from '../hosts/relabelled-mark.ts';
 import { applyRule, FORGET_REMOVED, MARK_NEXT, type RuledHost, type RuleText, UNSPREAD } from './rule-sql.ts';
 
-export const LABEL_RULES_MAX = 50;
+const LABEL_RULES_MAX = 50;
 const MARKED_AT_ONCE = 1_000;
 const FIRST = '00000000-0000-0000-0000-000000000000';
 

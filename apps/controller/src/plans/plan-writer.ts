@@ -12,7 +12,7 @@ export interface PlanJobs {
   cancelOpen(tx: Tx, order: CancelOrder): Promise<unknown>;
 }
 
-export interface NewJob {
+interface NewJob {
   readonly hostId: string;
   readonly planId: string | null;
   readonly lane: 'plan' | 'care';
@@ -20,7 +20,7 @@ export interface NewJob {
   readonly kind: PlanStep['kind'];
 }
 
-export interface CancelOrder {
+interface CancelOrder {
   readonly hostId: string;
   readonly lane: 'plan' | 'care';
   readonly actor: string;

@@ -53,7 +53,7 @@ export function explainRoutes(database: Database): readonly Route[] {
   ];
 }
 
-export async function explainHost({ prisma }: Database, id: string): Promise<z.input<typeof explanation>> {
+async function explainHost({ prisma }: Database, id: string): Promise<z.input<typeof explanation>> {
   const host = await prisma.host.findFirst({ where: { id, retiredAt: null }, include: { intent: true } });
   if (host === null) throw new Problem('NOT_FOUND', `There is no host ${id}.`);
   const { intent } = host;

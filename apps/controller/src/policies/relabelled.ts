@@ -13,7 +13,7 @@ import { takenBack } from '../rollouts/taken-back.ts';
 import { holderOf } from './claims.ts';
 import { type HostClaim, type HostStanding, lockStanding, standingRevisions, standings } from './standing.ts';
 
-export const LABELS_ACTOR = 'system:labels';
+const LABELS_ACTOR = 'system:labels';
 const LEFT = 'Its labels changed since.';
 /** Hosts looked at in one transaction; what takes the raise from them adds up beyond it. */
 const HOSTS_MAX = 2000;

@@ -23,7 +23,7 @@ import { summarize } from './summary.ts';
 const log = logger('proposals');
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-export const PROPOSAL_HOURS = 24;
+const PROPOSAL_HOURS = 24;
 const CHUNK = 200;
 
 const KEPT_DAYS = 30;

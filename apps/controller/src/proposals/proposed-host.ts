@@ -13,9 +13,9 @@ export interface ProposedIntent {
 }
 
 export const HANDS = ['none', 'restart', 'recovery'] as const;
-export type Hands = (typeof HANDS)[number];
+type Hands = (typeof HANDS)[number];
 export const RISKS = ['none', 'restart', 'lowers_security', 'takes_raise_back'] as const;
-export type Risk = (typeof RISKS)[number];
+type Risk = (typeof RISKS)[number];
 
 export interface ProposedHost {
   readonly hostId: string;

@@ -4,7 +4,7 @@
  */
 
 /** Closed set of background work. */
-export const QUEUE_WORK = ['evaluate', 'proposal'] as const;
+const QUEUE_WORK = ['evaluate', 'proposal'] as const;
 export type QueueWork = (typeof QUEUE_WORK)[number];
 
 export abstract class JobQueue {

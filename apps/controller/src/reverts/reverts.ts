@@ -16,7 +16,7 @@ export interface RevertOrder {
   readonly now: Date;
 }
 
-export interface LeftOut {
+interface LeftOut {
   readonly reason: string;
   readonly hostIds: readonly string[];
 }

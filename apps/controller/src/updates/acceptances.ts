@@ -13,7 +13,7 @@ import { resolveSelector, selectHosts, selectorInput } from '../policies/selecto
 const HOSTS_PER_TURN = 1000;
 const DAY_MS = 86_400_000;
 /** As long as Apple lets an update be deferred: later it is another decision. */
-export const ACCEPTANCE_DAYS_MAX = 90;
+const ACCEPTANCE_DAYS_MAX = 90;
 
 export const acceptanceInput = z.strictObject({
   selector: selectorInput,

@@ -7,7 +7,7 @@ import type { Database } from '../db/database.ts';
 export const TARGETS_MAX = 200;
 
 /** What is stored in `host_state.updates` for each update that a host faces. */
-export interface StoredUpdate {
+interface StoredUpdate {
   readonly target: string;
   readonly version: string | null;
   readonly build: string | null;

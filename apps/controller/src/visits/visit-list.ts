@@ -9,7 +9,7 @@ import { IS_OVERDUE, VISIT_FIELDS } from './visit-filter.ts';
 import { type ListedRecord, type ListedVisit, showListed, VISIT_STATES } from './visit-view.ts';
 
 /** What narrows a list and a route alike. */
-export const visitFilter = {
+const visitFilter = {
   kind: z.enum(VISIT_KINDS).optional(),
   owner: z.string().min(1).max(100).optional(),
   unassigned: z.literal('true').optional().describe('Only visits without an owner.'),
@@ -24,7 +24,7 @@ export const visitRouteQuery = z.object(visitFilter);
 type VisitFilter = z.output<typeof visitRouteQuery>;
 
 /** Most stops that one person is sent to at once. */
-export const ROUTE_VISITS_MAX = 200;
+const ROUTE_VISITS_MAX = 200;
 
 const LISTED = `
   SELECT v.id::text AS id, v.host_id::text AS "hostId", v.kind, v.state, v.reason, v.quota, v.owner,

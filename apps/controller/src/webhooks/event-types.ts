@@ -231,7 +231,7 @@ export const WEBHOOK_EVENTS = {
 
 export type WebhookEventType = keyof typeof WEBHOOK_EVENTS;
 
-export const WEBHOOK_EVENT_TYPES = Object.keys(WEBHOOK_EVENTS) as readonly WebhookEventType[];
+const WEBHOOK_EVENT_TYPES = Object.keys(WEBHOOK_EVENTS) as readonly WebhookEventType[];
 
 const GROUPS = [...new Set(WEBHOOK_EVENT_TYPES.flatMap((type) => (type.includes('.') ? [groupOf(type)] : [])))];
 

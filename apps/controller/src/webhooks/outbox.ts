@@ -36,7 +36,7 @@ interface OutboxRow {
   readonly data: object;
 }
 
-export const TEXT_CHARS_MAX = 2000;
+const TEXT_CHARS_MAX = 2000;
 
 /**
  * From events (id, site_id, host_id, at, type, "group", data) to deliveries. The body is made here, once: every try sends the very

@@ -23,7 +23,7 @@ const STOP_MS = 2_000;
 const GONE = 410;
 const DAY_MS = 86_400_000;
 /** Due for so long and not delivered, it is old news: the receiver is too slow, or its webhook is off. */
-export const WAITS_DAYS = 3;
+const WAITS_DAYS = 3;
 /** How long ended deliveries are kept. */
 export const KEPT_DAYS = { delivered: 7, dead: 30 } as const;
 const PURGED_AT_ONCE = 1_000;

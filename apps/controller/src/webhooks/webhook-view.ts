@@ -3,7 +3,7 @@ import { isoDate } from '../api/paging.ts';
 import type { Database } from '../db/database.ts';
 import { SUBSCRIPTIONS } from './event-types.ts';
 
-export const WEBHOOK_STATES = ['on', 'off', 'gone'] as const;
+const WEBHOOK_STATES = ['on', 'off', 'gone'] as const;
 export const DELIVERY_STATES = ['queued', 'delivered', 'dead'] as const;
 
 export const subscription = z

@@ -14,7 +14,7 @@ export interface Consent {
 
 const DAY_MS = 86_400_000;
 /** Days before the end of a grant at which it is warned. */
-export const GRANT_WARNING_DAYS = [30, 7, 1] as const;
+const GRANT_WARNING_DAYS = [30, 7, 1] as const;
 
 export function readConsent(situation: Situation): Consent {
   const { input } = situation;

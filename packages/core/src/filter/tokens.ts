@@ -1,5 +1,5 @@
 /** Cuts a filter text into words, operators and marks, each with the position of its first character (from 1). */
-export type TokenKind = 'word' | 'quoted' | 'operator' | ';' | ',' | '(' | ')' | 'end' | 'bad';
+type TokenKind = 'word' | 'quoted' | 'operator' | ';' | ',' | '(' | ')' | 'end' | 'bad';
 
 export interface Token {
   readonly kind: TokenKind;

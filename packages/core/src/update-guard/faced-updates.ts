@@ -15,7 +15,7 @@ export interface FacedUpdate {
   readonly enforcedAt: string | null;
 }
 
-export const UNNAMED_UPDATE = 'unnamed';
+const UNNAMED_UPDATE = 'unnamed';
 
 interface Sign extends UpdateTarget {
   readonly way: UpdateWay;

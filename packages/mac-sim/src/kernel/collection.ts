@@ -29,7 +29,7 @@ import { relocate, splitLinkedit } from './relocate.ts';
 export const KERNEL_ENTRY_ID = 'com.apple.kernel';
 const COLLECTION_BASE = 0xfffffe0007000000n;
 
-export interface CollectionBundle {
+interface CollectionBundle {
   readonly id: string;
   readonly version: string;
   /** Null = it has no code: it is named in __PRELINK_INFO alone. */

@@ -38,7 +38,6 @@ export const ARM64E_KERNEL: CpuType = { type: 0x0100000c, subtype: 0xc0000002 };
 export const X86_64: CpuType = { type: 0x01000007, subtype: 0x3 };
 
 export const READ = 1;
-export const WRITE = 2;
 export const EXECUTE = 4;
 
 /** Rounds up to a multiple. */
@@ -47,7 +46,7 @@ export function align(value: number, to: number): number {
 }
 
 /** A fixed-size, NUL-padded name field, as segment and section names are. */
-export function nameField(name: string): Buffer {
+function nameField(name: string): Buffer {
   const field = Buffer.alloc(16);
   if (Buffer.byteLength(name) > 16) throw new RangeError(`Mach-O name "${name}" is longer than 16 bytes`);
   field.write(name, 'latin1');

@@ -32,13 +32,13 @@ export const S_CSTRING_LITERALS = 0x2;
 /** Pure instructions, some instructions. */
 export const S_CODE = 0x80000400;
 
-export interface SectionSpec {
+interface SectionSpec {
   readonly name: string;
   readonly data: Buffer;
   readonly flags: number;
 }
 
-export interface SegmentSpec {
+interface SegmentSpec {
   readonly name: string;
   readonly protection: number;
   readonly sections: readonly SectionSpec[];

@@ -15,7 +15,7 @@ import {
 } from './format.ts';
 import { formatUuid } from './identity.ts';
 
-export const FILE_SIZE_MAX = 1024 * 1024 * 1024;
+const FILE_SIZE_MAX = 1024 * 1024 * 1024;
 const COMMANDS_MAX = 4096;
 const COMMANDS_SIZE_MAX = 4 * 1024 * 1024;
 const SECTION_READ_MAX = 16 * 1024 * 1024;
@@ -27,7 +27,7 @@ export class MachOError extends Error {
   }
 }
 
-export interface Section {
+interface Section {
   readonly segment: string;
   readonly name: string;
   readonly offset: number;

@@ -1,6 +1,6 @@
 /** What a tool of recoveryOS is given and gives back. */
 
-export interface ToolCall {
+interface ToolCall {
   /** Directory of the simulated Mac. */
   readonly dir: string;
   readonly args: readonly string[];

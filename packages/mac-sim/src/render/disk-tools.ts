@@ -11,7 +11,7 @@ const CONTAINER_BYTES = 494_384_795_648;
 const FREE_BYTES = 300_000_000_000;
 const PERSONAL_RECOVERY_USER = 'EBC6C064-0000-11AA-AA11-00306543ECAC';
 
-export interface ApfsVolume {
+interface ApfsVolume {
   readonly uuid: string;
   readonly bytesInUse: number;
   readonly device: string;

@@ -26,7 +26,7 @@ export function unameOutputs(state: SimState, boot: Boot): readonly Output[] {
   return rows.map(([args, text]) => ({ tool: UNAME, args, out: lines(text), provenance, source }));
 }
 
-export function hostName(state: SimState): string {
+function hostName(state: SimState): string {
   return `${state.id.toLowerCase().replace(/[^a-z0-9-]/g, '-')}.local`;
 }
 

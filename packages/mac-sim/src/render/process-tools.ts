@@ -3,7 +3,7 @@ import type { Boot, SimState } from '../state-model.ts';
 import { lines, type Output } from './output.ts';
 
 /** One process per guest, macOS and Linux alike: nothing in `ps` tells them apart. */
-export const GUEST_PROCESS =
+const GUEST_PROCESS =
   '/System/Library/Frameworks/Virtualization.framework/Versions/A/XPCServices/com.apple.Virtualization.VirtualMachine.xpc/Contents/MacOS/com.apple.Virtualization.VirtualMachine';
 
 const ALWAYS: readonly (readonly [pid: number, path: string])[] = [

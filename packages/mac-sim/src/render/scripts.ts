@@ -9,7 +9,7 @@ import { DATA_MOUNT, DF } from './disk-tools.ts';
 import type { Output } from './output.ts';
 
 /** Bundled entry of the tools that change state; the same file whether this module runs from `src`, `dist` or a bundle. */
-export const TOOL_ENTRY = fileURLToPath(new URL('../../dist/tools/nvram.js', import.meta.url));
+const TOOL_ENTRY = fileURLToPath(new URL('../../dist/tools/nvram.js', import.meta.url));
 
 /** Name of the file of one argument form; it stays the same when other forms come and go. */
 export function outputFile(args: string): string {
@@ -17,7 +17,7 @@ export function outputFile(args: string): string {
 }
 
 /** `case` branches that print the rendered outputs of one tool. */
-export function branches(outputs: readonly Output[]): string {
+function branches(outputs: readonly Output[]): string {
   return outputs.map(({ args, status = 0 }) => `  ${quote(args)}) show ${outputFile(args)} ${status} ;;`).join('\n');
 }
 

@@ -51,7 +51,7 @@ export async function removeOthers(mac: Mac, keep: Target, buildFolder = ''): Pr
   }
 }
 
-export function sameIds(left: readonly string[], right: readonly string[]): boolean {
+function sameIds(left: readonly string[], right: readonly string[]): boolean {
   return [...left].sort().join() === [...right].sort().join();
 }
 

@@ -14,10 +14,10 @@ import { type Show, Watcher } from './watcher.ts';
 
 const log = logger('watch');
 
-export const WATCHERS_MAX = 200;
+const WATCHERS_MAX = 200;
 export const WATCHERS_PER_TOKEN_MAX = 20;
 /** Who was away longer reads the lists again. */
-export const REPLAY_MS_MAX = 24 * 3_600_000;
+const REPLAY_MS_MAX = 24 * 3_600_000;
 
 export interface WatchTimes {
   readonly pollMs: number;

@@ -6,7 +6,7 @@ import type { ServerResponse } from 'node:http';
 import { EVENT_STREAM } from '../route.ts';
 import type { LoggedEvent, ProgressLine } from './event-log.ts';
 
-export const WAITING_BYTES_MAX = 1024 * 1024;
+const WAITING_BYTES_MAX = 1024 * 1024;
 /** Events that may become known while a reader catches up. */
 export const HELD_MAX = 5_000;
 const RETRY_MS = 2_000;
