@@ -24,6 +24,13 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   'network away': (world, seat) => {
     seat.offlineUntil = world.time.now + world.between(MINUTE, 20 * MINUTE);
   },
+  'network parted': (world) => {
+    const until = world.time.now + world.between(MINUTE, 20 * MINUTE);
+    for (const seat of world.seats) if (world.chance(1, 2)) seat.offlineUntil = until;
+  },
+  'queue emptied': (world) => {
+    world.controller.emptyQueue(world.between(0, 20 * MINUTE));
+  },
   'controller restarted': (world) => {
     world.controller.stop();
     world.time.after(world.between(100, 4 * MINUTE), () => world.controller.restart());

@@ -38,6 +38,9 @@ export class SimController {
   private visits: Visits;
   /** Grows with each stop: what was under way to the controller before it does not arrive any more. */
   run = 0;
+  /** Grows when the queue is emptied. */
+  private queueRun = 0;
+  private queueAwayUntil = 0;
   private jobCount = 0;
   private readonly snapshots: { readonly rows: Rows; readonly books: Books }[] = [];
 
@@ -54,6 +57,12 @@ export class SimController {
   stop(): void {
     this.isUp = false;
     this.run += 1;
+  }
+
+  /** FLUSHALL, or the schema of the queue dropped: what waits in it is gone, and nothing gets in for a while. */
+  emptyQueue(awayMs: number): void {
+    this.queueRun += 1;
+    this.queueAwayUntil = this.ports.time.now + awayMs;
   }
 
   /** Every wake-up may be lost: the sweep alone must do. */
@@ -123,10 +132,10 @@ export class SimController {
   /** Wake-ups come a moment later, in a controller that still runs, or not at all. */
   private publish({ kind, hostId }: Wake): void {
     const { time, nudge, losesWakeUp } = this.ports;
-    if ((kind !== 'due' && kind !== 'work') || losesWakeUp()) return;
-    const { run } = this;
+    if ((kind !== 'due' && kind !== 'work') || losesWakeUp() || time.now < this.queueAwayUntil) return;
+    const { run, queueRun } = this;
     const arrive = () => (kind === 'work' ? nudge(hostId) : this.drain());
-    time.after(20, () => (run === this.run && this.isUp ? arrive() : undefined));
+    time.after(20, () => (run === this.run && queueRun === this.queueRun && this.isUp ? arrive() : undefined));
   }
 
   private async drain(): Promise<void> {
