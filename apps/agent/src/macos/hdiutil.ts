@@ -59,7 +59,11 @@ function imageOf(dict: PlistDict): AttachedImage | null {
   const mountPoint = entities
     .map((entity) => stringAt(entity, 'mount-point'))
     .find((point) => point !== null && point !== '');
-  const devices = entities.flatMap((entity) => /^\/dev\/disk[0-9]+/.exec(stringAt(entity, 'dev-entry') ?? '') ?? []);
+  // In no order that can be relied on, and an APFS image has a second, synthesized disk in it: the one with the partition scheme is the image.
+  const scheme = entities.find((entity) => /_partition_scheme$/.test(stringAt(entity, 'content-hint') ?? ''));
+  const devices = (scheme === undefined ? entities : [scheme]).flatMap(
+    (entity) => /^\/dev\/disk[0-9]+/.exec(stringAt(entity, 'dev-entry') ?? '') ?? [],
+  );
   const device = devices[0];
   return mountPoint === undefined || mountPoint === null || device === undefined ? null : { device, mountPoint };
 }

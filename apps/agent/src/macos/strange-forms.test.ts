@@ -4,6 +4,7 @@ import { parseBputil } from './bputil.ts';
 import { parseCsrutil } from './csrutil.ts';
 import { parseApfsList, parseListUsers } from './diskutil.ts';
 import { parseFdesetup } from './fdesetup.ts';
+import { parseAttach } from './hdiutil.ts';
 import { parseNvram } from './nvram.ts';
 import { parseProfiles } from './profiles.ts';
 import { parseSoftwareUpdate } from './softwareupdate.ts';
@@ -176,6 +177,24 @@ describe('documented or derived forms', () => {
       ok: true,
       value: { securityMode: 'permissive', sipEnabled: null, bootArgsFiltering: null },
     });
+  });
+
+  it('hdiutil: of an APFS image the disk with the partition scheme is detached, wherever it stands in the list', () => {
+    const entity = (hint: string, device: string, mountPoint = '') =>
+      `<dict><key>content-hint</key><string>${hint}</string><key>dev-entry</key><string>/dev/${device}</string>${mountPoint && `<key>mount-point</key><string>${mountPoint}</string>`}</dict>`;
+    const entities = [
+      entity('EF57347C-0000-11AA-AA11-00306543ECAC', 'disk5'),
+      entity('41504653-0000-11AA-AA11-00306543ECAC', 'disk5s1', '/private/var/db/headroom/mnt/kdk-1'),
+      entity('Apple_APFS', 'disk4s1'),
+      entity('GUID_partition_scheme', 'disk4'),
+    ];
+    for (const order of [entities, entities.toReversed()]) {
+      const text = `<plist version="1.0"><dict><key>system-entities</key><array>${order.join('')}</array></dict></plist>`;
+      expect(parseAttach(out(text))).toEqual({
+        ok: true,
+        value: { device: '/dev/disk4', mountPoint: '/private/var/db/headroom/mnt/kdk-1' },
+      });
+    }
   });
 
   it.each([
