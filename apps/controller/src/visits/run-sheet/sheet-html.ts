@@ -1,5 +1,5 @@
 /**
- * Sheets as pages of HTML for A4, black on white: one page each.
+ * Sheets as pages of HTML for A4, black on white: one page each; larger on a screen, down to a phone's.
  * Guarantee: every value is escaped; no script, no address that a browser would fetch, and a policy that forbids both.
  */
 import type { Sheet, SheetItem, SheetSection } from '@headroom/core';
@@ -12,7 +12,10 @@ table{border-collapse:collapse}th{text-align:left;font-weight:400;color:#444;pad
 td{padding:0}ol,ul{margin:0;padding-left:5mm}li{margin:0}
 code{display:block;margin:.3mm 0 .5mm;padding:.4mm 1.5mm;border:.6pt solid #000;font:bold 9.5pt/1.25 Menlo,Consolas,"DejaVu Sans Mono",monospace;break-inside:avoid}
 article+article{break-before:page}svg{float:right;width:24mm;height:24mm;margin:-1mm -1mm 1mm 3mm}
-footer{margin-top:2mm;font-size:7.4pt;color:#444}`;
+footer{margin-top:2mm;font-size:7.4pt;color:#444}
+@media screen{body{padding:6mm 4mm 12mm;font-size:11pt;line-height:1.4}h1{font-size:18pt;margin-bottom:3mm}h2{font-size:12.5pt;margin:6mm 0 1.5mm}
+li{margin:.8mm 0}code{font-size:12pt;margin:1.5mm 0;padding:1.5mm 2mm}footer{margin-top:6mm;font-size:9pt}
+article+article{margin-top:12mm;padding-top:6mm;border-top:2pt solid #000}}`;
 
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 
@@ -26,6 +29,7 @@ export function sheetsHtml(sheets: readonly Sheet[]): string {
   return [
     '<!doctype html>',
     '<html lang="en"><head><meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
     `<meta http-equiv="Content-Security-Policy" content="${POLICY}">`,
     '<meta name="referrer" content="no-referrer">',
     `<title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body>`,
