@@ -28,6 +28,7 @@ describe('parseServeOptions', () => {
     [['--check-in-ms', 'soon'], /--check-in-ms/],
     [['--frobnicate'], /frobnicate/],
     [['--sweep-ms', ''], /--sweep-ms/],
+    [['--work-days', '29'], /--work-days takes a whole number from 30 to 36500/],
   ])('refuses %j', (args, message) => {
     expect(() => parseServeOptions(args, {})).toThrow(message);
   });

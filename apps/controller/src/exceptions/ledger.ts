@@ -97,7 +97,7 @@ export interface Lowering {
   readonly traced: boolean;
 }
 
-/** Every lowering step that an agent was ever given, with the one grant that its plan carried. */
+/** Every lowering step that an agent was given, with the one grant that its plan carried; of old tries that failed, the last (data/ended-work-sql.ts). */
 export function readLowerings({ prisma }: Pick<Database, 'prisma'>): Promise<readonly Lowering[]> {
   return prisma.$queryRawUnsafe<Lowering[]>(LOWERINGS);
 }

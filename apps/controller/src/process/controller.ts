@@ -93,7 +93,7 @@ async function startParts(
   const trust = new ClockTrust();
   const timesAhead = new TimesAhead(database);
   const parts = [
-    { name: 'times ahead', run: (now: Date) => timesAhead.sweepOnce(now) },
+    { name: 'times ahead', run: (now: Date) => timesAhead.sweepOnce(now, trust.isSettled(now)) },
     { name: 'leases', run: () => jobs.sweep() },
     ...api.sweepParts,
     { name: 'history', run: (now: Date) => history.daily(now, trust.isSettled(now)) },
