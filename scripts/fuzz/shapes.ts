@@ -54,6 +54,7 @@ export const SHAPES: Readonly<Record<string, Shape | null>> = {
   ioreg: record({ uuid: 'string null', serial: 'string null', model: 'string null' }),
   listUsers: listOf({ uuid: 'string', type: 'string', volumeOwner: 'boolean null' }),
   nvram: record({ present: 'boolean', value: 'string' }),
+  outsidePackages: TEXTS,
   packageInfo: TEXT,
   packages: TEXTS,
   payloadKernels: TEXTS,

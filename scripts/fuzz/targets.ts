@@ -6,7 +6,12 @@ import { parseReceipt } from '../../apps/agent/src/facts/visit-files.ts';
 import { readFileset, readKernelFile } from '../../apps/agent/src/macho/fileset.ts';
 import { kmutilCreateFailure } from '../../apps/agent/src/macos/kmutil-create.ts';
 import { parseAcl } from '../../apps/agent/src/macos/ls.ts';
-import { parsePackageInfo, parsePackages, parsePayloadKernels } from '../../apps/agent/src/macos/pkgutil.ts';
+import {
+  parseOutsidePackages,
+  parsePackageInfo,
+  parsePackages,
+  parsePayloadKernels,
+} from '../../apps/agent/src/macos/pkgutil.ts';
 import { type PlistDict, parsePlistDict } from '../../apps/agent/src/macos/plist.ts';
 import { parseGuestProcesses } from '../../apps/agent/src/macos/ps.ts';
 import { known, type Reading } from '../../apps/agent/src/macos/reading.ts';
@@ -18,6 +23,7 @@ import { buildBundleFile, buildKernelCollection, buildKernelFile } from '../../p
 import { readCaptures } from '../../test/captures/capture.ts';
 import { mutations } from '../../test/captures/mutations.ts';
 import { PARSERS } from '../../test/captures/parsers.ts';
+import { factsTarget } from './facts-target.ts';
 import { type Random, randomFrom } from './random.ts';
 import { wrongType } from './shape.ts';
 import { SHAPES } from './shapes.ts';
@@ -29,6 +35,8 @@ export interface Target {
   readonly inputsPerBatch: number;
   inputs(batch: number): readonly Uint8Array[];
   readonly parsers: readonly Parser[];
+  /** Throws when what it is meant to find would not be found. */
+  prove?(): Promise<void>;
 }
 
 export interface Parser {
@@ -44,6 +52,7 @@ const TEXT_PARSERS: Readonly<Record<string, (output: Output) => Reading<unknown>
   createFailure: (output) => known(kmutilCreateFailure(endedWith(output))),
   enforced: inPlist(enforcedIn),
   guestProcesses: parseGuestProcesses,
+  outsidePackages: ({ stdout }) => parseOutsidePackages(stdout),
   packageInfo: ({ stdout }) => parsePackageInfo(stdout),
   packages: (output) => known(parsePackages(output)),
   payloadKernels: (output) => known(parsePayloadKernels(output)),
@@ -92,6 +101,7 @@ export function targets(seed: number, folder: string): readonly Target[] {
       inputs: (batch) => many(seed, batch, (random) => brokenBytes(random, collection)),
       parsers: [machOParser('readFileset', file, readFileset), machOParser('readKernelFile', file, readKernelFile)],
     },
+    factsTarget(seed),
   ];
 }
 

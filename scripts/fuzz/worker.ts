@@ -14,11 +14,14 @@ const { seed, folder, shared, only } = workerData as {
 const beat = new Int32Array(shared);
 const RETRIES = 3;
 
+// What a target lays out goes where the inputs lie, and with them.
+process.env['TMPDIR'] = folder;
 const all = targets(seed, folder).filter(({ name }) => only === null || name === only);
 parentPort?.postMessage({
   kind: 'ready',
   targets: all.map(({ name, limitMs, parsers }) => ({ name, limitMs, parsers: parsers.map((parser) => parser.name) })),
 });
+for (const target of all) await target.prove?.();
 for (let batch = 0; ; batch += 1) for (const [at, target] of all.entries()) await runBatch(target, at, batch);
 
 async function runBatch(target: Target, at: number, batch: number): Promise<void> {

@@ -2,12 +2,13 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FACT_PATHS, type Facts, factAt, factsFromUnknown } from '@headroom/core';
+import { type Facts, factsFromUnknown } from '@headroom/core';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { collectFacts, factsSha256 } from '../../apps/agent/src/facts/index.ts';
 import { WITNESS_FILE } from '../../apps/agent/src/paths.ts';
 import { buildBundleFile, buildKernelCollection, buildKernelFile } from '../../packages/mac-sim/src/kernel/index.ts';
 import { FIXTURES } from './capture.ts';
+import { unexplained } from './nulls.ts';
 import { GROUP, raisedMac, SESSION, StubMac } from './stub/stub-mac.ts';
 
 const SYSTEM = { build: '24B82', osVersion: '15.1' };
@@ -25,9 +26,6 @@ const KC = buildKernelCollection({
 const SHA256 = createHash('sha256').update(KC.bytes).digest('hex');
 const MD5 = createHash('md5').update(KC.bytes).digest('hex');
 
-/** Null without a reason is right for these alone: nothing stored, SIP not custom, no kit, no receipt. */
-const MAY_BE_NULL = ['bootArgs.stored', 'sip.flags', 'guests.witness', 'kitFolderSeen', 'visitKit', 'receipt'];
-
 let macs: StubMac[] = [];
 afterEach(() => {
   for (const { sysroot } of macs) rmSync(sysroot, { recursive: true });
@@ -42,24 +40,8 @@ function mac(made: StubMac = raisedMac(KC.uuid)): StubMac {
 async function factsOf({ sysroot }: StubMac): Promise<Facts> {
   const facts = await collectFacts({ sysroot, ordinal: () => 7 });
   expect(factsFromUnknown(JSON.parse(JSON.stringify(facts)))).toMatchObject({ ok: true });
-  const nulls = FACT_PATHS.filter((path) => factAt(facts, path) === null);
-  expect(nulls.filter((path) => !(path in facts.unknown) && !MAY_BE_NULL.includes(path))).toEqual([]);
-  const listed = nullsInLists(facts);
-  expect(listed.filter((path) => !(path in facts.unknown))).toEqual([]);
-  expect(Object.keys(facts.unknown).filter((path) => factAt(facts, path) !== null && !listed.includes(path))).toEqual(
-    [],
-  );
+  expect(unexplained(facts)).toEqual([]);
   return facts;
-}
-
-/** `kernelCollections[0].uuid` of each null that stands for what could not be read; a KDK has its reason in itself. */
-function nullsInLists({ kernelCollections, update, volumes }: Facts): readonly string[] {
-  const lists = { kernelCollections, 'update.pending': update.pending, 'volumes.owners': volumes.owners };
-  return Object.entries(lists).flatMap(([path, items]) =>
-    (items ?? []).flatMap((item, index) =>
-      Object.entries(item).flatMap(([key, value]) => (value === null ? [`${path}[${index}].${key}`] : [])),
-    ),
-  );
 }
 
 describe('facts of a raised Mac', () => {

@@ -6,9 +6,12 @@ import { FIXTURES } from '../capture.ts';
 
 export class StubMac {
   readonly sysroot = mkdtempSync(join(tmpdir(), 'headroom-stub-'));
+  /** Tool -> its answers, for who plays them without starting it. */
+  readonly answers = new Map<string, Readonly<Record<string, string>>>();
 
   /** Arguments -> what the tool prints: a capture (`dir/file`), or a text (`=text`). `*` takes any arguments. */
   tool(path: string, answers: Readonly<Record<string, string>>): this {
+    this.answers.set(path, answers);
     const cases = Object.entries(answers).map(([args, answer], index) => {
       const file = this.file(`${path}.out/${index}`, answer.startsWith('=') ? answer.slice(1) : undefined, answer);
       const stream = answer.endsWith('.stderr.txt') ? ' >&2; exit 1' : '';
