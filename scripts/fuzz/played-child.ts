@@ -4,7 +4,6 @@
  */
 import type { ChildEnd, ChildInput } from '../../apps/agent/src/macos/child.ts';
 
-export type { ChildEnd, ChildInput, ChildWatch, KillCause } from '../../apps/agent/src/macos/child.ts';
 export type Played = ChildEnd | { readonly startError: string };
 export type Player = (file: string, args: readonly string[]) => Played;
 

@@ -5,15 +5,10 @@
 import { readFile } from 'node:fs/promises';
 import { readTextFile } from '../files.ts';
 import { pinnedVerifier } from '../grants/verify.ts';
-import { openMac } from '../mac.ts';
 import { PLAN_BYTES_MAX, parsePlan, type ReadPlan } from '../plan/parse-plan.ts';
-import { recordTools } from '../runner/tool-record.ts';
 import { type GrantKey, type Identity, readIdentity } from '../state/identity.ts';
-import { takeLock } from '../state/lock.ts';
-import { detachStaleMounts } from '../steps/kdk/mounts.ts';
-import { clearLeftBehind } from '../steps/left-behind.ts';
+import { alone } from './alone.ts';
 import type { Options } from './arguments.ts';
-import { lifetime } from './lifetime.ts';
 import { isSuccess, localPorts, runLocalPlan } from './local-plan.ts';
 import { UsageError } from './usage.ts';
 
@@ -22,21 +17,13 @@ export async function applyPlan(options: Options): Promise<number> {
   const planText = await readTextFile(options.plan, PLAN_BYTES_MAX);
   if (planText === null) throw new UsageError(`--plan: ${options.plan} does not exist`);
   const plan = parsePlan(planText);
-  const mac = openMac(options.sysroot);
-  const signal = lifetime({ exitWithParent: false, log: say });
-  const release = await takeLock(mac);
-  try {
-    await recordTools(mac, say);
-    await clearLeftBehind(mac, say);
-    await detachStaleMounts(mac);
+  return alone(options.sysroot, say, async (mac, signal) => {
     const identity = await readIdentity(mac);
     const verify = pinnedVerifier(await grantKeys(identity, plan, options['grant-key']));
     const ports = await localPorts({ mac, identity, verify, kdkFile: options.kdk });
     const reports = await runLocalPlan({ plan, planText, idPrefix: 'file', ports, signal, say });
     return reports.length === plan.steps.length && reports.every(isSuccess) ? 0 : 1;
-  } finally {
-    await release();
-  }
+  });
 }
 
 /** A key from a file stands for the key id that the plan's grant names: whoever gives the file decides that it is the one. */

@@ -8,16 +8,11 @@ import { basename } from 'node:path';
 import { type Facts, HOST_STATE_TABLE, type KdkSource } from '@headroom/core';
 import { AgentError, differs } from '../agent-error.ts';
 import { digestFile, isMissing } from '../files.ts';
-import { openMac } from '../mac.ts';
 import { readFactsCounting } from '../read-facts.ts';
 import { type Readiness, readReadiness } from '../readiness.ts';
-import { recordTools } from '../runner/tool-record.ts';
-import { takeLock } from '../state/lock.ts';
-import { detachStaleMounts } from '../steps/kdk/mounts.ts';
-import { clearLeftBehind } from '../steps/left-behind.ts';
+import { alone } from './alone.ts';
 import type { Options } from './arguments.ts';
 import { type BuildFailure, buildLocally, NOTHING_BUILT, noKdk } from './build-locally.ts';
-import { lifetime } from './lifetime.ts';
 import { quotaOption } from './quota-option.ts';
 import { runSheet } from './run-sheet.ts';
 import { UsageError } from './usage.ts';
@@ -25,13 +20,7 @@ import { UsageError } from './usage.ts';
 export async function prepare(options: Options): Promise<number> {
   if (!options.local) throw new UsageError('prepare needs --local: under a controller, its plan prepares this Mac');
   const quota = quotaOption(options.quota);
-  const mac = openMac(options.sysroot);
-  const signal = lifetime({ exitWithParent: false, log: say });
-  const release = await takeLock(mac);
-  try {
-    await recordTools(mac, say);
-    await clearLeftBehind(mac, say);
-    await detachStaleMounts(mac);
+  return alone(options.sysroot, say, async (mac, signal) => {
     const facts = await readFactsCounting(mac);
     const kdk = options.kdk === undefined ? null : await kdkOf(options.kdk, options.sha256, facts);
     const readiness = readReadiness({ facts, quota, catalogue: { kdks: kdk === null ? [] : [kdk], dropBundles: {} } });
@@ -44,9 +33,7 @@ export async function prepare(options: Options): Promise<number> {
     if (options.json) process.stdout.write(`${JSON.stringify({ readiness, kc, failure, runSheet: sheet })}\n`);
     else process.stdout.write(`${readinessText(readiness)}\n${sheet ?? failureText(failure)}\n`);
     return kc === null ? 1 : 0;
-  } finally {
-    await release();
-  }
+  });
 }
 
 /** Without --sha256 the admin vouches for the file; signature and package id are checked all the same. */
