@@ -1,4 +1,4 @@
-// npm run simulate: the fault simulation of test/simulation, for many seeds and a bounded time. Exit status 1 when anything that must
+// npm run simulate: the simulation of rollouts, jobs, agents and faults of test/simulation, for many seeds and a bounded time. Exit status 1 when anything that must
 // hold did not.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { importSource } from './import-source.mjs';
 const USAGE = `npm run simulate -- [options]
   --seeds N      as many runs (default 1000)
   --seconds S    no new run after that (default 300)
-  --seed N       replays one run exactly, and shows what happened in it
+  --seed N       replays one run exactly, shows what happened in it, and if it fails the shortest list of commands that fails
   --postgres     the model of test/simulation/postgres.test.ts instead, on a real Postgres, for --seconds, from --seed
   --no-build     what is built is new enough`;
 const values = optionsOf(USAGE, {
@@ -26,19 +26,19 @@ ensureInstalled();
 if (!values['no-build']) ensureBuilt();
 if (values.postgres) process.exit(onPostgres());
 
-const { simulate } = await importSource(root, 'test/simulation/world.ts');
+const { simulate } = await importSource(root, 'test/simulation/simulate.ts');
 
 const startedAt = Date.now();
 const first = values.seed === undefined ? startedAt % 2 ** 31 : Number(values.seed);
-const totals = { runs: 0, events: 0, jobs: 0, visits: 0, faults: 0 };
+const totals = { runs: 0, events: 0, jobs: 0, visits: 0, rollouts: 0, flips: 0, stops: 0, faults: 0 };
 const faults = new Map();
 const failed = [];
 let longestMinutes = 0;
 const runs = values.seed === undefined ? seeds : 1;
 while (totals.runs < runs && (Date.now() - startedAt < seconds * 1000 || totals.runs === 0)) {
-  const result = await simulate({ seed: first + totals.runs });
+  const result = await simulate({ seed: first + totals.runs }, values.seed !== undefined);
   totals.runs += 1;
-  for (const key of ['events', 'jobs', 'visits']) totals[key] += result[key];
+  for (const key of ['events', 'jobs', 'visits', 'rollouts', 'flips', 'stops']) totals[key] += result[key];
   for (const [name, count] of result.faults) {
     const kind = name.replace(/ \(.*\)$/, '');
     faults.set(kind, (faults.get(kind) ?? 0) + count);
@@ -49,6 +49,7 @@ while (totals.runs < runs && (Date.now() - startedAt < seconds * 1000 || totals.
   if (result.violation === null) continue;
   failed.push(result.seed);
   if (values.seed === undefined) console.log(result.trace.slice(-30).join('\n'));
+  if (values.seed !== undefined) console.log(result.shortest.join('\n'));
   console.log(`FAILED seed ${result.seed}: ${result.violation}\n  replay: npm run simulate -- --seed ${result.seed}`);
 }
 
@@ -56,7 +57,7 @@ for (const [name, count] of [...faults].sort()) console.log(`${name.padEnd(28)} 
 const took = ((Date.now() - startedAt) / 1000).toFixed(0);
 console.log(
   `seeds ${first} to ${first + totals.runs - 1}: ${totals.runs} runs, ${totals.events} events, ${totals.faults} faults, ` +
-    `${totals.jobs} jobs, ${totals.visits} visits, slowest return ${longestMinutes} min, ${failed.length} failed, ${took} s`,
+    `${totals.rollouts} rollouts, ${totals.flips} intents set, ${totals.stops} stops, ${totals.jobs} jobs, ${totals.visits} visits, slowest return ${longestMinutes} min, ${failed.length} failed, ${took} s`,
 );
 process.exit(failed.length === 0 ? 0 : 1);
 

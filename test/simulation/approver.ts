@@ -1,7 +1,6 @@
 /** Consent as an approver gives it, really signed: the product's own checks decide what it is worth. */
 import { generateKeyPairSync, sign, verify } from 'node:crypto';
 import { encodeGrant } from '@headroom/core';
-import type { GrantRow } from '../../apps/controller/src/exceptions/grant-check.ts';
 import type { GrantSigner } from '../../apps/controller/src/exceptions/grant-signer.ts';
 import { FLEET_ID } from './memory-database.ts';
 
@@ -26,13 +25,20 @@ export function verifies(payload: string, signature: string, keyId: string): boo
   return isGood;
 }
 
-export function giveConsent(hardwareUuid: string, quotaMax: number, now: number, lastsMs: number): GrantRow {
+/** A grant of an approver for these Macs, without its row. */
+export function giveConsent(
+  grantId: string,
+  hostUuids: readonly string[],
+  quotaMax: number,
+  now: number,
+  lastsMs: number,
+) {
   const expiresAt = new Date(now + lastsMs);
   const payload = encodeGrant({
     schemaVersion: 1,
-    grantId: `grant-${now}`,
+    grantId,
     fleetId: FLEET_ID,
-    hostUuids: [hardwareUuid],
+    hostUuids,
     quotaMax,
     extraArgs: [],
     notBefore: new Date(now - 200 * 86_400_000).toISOString(),
@@ -42,5 +48,5 @@ export function giveConsent(hardwareUuid: string, quotaMax: number, now: number,
     purpose: 'simulation',
     simulation: true,
   });
-  return { id: `grant-${now}`, payload, signature: signer.sign(payload), keyId: KEY_ID, expiresAt, revokedAt: null };
+  return { id: grantId, payload, signature: signer.sign(payload), keyId: KEY_ID, expiresAt, revokedAt: null };
 }

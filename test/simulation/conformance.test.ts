@@ -9,9 +9,8 @@ import { JobStore, type LeasedJob } from '../../apps/controller/src/jobs/job-sto
 import { KC, stockFacts } from '../../packages/core/testing/sample-host.ts';
 import { type Random, randomFrom } from '../../scripts/fuzz/random.ts';
 import { openTestDatabase, type TestDatabase } from '../support/postgres.ts';
-import { giveConsent } from './approver.ts';
 import { ModelJobs } from './model-jobs.ts';
-import { newHost, type Rows } from './rows.ts';
+import { newHost, noRows } from './rows.ts';
 import { CAPABILITIES } from './sim-mac.ts';
 import { START } from './timeline.ts';
 
@@ -56,9 +55,8 @@ async function openPair(random: Random) {
     await tx.hostReport.create({ data: { hostId, siteId, capabilities: [...CAPABILITIES] } });
     await tx.hostState.create({ data: { hostId, siteId, stateSince: now(), dueAt: now() } });
   });
-  const grant = giveConsent(hardwareUuid, 8, clock.ms, 1000);
-  const rows: Rows = { hosts: [], plans: [], jobs: [], visits: [] };
-  rows.hosts.push(newHost(hostId, hardwareUuid, { number: 1, quota: 8, grant }, now()));
+  const rows = noRows();
+  rows.hosts.push(newHost(hostId, hardwareUuid, now()));
   const model = new ModelJobs(rows, {
     now,
     leaseTtlMs: LEASE_TTL_MS,

@@ -1,9 +1,8 @@
 /** What goes wrong, one thing at a time; several may still be going on. */
 import { BUILDS } from './memory-database.ts';
-import type { HostRow } from './rows.ts';
-import { DAY, HOUR, MINUTE, QUOTAS, type Seat, type World } from './world.ts';
+import { DAY, HOUR, MINUTE, type Seat, type World } from './world.ts';
 
-type Fault = (world: World, seat: Seat, host: HostRow) => void;
+type Fault = (world: World, seat: Seat) => void;
 
 const FAULTS: Readonly<Record<string, Fault>> = {
   'agent killed': (world, seat) => {
@@ -60,13 +59,12 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     mac.update(world.random.pick(BUILDS.filter((build) => build !== mac.disk.build)), world.chance(1, 2));
     world.schedule(seat, world.between(MINUTE, 5 * MINUTE));
   },
-  'consent revoked': (world, _seat, { intent, id }) => {
-    intent.grant = { ...intent.grant, revokedAt: new Date(world.time.now) };
-    world.controller.markDue(id);
+  'no kernel collection can be built': (world) => {
+    for (const seat of world.seats) {
+      seat.agent.mac.disk.kcs = [];
+      seat.brokenUntil = world.time.now + world.between(10 * MINUTE, 3 * HOUR);
+    }
   },
-  'consent short': (world, _seat, host) => world.want(host, host.intent.quota, world.between(MINUTE, 30 * MINUTE)),
-  'consent renewed': (world, _seat, host) => world.want(host, host.intent.quota, 90 * DAY),
-  'another quota': (world, _seat, host) => world.want(host, world.random.pick(QUOTAS), 90 * DAY),
   'KDKs purged': (_world, seat) => {
     seat.agent.mac.disk.kdks = [];
   },
@@ -83,12 +81,10 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 
 export const FAULT_NAMES = Object.keys(FAULTS);
 
-/** The name of what was broken. */
-export function breakSomething(world: World): string | null {
-  const name = world.random.pick(FAULT_NAMES);
-  const seat = world.random.pick(world.seats);
-  const host = world.rows.hosts.find(({ id }) => id === seat.agent.hostId);
-  if (host === undefined) return null;
-  FAULTS[name]?.(world, seat, host);
+/** Breaks it at the Mac or the agent whose turn it is; gives its name with that. */
+export function breakSomething(world: World, name: string, nth: number): string {
+  const seat = world.seats[nth % world.seats.length];
+  if (seat === undefined) throw new Error('there are no agents');
+  FAULTS[name]?.(world, seat);
   return `${name} (${seat.agent.name})`;
 }

@@ -1,12 +1,27 @@
 /**
- * The database as evaluator, plan writer and visits use it, over rows in memory: the product's own code runs in the simulation,
- * and only what its SQL says is modelled. A statement that is not modelled ends the run by name.
+ * The database as the controller's services use it, over rows in memory: the product's own code runs in the simulation, and only what
+ * its SQL says is modelled. A statement that is not modelled ends the run by name. A store port that both sides implement would be a
+ * second language for what the SQL says in one statement, locks included, and the code would be written for the test.
  */
+import { QUOTA_STOCK } from '@headroom/core';
 import type { Database } from '../../apps/controller/src/db/database.ts';
 import * as sql from '../../apps/controller/src/evaluator/evaluator-sql.ts';
-import { CONSENT } from '../../apps/controller/src/visits/visit-consent.ts';
 import { WRITE_DELIVERIES } from '../../apps/controller/src/webhooks/outbox.ts';
-import { hostOf, type JobRow, type PlanRow, type Rows, replaceRows, type StateRow, type VisitRow } from './rows.ts';
+import { consentQueries, grantOf, selectHosts } from './memory-consents.ts';
+import { type OnFlip, type Query, rolloutQueries } from './memory-rollouts.ts';
+import { memoryTable } from './memory-table.ts';
+import {
+  hostOf,
+  intentOf,
+  isOpenVisit,
+  type JobRow,
+  type PlanRow,
+  type Rows,
+  replaceRows,
+  type StateRow,
+  timeOf,
+} from './rows.ts';
+import { VARIANT } from './sim-mac.ts';
 
 export const FLEET_ID = '0195aaaa-0000-7000-8000-000000000001';
 const KDK_SHA256 = 'ef'.repeat(32);
@@ -23,15 +38,19 @@ export interface MemoryOptions {
   /** Shall this transaction end without its commit? */
   readonly losesCommit: () => boolean;
   readonly onState: (hostId: string, state: StateRow) => void;
+  readonly onFlip: OnFlip;
 }
-
-type Query = (...values: never[]) => unknown;
 
 /** Transactions come one after the other: what one reads, nobody else changes. */
 export function memoryDatabase(rows: Rows, options: MemoryOptions): Database {
-  const queries = new Map<string, Query>([...reads(rows), ...writes(rows, options)]);
+  const queries = new Map<string, Query>([
+    ...reads(rows),
+    ...writes(rows, options),
+    ...rolloutQueries(rows, options.onFlip),
+    ...consentQueries(rows),
+  ]);
   const run = async (text: string, ...values: unknown[]) => {
-    const query = queries.get(text) ?? (text.includes('SET generation = GREATEST') ? raiseGenerations(rows) : null);
+    const query = queries.get(text) ?? unnamed(rows, text);
     if (query === null) throw new Error(`the simulation has no model of this statement:${text}`);
     return query(...(values as never[]));
   };
@@ -46,11 +65,19 @@ export function memoryDatabase(rows: Rows, options: MemoryOptions): Database {
   return { fleetId: FLEET_ID, siteId: FLEET_ID, prisma: tx, transaction, look: run } as unknown as Database;
 }
 
+/** Statements that no constant holds. */
+function unnamed(rows: Rows, text: string): Query | null {
+  if (text.includes('SET generation = GREATEST')) return raiseGenerations(rows);
+  return text.includes('OR false) AS selected')
+    ? (named: string[], labels: string[], only: string | null = null) => selectHosts(rows, named, labels, only)
+    : null;
+}
+
 function reads(rows: Rows): [string, Query][] {
   const jobsOf = (ids: readonly string[], kind: string) =>
     rows.jobs
       .filter((job) => ids.includes(job.hostId) && job.kind === kind && job.state === 'succeeded')
-      .sort((a, b) => time(b.finishedAt) - time(a.finishedAt) || (a.id < b.id ? 1 : -1));
+      .sort((a, b) => timeOf(b.finishedAt) - timeOf(a.finishedAt) || (a.id < b.id ? 1 : -1));
   return [
     [sql.ANY_DUE, (now: Date) => dueHosts(rows, now).slice(0, 1)],
     [sql.CLAIM_DUE, (now: Date, most: number) => dueHosts(rows, now).slice(0, most)],
@@ -72,12 +99,8 @@ function reads(rows: Rows): [string, Query][] {
     [sql.UPDATE_ACCEPTANCES, () => []],
     // Nobody counts guests there.
     [sql.NEWEST_WITNESSES, () => []],
-    [CONSENT, (hostId: string) => [hostOf(rows, hostId).intent.grant]],
     [sql.OPENED_VISITS, (ids: string[]) => ids.flatMap((id) => openedVisit(rows, id) ?? [])],
-    [
-      sql.OPEN_VISITS,
-      (ids: string[]) => rows.visits.filter(({ hostId, state }) => ids.includes(hostId) && isOpen(state)),
-    ],
+    [sql.OPEN_VISITS, (ids: string[]) => rows.visits.filter((one) => ids.includes(one.hostId) && isOpenVisit(one))],
   ];
 }
 
@@ -91,7 +114,17 @@ function writes(rows: Rows, { onState }: MemoryOptions): [string, Query][] {
         for (const { host_id, state, presence, findings, record, review_at } of JSON.parse(json)) {
           const row = hostOf(rows, host_id).state;
           const reviewAt = review_at === null ? null : new Date(review_at);
-          Object.assign(row, { state, presence, findings, record, dueAt: null, reviewAt, evaluatedAt: now });
+          const stateSince = row.state === state ? row.stateSince : now;
+          Object.assign(row, {
+            state,
+            stateSince,
+            presence,
+            findings,
+            record,
+            dueAt: null,
+            reviewAt,
+            evaluatedAt: now,
+          });
           onState(host_id, row);
         }
       },
@@ -113,7 +146,11 @@ function writes(rows: Rows, { onState }: MemoryOptions): [string, Query][] {
       sql.MARK_RETURNED,
       (now: Date) => {
         for (const { state, report } of rows.hosts)
-          if (state.presence !== 'online' && state.dueAt === null && time(report.lastSeenAt) > time(state.evaluatedAt))
+          if (
+            state.presence !== 'online' &&
+            state.dueAt === null &&
+            timeOf(report.lastSeenAt) > timeOf(state.evaluatedAt)
+          )
             state.dueAt = now;
       },
     ],
@@ -121,52 +158,87 @@ function writes(rows: Rows, { onState }: MemoryOptions): [string, Query][] {
 }
 
 function tagged(rows: Rows) {
-  const markDue = (now: Date, ids: readonly string[]) => {
-    for (const id of ids) hostOf(rows, id).state.dueAt = now;
+  const read = (text: string, values: readonly unknown[]): unknown => {
+    if (text.includes('SELECT host_id::text AS "hostId", label FROM host_label'))
+      return labelsOf(rows, values[0] as string[], values[1] as string[]);
+    if (text.includes('count(DISTINCT t.host_id)'))
+      return [{ hosts: takenBefore(rows, values[0] as string, values[1] as Date, values[4] as string[]) }];
+    if (text.includes('FROM intent i JOIN policy_revision p')) return intentsOf(rows, values[0] as string);
+    // Locks only: transactions come one after the other here.
+    if (text.trim().startsWith('SELECT 1 FROM')) return [];
+    throw new Error(`the simulation has no model of this statement:${text}`);
   };
   return {
-    // Locks only: transactions come one after the other here.
-    $queryRaw: async () => [],
+    $queryRaw: async (text: readonly string[], ...values: unknown[]) => read(text.join('?'), values),
     $executeRaw: async (text: readonly string[], ...values: unknown[]) => {
+      if (text.join('?').includes('pg_advisory_xact_lock')) return;
       if (!text.join('?').includes('SET due_at')) throw new Error(`no model of ${text.join('?')}`);
-      markDue(values[0] as Date, values[1] as string[]);
+      for (const id of values[1] as string[]) hostOf(rows, id).state.dueAt = values[0] as Date;
     },
   };
 }
 
 function tables(rows: Rows) {
-  const visit = (id: string) => rows.visits.find((one) => one.id === id) ?? null;
+  const policy = ({ policyId }: Record<string, unknown>) => rows.policies.find(({ id }) => id === policyId);
   return {
     kdk: { findMany: async () => BUILDS.map((build) => ({ ...KDK, build })) },
-    host: { findUniqueOrThrow: async ({ where }: ById) => hostOf(rows, where.id) },
-    plan: {
-      createMany: async ({ data }: { data: PlanRow[] }) => void rows.plans.push(...data.map((plan) => ({ ...plan }))),
-      updateMany: async ({ where, data }: { where: { id: { in: string[] }; state: string }; data: object }) => {
-        for (const plan of rows.plans)
-          if (where.id.in.includes(plan.id) && plan.state === where.state) Object.assign(plan, data);
-      },
-    },
-    visit: {
-      findUnique: async ({ where }: ById) => visit(where.id),
-      count: async ({ where }: ById) => (visit(where.id) === null ? 0 : 1),
-      create: async ({ data }: { data: VisitRow }) => void rows.visits.push({ ...NEW_VISIT, ...data }),
-      update: async ({ where, data }: ById & { data: object }) => void Object.assign(visit(where.id) ?? {}, data),
-    },
+    host: memoryTable(rows.hosts),
+    intent: memoryTable(rows.intents),
+    policy: memoryTable(rows.policies, { defaults: { appliedRevisionId: null, archivedAt: null } }),
+    policyRevision: memoryTable(rows.revisions, { joins: { policy } }),
+    riskException: memoryTable(rows.exceptions),
+    grant: memoryTable(rows.grants),
+    rollout: memoryTable(rows.rollouts, { defaults: NEW_ROLLOUT }),
+    rolloutTarget: memoryTable(rows.targets),
+    plan: memoryTable(rows.plans),
+    visit: memoryTable(rows.visits, { defaults: NEW_VISIT }),
     hostEvent: NOT_KEPT,
     audit: NOT_KEPT,
   };
 }
 
-interface ById {
-  readonly where: { readonly id: string };
-}
-
 const NOT_KEPT = { create: async () => {}, createMany: async () => {} };
-const NEW_VISIT = { code: null, quota: null, bootArgs: null, kcMd5: null, expiresAt: null, openedAt: null };
+const NEW_VISIT = {
+  ...{ code: null, quota: null, bootArgs: null, kcMd5: null, expiresAt: null, openedAt: null },
+  ...{ doneAt: null, drainAt: null, overdueAt: null },
+};
+const NEW_ROLLOUT = {
+  ...{ strategy: null, confirmedAt: null, stateReason: null, gatesOpened: [] },
+  ...{ decidedAt: null, reviewAt: null, finishedAt: null },
+};
 const KDK = {
   ...{ version: '14.5', sha256: KDK_SHA256, sizeBytes: 800_000_000n, fileName: 'Kernel_Debug_Kit.dmg' },
-  ...{ variants: [], variantsMissing: [], addedAt: new Date(0) },
+  // What Macs would show of it is known.
+  ...{ variants: [VARIANT], variantsMissing: [], addedAt: new Date(0) },
 };
+
+function labelsOf({ hosts }: Rows, asked: readonly string[], ids: readonly string[]) {
+  return hosts
+    .filter(({ id }) => ids.includes(id))
+    .flatMap(({ id: hostId, labels }) =>
+      labels.filter((label) => asked.includes(label)).map((label) => ({ hostId, label })),
+    );
+}
+
+function takenBefore(rows: Rows, madeBy: string, since: Date, except: readonly string[]): number {
+  const rollouts = rows.rollouts.filter(
+    ({ createdBy, createdAt, asksConfirmation, revisionId }) =>
+      createdBy === madeBy && createdAt > since && !asksConfirmation && revisionId === null,
+  );
+  const taken = rows.targets.filter(
+    ({ rolloutId, hostId, state }) =>
+      rollouts.some(({ id }) => id === rolloutId) &&
+      state !== 'skipped' &&
+      state !== 'superseded' &&
+      !except.includes(hostId),
+  );
+  return new Set(taken.map(({ hostId }) => hostId)).size;
+}
+
+function intentsOf(rows: Rows, policyId: string) {
+  const revisions = rows.revisions.filter((one) => one.policyId === policyId).map(({ id }) => id);
+  return rows.intents.filter(({ revisionId }) => revisionId !== null && revisions.includes(revisionId));
+}
 
 function dueHosts({ hosts }: Rows, now: Date) {
   const isDue = (at: Date | null) => at !== null && at <= now;
@@ -174,14 +246,20 @@ function dueHosts({ hosts }: Rows, now: Date) {
 }
 
 function hostAnswer(rows: Rows, id: string) {
-  const { hardwareUuid, report, state, intent } = hostOf(rows, id);
-  const { payload, signature, keyId, expiresAt, revokedAt, id: grantId } = intent.grant;
-  const { number, quota } = intent;
+  const { hardwareUuid, report, state } = hostOf(rows, id);
+  const intent = intentOf(rows, id);
+  const { number = 0, quota = QUOTA_STOCK, extraArgs = [], rolloutId = null, grantId = null } = intent ?? {};
+  const [grant] = grantOf(rows, grantId);
+  const { payload = null, signature = null, keyId = null, expiresAt = null, revokedAt = null } = grant ?? {};
+  const exceptionId =
+    intent?.revisionId === null ? rows.rollouts.find((one) => one.id === rolloutId)?.exceptionId : null;
+  const ended = rows.exceptions.find((one) => one.id === exceptionId);
   return {
-    ...{ hostId: id, hardwareUuid, simulated: true, agentVersion: '0.1.0', cloneHint: null },
+    ...{ hostId: id, hardwareUuid, simulated: true, agentVersion: '0.1.0', cloneHint: null, placeType: null },
     ...report,
     ...{ state: state.state, findings: state.findings, record: state.record },
-    ...{ number, quota, extraArgs: [], rolloutId: null, grantId, payload, signature, keyId, expiresAt, revokedAt },
+    ...{ number, quota, extraArgs, rolloutId, grantId, payload, signature, keyId, expiresAt, revokedAt },
+    ...{ consentExpiresAt: ended?.expiresAt ?? null, consentRevokedAt: ended?.revokedAt ?? null },
   };
 }
 
@@ -210,7 +288,7 @@ function openedVisit(rows: Rows, hostId: string) {
     .filter(({ kind }) => kind === 'raise' || kind === 'restart')
     .filter((visit) => visit.hostId === hostId && visit.openedAt !== null)
     .filter(({ state, id }) => state !== 'withdrawn' || facts?.receipt?.visitId === id)
-    .sort((a, b) => time(b.openedAt) - time(a.openedAt))[0];
+    .sort((a, b) => timeOf(b.openedAt) - timeOf(a.openedAt))[0];
 }
 
 function raiseGenerations(rows: Rows): Query {
@@ -220,12 +298,4 @@ function raiseGenerations(rows: Rows): Query {
       if (BigInt(generation) > report.generation) report.generation = BigInt(generation);
     }
   };
-}
-
-function isOpen(state: string): boolean {
-  return state === 'due' || state === 'open';
-}
-
-function time(at: Date | null): number {
-  return at?.getTime() ?? 0;
 }

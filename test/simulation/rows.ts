@@ -1,8 +1,8 @@
 /** What a controller keeps in Postgres, as plain values: everything here survives a restart, nothing else does. */
-import type { Facts, HostState, Presence } from '@headroom/core';
-import type { GrantRow } from '../../apps/controller/src/exceptions/grant-check.ts';
+import type { Facts, HostState, Presence, RolloutState, RolloutStrategy, TargetState, VisitKind } from '@headroom/core';
 import type { JobState } from '../../apps/controller/src/jobs/job-life.ts';
 import type { Lane } from '../../apps/controller/src/jobs/job-store.ts';
+import type { Selector } from '../../apps/controller/src/policies/selector.ts';
 
 interface ReportRow {
   sessionNumber: bigint;
@@ -19,6 +19,7 @@ interface ReportRow {
 
 export interface StateRow {
   state: HostState;
+  stateSince: Date;
   presence: Presence;
   findings: readonly { readonly code: string }[];
   record: object;
@@ -27,18 +28,93 @@ export interface StateRow {
   evaluatedAt: Date | null;
 }
 
-export interface IntentRow {
-  number: number;
-  quota: number;
-  grant: GrantRow;
-}
-
 export interface HostRow {
   readonly id: string;
   readonly hardwareUuid: string;
   readonly report: ReportRow;
   readonly state: StateRow;
-  readonly intent: IntentRow;
+  labels: readonly string[];
+  /** Where it stands; null = nobody said. */
+  location: string | null;
+  relabelledAt: Date | null;
+  readonly retiredAt: null;
+}
+
+export interface IntentRow {
+  readonly hostId: string;
+  number: number;
+  quota: number;
+  extraArgs: readonly string[];
+  revisionId: string | null;
+  grantId: string | null;
+  rolloutId: string | null;
+}
+
+export interface PolicyRow {
+  readonly id: string;
+  readonly name: string;
+  appliedRevisionId: string | null;
+  archivedAt: Date | null;
+}
+
+export interface RevisionRow {
+  readonly id: string;
+  readonly policyId: string;
+  readonly number: number;
+  readonly priority: number;
+  readonly quota: number;
+  readonly extraArgs: readonly string[];
+  readonly selector: Selector;
+  readonly strategy: RolloutStrategy | null;
+}
+
+export interface ExceptionRow {
+  readonly id: string;
+  readonly policyRevisionId: string;
+  readonly purpose: string;
+  readonly awaitsApproval: boolean;
+  readonly expiresAt: Date;
+  revokedAt: Date | null;
+  endedAt: Date | null;
+}
+
+export interface GrantRow {
+  readonly id: string;
+  readonly exceptionId: string;
+  readonly payload: string;
+  readonly signature: string;
+  readonly keyId: string;
+  readonly expiresAt: Date;
+  revokedAt: Date | null;
+}
+
+export interface RolloutRow {
+  readonly id: string;
+  readonly revisionId: string | null;
+  readonly exceptionId: string | null;
+  readonly strategy: RolloutStrategy | null;
+  readonly title: string | null;
+  readonly createdBy: string;
+  readonly createdAt: Date;
+  readonly asksConfirmation: boolean;
+  confirmedAt: Date | null;
+  state: RolloutState;
+  stateReason: string | null;
+  gatesOpened: readonly number[];
+  decidedAt: Date | null;
+  reviewAt: Date | null;
+  finishedAt: Date | null;
+}
+
+export interface TargetRow {
+  readonly rolloutId: string;
+  readonly hostId: string;
+  readonly ring: number;
+  state: TargetState;
+  reason: string | null;
+  openedAt: Date | null;
+  endedAt: Date | null;
+  notedAt: Date;
 }
 
 export interface PlanRow {
@@ -47,6 +123,7 @@ export interface PlanRow {
   readonly generation: bigint;
   readonly intentNumber: number;
   readonly bytes: Uint8Array;
+  readonly grantId?: string | null;
   state: string;
 }
 
@@ -72,7 +149,7 @@ export interface JobRow {
 export interface VisitRow {
   readonly id: string;
   readonly hostId: string;
-  readonly kind: 'raise' | 'restart';
+  readonly kind: VisitKind;
   state: string;
   code: string | null;
   quota: number | null;
@@ -85,12 +162,26 @@ export interface VisitRow {
 
 export interface Rows {
   readonly hosts: HostRow[];
+  readonly intents: IntentRow[];
+  readonly policies: PolicyRow[];
+  readonly revisions: RevisionRow[];
+  readonly exceptions: ExceptionRow[];
+  readonly grants: GrantRow[];
+  readonly rollouts: RolloutRow[];
+  readonly targets: TargetRow[];
   readonly plans: PlanRow[];
   readonly jobs: JobRow[];
   readonly visits: VisitRow[];
 }
 
-export function newHost(id: string, hardwareUuid: string, intent: IntentRow, now: Date): HostRow {
+export function noRows(): Rows {
+  return {
+    ...{ hosts: [], intents: [], policies: [], revisions: [], exceptions: [], grants: [] },
+    ...{ rollouts: [], targets: [], plans: [], jobs: [], visits: [] },
+  };
+}
+
+export function newHost(id: string, hardwareUuid: string, now: Date): HostRow {
   return {
     id,
     hardwareUuid,
@@ -108,6 +199,7 @@ export function newHost(id: string, hardwareUuid: string, intent: IntentRow, now
     },
     state: {
       state: 'no_facts',
+      stateSince: now,
       presence: 'silent',
       findings: [],
       record: {},
@@ -115,7 +207,10 @@ export function newHost(id: string, hardwareUuid: string, intent: IntentRow, now
       reviewAt: null,
       evaluatedAt: null,
     },
-    intent,
+    labels: [],
+    location: null,
+    relabelledAt: null,
+    retiredAt: null,
   };
 }
 
@@ -125,9 +220,22 @@ export function hostOf(rows: Rows, id: string): HostRow {
   return host;
 }
 
+/** What is wanted of a host; undefined = nobody wanted anything yet. */
+export function intentOf({ intents }: Rows, hostId: string): IntentRow | undefined {
+  return intents.find((one) => one.hostId === hostId);
+}
+
 /** Puts what was read from a snapshot in the place of what is there: every holder of `rows` sees it. */
 export function replaceRows(rows: Rows, by: Rows): void {
-  const copy = structuredClone(by);
-  for (const name of ['hosts', 'plans', 'jobs', 'visits'] as const)
+  const copy = structuredClone({ ...by });
+  for (const name of Object.keys(copy) as (keyof Rows)[])
     (rows[name] as unknown[]).splice(0, rows[name].length, ...copy[name]);
+}
+
+export function isOpenVisit({ state }: VisitRow): boolean {
+  return state === 'due' || state === 'open';
+}
+
+export function timeOf(at: Date | null): number {
+  return at?.getTime() ?? 0;
 }

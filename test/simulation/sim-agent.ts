@@ -48,8 +48,8 @@ export interface AgentPorts {
   readonly now: () => number;
   /** Ms that acting takes. */
   readonly takes: (kind: string) => number;
-  /** Does this act fail in a way that time may cure? */
-  readonly stumbles: (kind: string) => boolean;
+  /** The error with which this act fails; null = it does not. */
+  readonly fails: (agent: SimAgent, kind: string) => string | null;
   /** Called when the gate let a step through that lowers. */
   readonly onLower: (agent: SimAgent, what: string, quota: number, payload: string | null) => void;
   /** The time that the gate goes by. */
@@ -203,7 +203,8 @@ export class SimAgent {
   }
 
   private act({ record, expiresAt }: Working, step: PlanStep): Report {
-    if (this.ports.stumbles(step.kind)) throw new AgentError('KDK_DOWNLOAD_FAILED', 'the line broke');
+    const failure = this.ports.fails(this, step.kind);
+    if (failure !== null) throw new AgentError(failure as 'KC_LINKING', 'as the run wants it');
     if (!this.mac.act(step, expiresAt))
       throw new AgentError('PLAN_OUTDATED', 'the Mac is not what the plan takes it for');
     record.phase = 'acted';

@@ -1,10 +1,18 @@
 /**
- * The controller: the product's evaluator, plan writer and visits over rows in memory, with a bus that may lose wake-ups and a
- * timer that finds what was missed. A restart keeps the rows and nothing else.
+ * The controller: the product's evaluator, plan writer, visits, policies, exceptions and rollout engine over rows in memory, with a bus
+ * that may lose wake-ups and a timer that finds what was missed. A restart keeps the rows and nothing else.
  */
 import { ControllerBus, type Wake } from '../../apps/controller/src/bus/bus.ts';
+import { Clock } from '../../apps/controller/src/common/clock.ts';
+import type { Database } from '../../apps/controller/src/db/database.ts';
 import { Evaluator } from '../../apps/controller/src/evaluator/evaluator.ts';
+import { type ExceptionOrder, Exceptions } from '../../apps/controller/src/exceptions/exceptions.ts';
 import { PlanWriter } from '../../apps/controller/src/plans/plan-writer.ts';
+import { type ApplyOrder, ApplyRevision } from '../../apps/controller/src/policies/apply-revision.ts';
+import { RelabelledHosts } from '../../apps/controller/src/policies/relabelled.ts';
+import { ExceptionEnds } from '../../apps/controller/src/rollouts/exception-ends.ts';
+import { RolloutControl } from '../../apps/controller/src/rollouts/rollout-control.ts';
+import { RolloutEngine } from '../../apps/controller/src/rollouts/rollout-engine.ts';
 import { VisitWriter } from '../../apps/controller/src/visits/visit-writer.ts';
 import { Visits } from '../../apps/controller/src/visits/visits.ts';
 import { signer } from './approver.ts';
@@ -12,7 +20,8 @@ import { LostCommit, memoryDatabase } from './memory-database.ts';
 import { ModelJobs, type ModelOptions } from './model-jobs.ts';
 import { hostOf, type Rows, replaceRows } from './rows.ts';
 import type { Timeline } from './timeline.ts';
-import { type Books, Violation, type Watch } from './watch.ts';
+import { Violation } from './violation.ts';
+import type { Books, Watch } from './watch.ts';
 
 export const LEASE_TTL_MS = 60_000;
 const CHECK_IN_MS = 60_000;
@@ -29,28 +38,48 @@ export interface ControllerPorts {
   readonly losesCommit: () => boolean;
   /** Another store than the model, to see that the watch notices what it does wrong. */
   readonly makeJobs?: (rows: Rows, options: ModelOptions) => ModelJobs;
+  /** Another engine than the product's, for the same reason. */
+  readonly makeEngine?: MakeEngine;
+  /** How an approver consents. */
+  readonly ask: (order: ExceptionOrder) => { readonly id: string; readonly awaitsApproval: boolean };
 }
 
+export type MakeEngine = (rows: Rows, database: Database, bus: ControllerBus) => RolloutEngine;
+
+type Parts = ReturnType<SimController['makeParts']>;
+
 export class SimController {
-  jobs: ModelJobs;
   isUp = true;
-  private evaluator: Evaluator;
-  private visits: Visits;
   /** Grows with each stop: what was under way to the controller before it does not arrive any more. */
   run = 0;
   /** Grows when the queue is emptied. */
   private queueRun = 0;
   private queueAwayUntil = 0;
   private jobCount = 0;
+  /** May a commit be lost just now? Not while people act: they would do the same again. */
+  private mayLose = false;
+  private parts: Parts;
   private readonly snapshots: { readonly rows: Rows; readonly books: Books }[] = [];
 
   constructor(private readonly ports: ControllerPorts) {
-    ({ jobs: this.jobs, evaluator: this.evaluator, visits: this.visits } = this.makeParts());
+    this.parts = this.makeParts();
     ports.time.every(SWEEP_MS, () => this.sweep());
   }
 
+  get jobs(): ModelJobs {
+    return this.parts.jobs;
+  }
+
+  get control(): RolloutControl {
+    return this.parts.control;
+  }
+
+  get exceptions(): Exceptions {
+    return this.parts.exceptions;
+  }
+
   restart(): void {
-    ({ jobs: this.jobs, evaluator: this.evaluator, visits: this.visits } = this.makeParts());
+    this.parts = this.makeParts();
     this.isUp = true;
   }
 
@@ -65,16 +94,26 @@ export class SimController {
     this.queueAwayUntil = this.ports.time.now + awayMs;
   }
 
-  /** Every wake-up may be lost: the sweep alone must do. */
+  /** Every wake-up may be lost: the sweep alone must do. One part that fails holds up no other. */
   async sweep(): Promise<void> {
     if (!this.isUp) return;
-    this.jobs.sweep();
-    await this.evaluator.markReturned(this.now());
+    const { jobs, evaluator, ends, relabelled, engine } = this.parts;
+    jobs.sweep();
+    await evaluator.markReturned(this.now());
+    await this.losing('the end of an exception', () => ends.sweepOnce(this.now()));
+    await relabelled.sweepOnce(this.now());
+    await this.losing('a rollout', () => engine.openDue(this.now()));
     await this.drain();
   }
 
   async openVisit(id: string) {
-    return this.visits.open(id, 'token:technician', this.now());
+    return this.parts.visits.open(id, 'token:technician', this.now());
+  }
+
+  async apply(order: ApplyOrder): Promise<void> {
+    const { database, policies, engine } = this.parts;
+    await database.transaction((tx) => policies.put(tx, order));
+    await engine.openPending(this.now());
   }
 
   markDue(hostId: string): void {
@@ -101,7 +140,7 @@ export class SimController {
   }
 
   private makeParts() {
-    const { rows, watch, losesCommit, makeJobs } = this.ports;
+    const { rows, watch, losesCommit, makeJobs, ask, makeEngine } = this.ports;
     const now = () => this.now();
     const publish = (wake: Wake) => this.publish(wake);
     const newId = () => {
@@ -110,23 +149,31 @@ export class SimController {
     };
     const options: ModelOptions = { now, publish, newId, leaseTtlMs: LEASE_TTL_MS };
     const jobs = makeJobs?.(rows, options) ?? new ModelJobs(rows, options);
-    const onState = (hostId: string, state: Rows['hosts'][number]['state']) => watch.onState(hostId, state);
-    const database = memoryDatabase(rows, { now, losesCommit, onState });
-    const bus = new LossyBus(publish);
-    const evaluator = new Evaluator({
-      database,
-      bus,
-      plans: new PlanWriter(database, jobs),
-      visits: new VisitWriter(database),
-      // Intents are given by the simulation itself.
-      rollouts: { note: async () => [], hasNews: () => {} } as unknown as ConstructorParameters<
-        typeof Evaluator
-      >[0]['rollouts'],
-      labels: { applyTo: async () => {} },
-      key: signer,
-      checkInMs: CHECK_IN_MS,
+    const database = memoryDatabase(rows, {
+      now,
+      losesCommit: () => this.mayLose && losesCommit(),
+      onState: (hostId, state) => watch.onState(hostId, state),
+      onFlip: (rolloutId, hostIds) => watch.rollouts.onFlip(rolloutId, hostIds),
     });
-    return { jobs, evaluator, visits: new Visits(database, bus) };
+    const bus = new LossyBus(publish);
+    const engine = makeEngine?.(rows, database, bus) ?? new RolloutEngine(database, bus);
+    const plans = new PlanWriter(database, jobs);
+    const asked = { ask: async (_tx: unknown, order: ExceptionOrder) => ask(order) } as unknown as Exceptions;
+    const policies = new ApplyRevision(database, asked, engine);
+    engine.hostsOfPolicy = (tx, revisionId) => policies.hostsOf(tx, revisionId);
+    const evaluator = new Evaluator({
+      ...{ database, bus, plans, rollouts: engine, key: signer, checkInMs: CHECK_IN_MS },
+      visits: new VisitWriter(database),
+      labels: { applyTo: async () => {} },
+    });
+    return {
+      ...{ jobs, database, engine, policies, evaluator },
+      visits: new Visits(database, bus),
+      exceptions: new Exceptions(database, bus, new SimClock(now), signer, true, plans),
+      control: new RolloutControl(database, engine),
+      ends: new ExceptionEnds(database, engine),
+      relabelled: new RelabelledHosts(database, engine),
+    };
   }
 
   /** Wake-ups come a moment later, in a controller that still runs, or not at all. */
@@ -138,17 +185,36 @@ export class SimController {
     time.after(20, () => (run === this.run && queueRun === this.queueRun && this.isUp ? arrive() : undefined));
   }
 
+  /** What the evaluator finds out may move rollouts, and those open Macs that are due then. */
   private async drain(): Promise<void> {
+    const { evaluator, engine } = this.parts;
     for (let batches = 0; batches < BATCHES_MAX; batches += 1) {
-      try {
-        if ((await this.evaluator.runBatch(this.now())) === 0) return;
-      } catch (error) {
-        if (!(error instanceof LostCommit)) throw error;
-        this.ports.note('a commit of the evaluator is lost');
-        return;
-      }
+      const taken = await this.losing('the evaluator', () => evaluator.runBatch(this.now()));
+      if (taken === null) return;
+      if (taken > 0) continue;
+      if ((await this.losing('a rollout', () => engine.openDue(this.now()))) === null) return;
+      if (!this.isAnyDue()) return;
     }
     throw new Violation(`the evaluator is not done after ${BATCHES_MAX} batches at one time`);
+  }
+
+  private isAnyDue(): boolean {
+    const { now } = this.ports.time;
+    return this.ports.rows.hosts.some(({ state: { dueAt } }) => dueAt !== null && dueAt.getTime() <= now);
+  }
+
+  /** null = its commit was lost, and what it did is gone. */
+  private async losing<T>(what: string, run: () => Promise<T>): Promise<T | null> {
+    this.mayLose = true;
+    try {
+      return await run();
+    } catch (error) {
+      if (!(error instanceof LostCommit)) throw error;
+      this.ports.note(`a commit of ${what} is lost`);
+      return null;
+    } finally {
+      this.mayLose = false;
+    }
   }
 
   private now(): Date {
@@ -170,4 +236,14 @@ class LossyBus extends ControllerBus {
   }
 
   async close(): Promise<void> {}
+}
+
+class SimClock extends Clock {
+  constructor(private readonly read: () => Date) {
+    super();
+  }
+
+  now(): Date {
+    return this.read();
+  }
 }

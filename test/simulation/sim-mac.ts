@@ -14,7 +14,7 @@ import {
 import { stockFacts } from '../../packages/core/testing/sample-host.ts';
 import type { Random } from '../../scripts/fuzz/random.ts';
 
-const VARIANT = 'T6020';
+export const VARIANT = 'T6020';
 export const CAPABILITIES: readonly string[] = JOB_KINDS;
 
 export interface PlacedKit {
@@ -23,6 +23,8 @@ export interface PlacedKit {
   readonly bootArgs: string;
   readonly expiresAt: string;
   readonly kc: KcResult;
+  /** false = it leads back only. */
+  armed: boolean;
 }
 
 interface BootPolicy {
@@ -90,11 +92,23 @@ export class SimMac {
       case 'build_kc':
         return kcs.find(({ build }) => build === step.build) ?? null;
       case 'place_kit':
-        return kit !== null && kit.visitId === step.visitId && kit.expiresAt === expiresAt ? kitResult(kit) : null;
+        return kit?.armed === true && kit.visitId === step.visitId && kit.expiresAt === expiresAt
+          ? kitResult(kit)
+          : null;
       case 'set_boot_args':
         return this.nvram === step.bootArgs ? {} : null;
       case 'collect_facts':
         return {};
+      case 'clear_boot_args':
+        return this.nvram === null ? {} : null;
+      case 'disarm_kit':
+        return kit?.armed === true ? null : {};
+      case 'remove_kit':
+        return kit === null && this.disk.receipt === null ? {} : null;
+      case 'remove_kc':
+        return kcs.length === 0 ? {} : null;
+      case 'remove_kdk':
+        return kdks.length === 0 ? {} : null;
     }
   }
 
@@ -109,16 +123,36 @@ export class SimMac {
       const kc = this.disk.kcs.find(({ build }) => build === step.build);
       if (kc === undefined || expiresAt === null) return false;
       const { visitId, quota, bootArgs } = step;
-      this.disk.kit = { visitId, quota, bootArgs, expiresAt, kc };
+      this.disk.kit = { visitId, quota, bootArgs, expiresAt, kc, armed: true };
     }
+    this.actBack(step);
     if (step.kind === 'set_boot_args') this.nvram = step.bootArgs;
     return true;
+  }
+
+  private actBack({ kind }: PlanStep): void {
+    if (kind === 'clear_boot_args') this.nvram = null;
+    if (kind === 'disarm_kit' && this.disk.kit !== null) this.disk.kit = { ...this.disk.kit, armed: false };
+    if (kind === 'remove_kit') Object.assign(this.disk, { kit: null, receipt: null });
+    if (kind === 'remove_kc') this.disk.kcs = [];
+    if (kind === 'remove_kdk') this.disk.kdks = [];
+  }
+
+  /** `sh revert` in recoveryOS, or csrutil by hand: the boot policy is stock again. */
+  revert(): void {
+    this.policy = STOCK_POLICY;
+    this.nvram = null;
   }
 
   /** `sh raise CODE` in recoveryOS: refuses another Mac's code, an old kit's code, and consent that has ended. */
   raise(code: string, length: VisitLength, now: Date): PlacedKit | null {
     const { kit } = this.disk;
-    if (kit === null || now.getTime() >= Date.parse(kit.expiresAt) || code !== this.codeFor(kit, code.slice(0, 5)))
+    if (
+      kit === null ||
+      !kit.armed ||
+      now.getTime() >= Date.parse(kit.expiresAt) ||
+      code !== this.codeFor(kit, code.slice(0, 5))
+    )
       return null;
     const { kc, bootArgs, visitId } = kit;
     this.policy = { ...this.policy, lowered: true };
@@ -169,10 +203,19 @@ export class SimMac {
         bootArgsFiltering: !lowered,
         sip0: lowered ? '7f' : 'absent',
       },
-      kdks: kdks.map((one) => ({ version: '14.5', build: one, complete: true, variants: [VARIANT], reason: null })),
+      kdks: kdks.map((one) => ({
+        version: '14.5',
+        build: one,
+        complete: true,
+        variants: [VARIANT],
+        reason: null,
+        ours: true,
+      })),
       kernelCollections: kcs.map(collectionFact),
       visitKit:
-        kit === null ? null : { visitId: kit.visitId, quota: kit.quota, kcSha256: kit.kc.sha256, complete: true },
+        kit === null
+          ? null
+          : { visitId: kit.visitId, quota: kit.quota, kcSha256: kit.kc.sha256, complete: true, armed: kit.armed },
       receipt,
       boot: { ...stock.boot, sessionId: this.bootSession },
     };

@@ -2,15 +2,13 @@
  * What must never happen, checked after every event by somebody who keeps books of its own: it believes neither the store's
  * columns nor the evaluator's answers, but what was handed out, what was done on the Macs, and what is true there.
  */
-import type { PlanStep } from '@headroom/core';
+import { LOWERING_KINDS, type Plan, type PlanStep, QUOTA_STOCK } from '@headroom/core';
 import { type JobState, OPEN_STATES } from '../../apps/controller/src/jobs/job-life.ts';
 import type { LeasedJob } from '../../apps/controller/src/jobs/job-store.ts';
-import { hostOf, type PlanRow, type Rows, type StateRow } from './rows.ts';
+import { type RolloutBooks, RolloutWatch } from './rollout-watch.ts';
+import { hostOf, intentOf, isOpenVisit, type PlanRow, type Rows, type StateRow } from './rows.ts';
 import type { PlacedKit, SimMac } from './sim-mac.ts';
-
-export class Violation extends Error {
-  override readonly name = 'Violation';
-}
+import { fail } from './violation.ts';
 
 interface Lease {
   readonly number: number;
@@ -28,6 +26,7 @@ export interface Books {
   readonly jobs: Set<string>;
   /** Of each host: which reading of which Mac is stored. */
   readonly readings: Map<string, Reading>;
+  readonly rollouts: RolloutBooks;
 }
 
 interface Reading {
@@ -38,7 +37,10 @@ interface Reading {
 }
 
 export class Watch {
-  books: Books = { leases: new Map(), finishes: new Set(), ended: new Map(), jobs: new Set(), readings: new Map() };
+  private ownBooks: Omit<Books, 'rollouts'> = {
+    ...{ leases: new Map(), finishes: new Set(), ended: new Map(), jobs: new Set(), readings: new Map() },
+  };
+  readonly rollouts: RolloutWatch;
   /** Consents that an approver gave, by their bytes. */
   readonly consents = new Set<string>();
   private readonly macs = new Map<SimMac, number>();
@@ -49,7 +51,21 @@ export class Watch {
   private readonly sessions = new Set<string>();
   private nth = 0;
 
-  constructor(private readonly rows: Rows) {}
+  constructor(
+    private readonly rows: Rows,
+    readonly now: () => number,
+  ) {
+    this.rollouts = new RolloutWatch(rows, now);
+  }
+
+  get books(): Books {
+    return { ...this.ownBooks, rollouts: this.rollouts.books };
+  }
+
+  set books({ rollouts, ...own }: Books) {
+    this.ownBooks = own;
+    this.rollouts.books = rollouts;
+  }
 
   onReading(mac: SimMac, sha256: string): void {
     if (!this.macs.has(mac)) this.macs.set(mac, this.macs.size);
@@ -63,19 +79,28 @@ export class Watch {
     this.sessions.add(key);
   }
 
-  onLease(session: bigint, { jobId, leaseNumber }: LeasedJob, now: number, ttlMs: number): void {
-    const before = this.books.leases.get(jobId);
+  onLease(session: bigint, { jobId, leaseNumber, kind, bytes }: LeasedJob, now: number, ttlMs: number): void {
+    const before = this.ownBooks.leases.get(jobId);
     if (before !== undefined) {
       if (before.until > now && before.session >= session)
         fail(`job ${jobId} is under two live leases: ${before.number} of session ${before.session} runs on`);
       if (leaseNumber <= before.number)
         fail(`job ${jobId}: lease ${leaseNumber} was handed out after ${before.number}`);
     }
-    this.books.leases.set(jobId, { number: leaseNumber, session, until: now + ttlMs });
+    this.ownBooks.leases.set(jobId, { number: leaseNumber, session, until: now + ttlMs });
+    if (LOWERING_KINDS.some((one) => one === kind)) this.onLoweringHandedOut(kind, bytes);
+  }
+
+  /** An end by time is for the agent's gate; what was taken back is not handed out at all. */
+  private onLoweringHandedOut(kind: string, bytes: Buffer | null): void {
+    const { grant } = JSON.parse(bytes?.toString('utf8') ?? '{}') as Pick<Plan, 'grant'>;
+    const row = this.rows.grants.find(({ payload }) => payload === grant?.payload);
+    if (row === undefined) fail(`${kind} is handed out without a consent that was given`);
+    else if (row.revokedAt !== null) fail(`${kind} is handed out under a consent that was taken back`);
   }
 
   onRenew(jobId: string, leaseNumber: number, now: number, ttlMs: number): void {
-    const lease = this.books.leases.get(jobId);
+    const lease = this.ownBooks.leases.get(jobId);
     if (lease?.number !== leaseNumber)
       fail(`job ${jobId}: lease ${leaseNumber} was renewed, ${lease?.number} is the last`);
     if (lease !== undefined) lease.until = now + ttlMs;
@@ -83,12 +108,12 @@ export class Watch {
 
   onFinish(jobId: string, leaseNumber: number): void {
     const key = `${jobId}:${leaseNumber}`;
-    if (this.books.finishes.has(key)) fail(`job ${jobId}: a second finish under lease ${leaseNumber} was taken`);
-    const lease = this.books.leases.get(jobId);
+    if (this.ownBooks.finishes.has(key)) fail(`job ${jobId}: a second finish under lease ${leaseNumber} was taken`);
+    const lease = this.ownBooks.leases.get(jobId);
     if (lease?.number !== leaseNumber)
       fail(`job ${jobId}: a finish under lease ${leaseNumber} was taken, which is not the last`);
     if (lease !== undefined) lease.until = 0;
-    this.books.finishes.add(key);
+    this.ownBooks.finishes.add(key);
   }
 
   /** Something is about to be lowered on a Mac: by a step, or by a person with the kit. */
@@ -112,10 +137,11 @@ export class Watch {
 
   onState(hostId: string, { state }: StateRow): void {
     if (state !== 'raised') return;
-    const { report, intent } = hostOf(this.rows, hostId);
-    const reading = this.taken.get(report.factsSha256 ?? '');
-    if (reading?.quota !== intent.quota)
-      fail(`${hostId} is called raised to ${intent.quota}; when its facts were read, ${reading?.quota} was in force`);
+    const reading = this.taken.get(hostOf(this.rows, hostId).report.factsSha256 ?? '');
+    const wanted = intentOf(this.rows, hostId)?.quota;
+    // A Mac that is to be stock is raised as long as any quota is in force.
+    if (reading?.quota == null || (wanted !== QUOTA_STOCK && reading.quota !== wanted))
+      fail(`${hostId} is called raised to ${wanted}; when its facts were read, ${reading?.quota} was in force`);
   }
 
   /** The whole of what is stored, after an event. */
@@ -123,16 +149,15 @@ export class Watch {
     this.checkJobs();
     this.checkPlans();
     this.checkReadings();
+    this.rollouts.check();
     for (const { id } of this.rows.hosts) {
-      const visits = this.rows.visits.filter(
-        ({ hostId, state }) => hostId === id && (state === 'due' || state === 'open'),
-      );
+      const visits = this.rows.visits.filter((one) => one.hostId === id && isOpenVisit(one));
       if (visits.length > 1) fail(`${id} has ${visits.length} open visits`);
     }
   }
 
   private checkJobs(): void {
-    const { jobs, ended } = this.books;
+    const { jobs, ended } = this.ownBooks;
     const lanes = new Set<string>();
     for (const { id, hostId, lane, state } of this.rows.jobs) {
       jobs.add(id);
@@ -170,7 +195,7 @@ export class Watch {
   }
 
   private checkReadings(): void {
-    const { readings } = this.books;
+    const { readings } = this.ownBooks;
     for (const { id, report } of this.rows.hosts) {
       const now = this.taken.get(report.factsSha256 ?? '');
       if (now === undefined) continue;
@@ -191,8 +216,4 @@ function countByPlan({ jobs }: Rows, counts: (state: JobState) => boolean): Read
 
 function nameOf({ hostId, generation }: PlanRow): string {
   return `${generation} of ${hostId}`;
-}
-
-function fail(problem: string): never {
-  throw new Violation(problem);
 }

@@ -1,27 +1,32 @@
-/** One run: Macs, agents, a person, a controller, faults from a seed, and then peace, in which every host has to become raised. */
+/**
+ * One run: Macs, agents, people, a controller, and what a list of commands does to them; then peace, in which every host has to get to
+ * where its policy wants it. All that is random within it follows from the seed.
+ */
 import { createHash } from 'node:crypto';
+import { QUOTA_STOCK } from '@headroom/core';
 import { Problem } from '../../apps/controller/src/common/problem.ts';
 import { type Random, randomFrom } from '../../scripts/fuzz/random.ts';
-import { giveConsent, verifies } from './approver.ts';
+import { verifies } from './approver.ts';
 import { breakSomething } from './faults.ts';
 import { LostCommit } from './memory-database.ts';
 import type { ModelJobs, ModelOptions } from './model-jobs.ts';
-import { type HostRow, newHost, type Rows, type VisitRow } from './rows.ts';
+import { CANARY, LABELS, People } from './people.ts';
+import { type HostRow, isOpenVisit, newHost, noRows, type Rows, type VisitRow } from './rows.ts';
 import { type AgentPorts, SimAgent } from './sim-agent.ts';
-import { LEASE_TTL_MS, SimController } from './sim-controller.ts';
+import { LEASE_TTL_MS, type MakeEngine, SimController } from './sim-controller.ts';
 import { SimMac, type VisitLength } from './sim-mac.ts';
 import { START, Timeline } from './timeline.ts';
-import { Violation, Watch } from './watch.ts';
+import { Violation } from './violation.ts';
+import { Watch } from './watch.ts';
 import { type Fate, Wire } from './wire.ts';
 
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
-const HOSTS = 3;
-const FAULTS_MS = 1.5 * HOUR;
-/** A step that needs an admin is tried again each hour; a raise takes two visits at most, after that. */
-const PEACE_MS = 8 * HOUR;
-export const QUOTAS = [255, 8, 16] as const;
+const STOCK: readonly string[] = ['not_started', 'kdk_missing', 'kdk_ready', 'kc_staged', 'reverted'];
+/** Windows open once a day, and a rollout may need three of them; a step that needs an admin is tried again each hour. */
+const PEACE_MS = 4 * DAY;
+export const SITES = ['Basel', 'Bern', null] as const;
 
 /** An agent and what keeps it from running. */
 export interface Seat {
@@ -29,14 +34,28 @@ export interface Seat {
   isOn: boolean;
   asleepUntil: number;
   offlineUntil: number;
+  /** Until then no kernel collection can be built there. */
+  brokenUntil: number;
   /** Grows when it is to tick at another time than planned. */
   turn: number;
 }
 
+/** Something that happens to a world. */
+export interface Act {
+  readonly name: string;
+  readonly run: (world: World) => Promise<void>;
+}
+
 export interface RunOptions {
   readonly seed: number;
+  readonly hosts: number;
+  readonly acts: readonly Act[];
+  /** How long every host has to get to where it should be. */
+  readonly peaceMs?: number;
   /** Another store than the model, to see that the watch notices. */
   readonly makeJobs?: (rows: Rows, options: ModelOptions) => ModelJobs;
+  /** Another engine, for the same reason. */
+  readonly makeEngine?: MakeEngine;
   /** Shall agents take every consent for one in time? To see that the watch notices. */
   readonly agentsIgnoreTime?: boolean;
 }
@@ -46,8 +65,12 @@ export interface RunResult {
   readonly events: number;
   readonly jobs: number;
   readonly visits: number;
+  readonly rollouts: number;
+  /** Intents that rollouts set, and rollouts that stood still for a threshold or a person. */
+  readonly flips: number;
+  readonly stops: number;
   readonly faults: ReadonlyMap<string, number>;
-  /** From the end of the faults until every host is raised. */
+  /** From the end of the faults until every host is where it should be. */
   readonly convergedMs: number;
   /** Of everything that happened, in order: equal for equal seeds. */
   readonly digest: string;
@@ -56,21 +79,25 @@ export interface RunResult {
 }
 
 export class World {
-  readonly rows: Rows = { hosts: [], plans: [], jobs: [], visits: [] };
+  readonly rows: Rows = noRows();
   readonly time = new Timeline();
   readonly seats: Seat[] = [];
   readonly random: Random;
   readonly controller: SimController;
-  readonly watch = new Watch(this.rows);
+  readonly watch = new Watch(this.rows, () => this.time.now);
+  readonly people: People;
   readonly trace: string[] = [];
   readonly faults = new Map<string, number>();
+  private readonly peaceMs: number;
   private peaceFrom: number | null = null;
+  private events = 0;
   private readonly wire: Wire;
   private readonly nudges: boolean;
   private readonly visiting = new Set<string>();
 
   constructor(private readonly options: RunOptions) {
-    const { seed, makeJobs } = options;
+    const { seed, hosts, makeJobs, makeEngine } = options;
+    this.peaceMs = options.peaceMs ?? PEACE_MS;
     this.random = randomFrom(seed, 0);
     this.nudges = this.chance(3, 4);
     const { rows, time, watch } = this;
@@ -80,8 +107,11 @@ export class World {
       nudge: (hostId) => this.nudge(hostId),
       losesWakeUp: () => !this.isPeace && this.chance(1, 5),
       losesCommit: () => !this.isPeace && this.chance(1, 50),
+      ask: (order) => this.people.ask(order),
       ...(makeJobs !== undefined && { makeJobs }),
+      ...(makeEngine !== undefined && { makeEngine }),
     });
+    this.people = new People({ rows, watch, note, controller: this.controller, now: () => time.now });
     this.wire = new Wire({
       ...{ watch, note, leaseTtlMs: LEASE_TTL_MS },
       jobs: () => this.controller.jobs,
@@ -90,7 +120,7 @@ export class World {
       fate: () => this.fate(),
       later: (run) => this.later(run),
     });
-    for (let index = 0; index < HOSTS; index += 1) this.addHost(index);
+    for (let index = 0; index < hosts; index += 1) this.addHost(index);
   }
 
   get isPeace(): boolean {
@@ -109,17 +139,8 @@ export class World {
     this.trace.push(`+${((this.time.now - START) / 1000).toFixed(1)}s ${text}`);
   }
 
-  /** The approver's door: what is wanted of a host, and the consent for it. */
-  want(host: HostRow, quota: number, lastsMs: number): void {
-    const { id, hardwareUuid, intent } = host;
-    const grant = giveConsent(hardwareUuid, quota, this.time.now, lastsMs);
-    this.watch.consents.add(grant.payload);
-    Object.assign(intent, { number: intent.number + 1, quota, grant });
-    this.controller.markDue(id);
-  }
-
   seat(agent: SimAgent): Seat {
-    const seat = { agent, isOn: true, asleepUntil: 0, offlineUntil: 0, turn: 0 };
+    const seat = { agent, isOn: true, asleepUntil: 0, offlineUntil: 0, brokenUntil: 0, turn: 0 };
     this.seats.push(seat);
     this.schedule(seat, this.between(0, MINUTE));
     return seat;
@@ -131,7 +152,7 @@ export class World {
       now: () => this.time.now,
       takes: (kind) =>
         kind === 'install_kdk' || kind === 'build_kc' ? this.between(30_000, 5 * MINUTE) : this.between(100, 3000),
-      stumbles: (kind) => !this.isPeace && kind === 'install_kdk' && this.chance(1, 4),
+      fails: (agent, kind) => this.failureOf(agent, kind),
       onLower: (agent, what, quota, payload) =>
         this.watch.onLower(agent.mac, `${name}: ${what}`, quota, payload, agent.agentTime()),
       verify: verifies,
@@ -158,47 +179,70 @@ export class World {
     this.time.after(ms, () => (turn === seat.turn && seat.isOn ? this.tick(seat) : undefined));
   }
 
+  /** Lets time go on: everything that is planned until then happens. */
+  async pass(ms: number): Promise<void> {
+    const until = this.time.now + ms;
+    // Something that does nothing, so that time stands there when nothing else does.
+    this.time.after(ms, () => undefined);
+    while (this.time.now < until) await this.step();
+  }
+
   async run(): Promise<RunResult> {
     const { options, time, controller } = this;
     let violation: string | null = null;
-    let events = 0;
     let convergedMs = 0;
-    const step = async () => {
-      await time.step();
-      this.watch.check();
-      events += 1;
-    };
     time.every(20 * MINUTE, () => (this.isPeace ? undefined : controller.takeSnapshot()));
     time.every(10 * MINUTE, () => this.lookForVisits());
-    time.every(30 * MINUTE, () => this.lookForFailures());
-    this.planNextFault();
+    time.every(30 * MINUTE, () => (this.isPeace && controller.isUp ? this.people.help(2 * this.peaceMs) : undefined));
     try {
-      while (time.now < START + FAULTS_MS) await step();
+      for (const act of options.acts) {
+        this.note(`ACT ${act.name}`);
+        await act.run(this);
+        this.watch.check();
+        await this.pass(this.between(1000, MINUTE));
+      }
       this.makePeace();
       const from = time.now;
-      while (!this.isRaised() && time.now < from + PEACE_MS) await step();
+      while (!this.isAtRest() && time.now < from + this.peaceMs) await this.step();
       convergedMs = time.now - from;
-      if (!this.isRaised())
-        throw new Violation(`not raised ${PEACE_MS / HOUR} h after the last fault: ${this.standing()}`);
+      if (!this.isAtRest())
+        throw new Violation(`not at rest ${this.peaceMs / HOUR} h after the last fault: ${this.standing()}`);
     } catch (error) {
       violation = error instanceof Violation ? error.message : ((error as Error).stack ?? String(error));
     }
-    const { jobs, visits } = this.rows;
+    const { jobs, visits, rollouts } = this.rows;
     const digest = createHash('sha256').update(this.trace.join('\n')).digest('hex').slice(0, 16);
-    const { trace, faults } = this;
+    const { trace, faults, events } = this;
+    const { flips, stops } = this.watch.rollouts;
     return {
-      ...{ seed: options.seed, events, jobs: jobs.length, visits: visits.length, faults },
-      ...{ convergedMs, digest, violation, trace },
+      ...{ seed: options.seed, events, jobs: jobs.length, visits: visits.length, rollouts: rollouts.length },
+      ...{ flips, stops, faults, convergedMs, digest, violation, trace },
     };
   }
 
+  hostId(nth: number): string {
+    return this.rows.hosts[nth % this.rows.hosts.length]?.id ?? '';
+  }
+
+  break(name: string, nth: number): void {
+    const broken = breakSomething(this, name, nth);
+    this.faults.set(broken, (this.faults.get(broken) ?? 0) + 1);
+    this.note(`FAULT ${broken}`);
+  }
+
+  private async step(): Promise<void> {
+    await this.time.step();
+    this.watch.check();
+    this.events += 1;
+  }
+
   private addHost(index: number): void {
-    const hardwareUuid = `3D6B9F2E-1111-4222-8333-00000000000${index}`;
+    const hardwareUuid = `3D6B9F2E-1111-4222-8333-${String(index).padStart(12, '0')}`;
     const id = `mac-${index + 1}`;
-    const quota = this.random.pick(QUOTAS);
-    const grant = giveConsent(hardwareUuid, quota, this.time.now, this.chance(1, 4) ? 2 * HOUR : 90 * DAY);
-    this.watch.consents.add(grant.payload);
-    this.rows.hosts.push(newHost(id, hardwareUuid, { number: 1, quota, grant }, new Date(this.time.now)));
+    const host = newHost(id, hardwareUuid, new Date(this.time.now));
+    host.labels = [LABELS[0], ...(index % 3 === 0 ? [CANARY] : [])];
+    host.location = SITES[index % SITES.length] ?? null;
+    this.rows.hosts.push(host);
     const agent = this.newAgent(id, id, new SimMac(hardwareUuid, this.random));
     this.seat(agent);
   }
@@ -213,6 +257,14 @@ export class World {
     if (!this.nudges) return;
     for (const seat of this.seats)
       if (seat.agent.hostId === hostId && seat.isOn && seat.agent.isIdle) this.schedule(seat, 50);
+  }
+
+  /** A download that time cures, or a step that fails for good until somebody sees to it. */
+  private failureOf(agent: SimAgent, kind: string): string | null {
+    if (this.isPeace) return null;
+    if (kind === 'install_kdk' && this.chance(1, 4)) return 'KDK_DOWNLOAD_FAILED';
+    const brokenUntil = this.seats.find((one) => one.agent === agent)?.brokenUntil ?? 0;
+    return kind === 'build_kc' && brokenUntil > this.time.now ? 'KC_WRONG_VARIANT' : null;
   }
 
   private isReachable(agent: SimAgent): boolean {
@@ -234,24 +286,11 @@ export class World {
     );
   }
 
-  private planNextFault(): void {
-    this.time.after(this.between(20_000, 6 * MINUTE), () => {
-      if (this.isPeace) return;
-      const name = breakSomething(this);
-      if (name !== null) {
-        this.faults.set(name, (this.faults.get(name) ?? 0) + 1);
-        this.note(`FAULT ${name}`);
-      }
-      this.planNextFault();
-    });
-  }
-
   /** A technician's round: opens what is due, walks there, does it. */
   private async lookForVisits(): Promise<void> {
     if (!this.controller.isUp) return;
     for (const visit of [...this.rows.visits]) {
-      const isOpen = visit.state === 'due' || visit.state === 'open';
-      if (!isOpen || this.visiting.has(visit.hostId) || (!this.isPeace && this.chance(1, 4))) continue;
+      if (!isOpenVisit(visit) || this.visiting.has(visit.hostId) || (!this.isPeace && this.chance(1, 4))) continue;
       await this.visit(visit);
     }
   }
@@ -264,14 +303,15 @@ export class World {
     if (opened === null) return;
     this.note(`${hostId}: a ${opened.kind} visit is opened`);
     this.visiting.add(hostId);
-    this.time.after(this.between(MINUTE, 8 * MINUTE), () => this.atTheMac(hostId, opened.code));
+    this.time.after(this.between(MINUTE, 8 * MINUTE), () => this.atTheMac(hostId, opened));
   }
 
-  private atTheMac(hostId: string, code: string | null): void {
+  private atTheMac(hostId: string, { kind, code }: { readonly kind: string; readonly code: string | null }): void {
     const seat = this.seats.find(({ agent }) => agent.name === hostId);
     if (seat === undefined) throw new Error(`there is no Mac ${hostId}`);
     const { agent } = seat;
     this.turnOff(seat);
+    if (kind === 'revert') agent.mac.revert();
     if (code !== null) {
       const length = this.isPeace
         ? 'all'
@@ -287,17 +327,7 @@ export class World {
     });
   }
 
-  /** An admin's round: a failure that time does not cure is looked at, and the policy applied anew. */
-  private lookForFailures(): void {
-    for (const host of this.rows.hosts)
-      if (host.state.findings.some(({ code }) => code === 'STEP_FAILED_FOR_GOOD')) {
-        this.note(`${host.id}: an admin applies the policy anew`);
-        host.intent.number += 1;
-        this.controller.markDue(host.id);
-      }
-  }
-
-  /** No more faults: clones are gone, clocks right, consent given, everything on. */
+  /** No more faults: clones are gone, clocks right, everything on. From now on people help, and do not err. */
   private makePeace(): void {
     this.peaceFrom = this.time.now;
     this.note('PEACE');
@@ -312,30 +342,30 @@ export class World {
       seat.agent.clockOffsetMs = 0;
       if (!seat.isOn && !this.visiting.has(seat.agent.name)) this.turnOn(seat);
     }
-    for (const host of this.rows.hosts) this.want(host, host.intent.quota, 90 * DAY);
   }
 
-  private isRaised(): boolean {
-    return this.rows.hosts.every((host) => this.isHostRaised(host));
+  /** Every host where its policy wants it, in the controller's eyes and in truth, and no rollout on the way. */
+  private isAtRest(): boolean {
+    const isMoving = this.rows.rollouts.some(({ state }) => state === 'running');
+    return !isMoving && this.rows.hosts.every((host) => this.isHostAtRest(host));
   }
 
-  /** Raised in the controller's eyes and in truth, with nothing left to do. */
-  private isHostRaised({ id, state, intent }: HostRow): boolean {
+  private isHostAtRest({ id, state }: HostRow): boolean {
     const mac = this.seats.find(({ agent }) => agent.name === id)?.agent.mac;
     const isQuiet = !this.rows.plans.some((plan) => plan.hostId === id && plan.state === 'open');
-    return state.state === 'raised' && state.dueAt === null && isQuiet && mac?.quotaInForce() === intent.quota;
+    const wanted = this.people.wantedOf(id);
+    const isThere = wanted === QUOTA_STOCK ? STOCK.includes(state.state) : state.state === 'raised';
+    return isThere && state.dueAt === null && isQuiet && (mac?.quotaInForce() ?? QUOTA_STOCK) === wanted;
   }
 
   private standing(): string {
-    return this.rows.hosts
-      .map(
-        ({ id, state: { state, presence, findings } }) =>
-          `${id} ${state}, ${presence}, ${findings.map(({ code }) => code).join(' ')}`,
-      )
-      .join('; ');
+    const hosts = this.rows.hosts.map(
+      ({ id, state: { state, presence, findings } }) =>
+        `${id} ${state}, ${presence}, ${this.people.wantedOf(id)} wanted, ${findings.map(({ code }) => code).join(' ')}`,
+    );
+    const rollouts = this.rows.rollouts
+      .filter(({ finishedAt }) => finishedAt === null)
+      .map(({ state, stateReason }) => `a rollout ${state}: ${stateReason}`);
+    return [...hosts, ...rollouts].join('; ');
   }
-}
-
-export function simulate(options: RunOptions): Promise<RunResult> {
-  return new World(options).run();
 }

@@ -26,24 +26,24 @@ export interface EndOfConsent {
  * $1 exception. Every Mac that its grants name, in host order, as the evaluator and rollouts lock them too, and before any grant: who
  * writes an intent or a plan under a grant does so with its host locked, so it comes before this and is found, or sees the end.
  */
-const LOCK_NAMED = `
+export const LOCK_NAMED = `
   SELECT s.host_id FROM host_state s JOIN host h ON h.id = s.host_id
   WHERE h.hardware_uuid IN (
     SELECT jsonb_array_elements_text(g.payload::jsonb -> 'hostUuids') FROM "grant" g WHERE g.exception_id = $1::uuid)
   ORDER BY s.host_id FOR UPDATE OF s`;
 
 /** $1 exception. Macs that are wanted raised under it. */
-const RELYING = `
+export const RELYING = `
   SELECT i.host_id::text AS "hostId" FROM intent i JOIN "grant" g ON g.id = i.grant_id
   WHERE g.exception_id = $1::uuid ORDER BY i.host_id`;
 
 /** $1 exception. Plans that lower under it. */
-const LOWERING = `
+export const LOWERING = `
   SELECT p.id::text AS id, p.host_id::text AS "hostId" FROM plan p JOIN "grant" g ON g.id = p.grant_id
   WHERE g.exception_id = $1::uuid AND p.state = 'open' ORDER BY p.host_id`;
 
 /** $1 hosts. */
-const RAISE_VISITS = `
+export const RAISE_VISITS = `
   SELECT host_id::text AS "hostId" FROM visit
   WHERE host_id = ANY($1::uuid[]) AND kind = 'raise' AND state IN ('due', 'open') ORDER BY host_id`;
 

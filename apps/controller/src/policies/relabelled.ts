@@ -26,9 +26,9 @@ interface Relabelled {
   readonly waitsFor: readonly (string | null)[];
 }
 
-const ANY = 'SELECT 1 FROM host WHERE relabelled_at IS NOT NULL LIMIT 1';
+export const ANY = 'SELECT 1 FROM host WHERE relabelled_at IS NOT NULL LIMIT 1';
 
-const CLAIM = `
+export const CLAIM = `
   SELECT h.id::text AS "hostId", p.policy_id::text AS "policyId", i.revision_id::text AS "revisionId",
     ARRAY(SELECT r.revision_id::text FROM rollout_target t JOIN rollout r ON r.id = t.rollout_id
       WHERE t.host_id = h.id AND t.state = 'pending'
@@ -41,7 +41,7 @@ const CLAIM = `
  * $1 hosts, $2 the revision that holds them (null = none), $3 reason, $4 now, $5 who makes rollouts of labels. A way back to stock that
  * anybody else began, as an exception ended or a person asked for it, goes on.
  */
-const LEAVE_WAITING = `
+export const LEAVE_WAITING = `
   UPDATE rollout_target t SET state = 'skipped', reason = $3, ended_at = $4::timestamptz, noted_at = $4::timestamptz
   FROM rollout r WHERE r.id = t.rollout_id AND t.host_id = ANY($1::uuid[]) AND t.state = 'pending'
     AND r.state IN ('running', 'paused', 'halted', 'waiting_for_confirmation') AND r.revision_id IS DISTINCT FROM $2::uuid

@@ -16,7 +16,7 @@ import type { RolloutEngine } from './rollout-engine.ts';
 const ACTOR = 'system:exceptions';
 
 /** $1 now. Ends that were not carried out yet. */
-const ENDED = `
+export const ENDED = `
   SELECT id::text AS id FROM risk_exception
   WHERE ended_at IS NULL AND NOT awaits_approval AND (revoked_at IS NOT NULL OR expires_at <= $1::timestamptz) ORDER BY id`;
 
@@ -24,7 +24,7 @@ const ENDED = `
  * $1 exception, $2 stock, $3 now. Macs raised under it that its end has not reached yet. `renewed` = a live rollout will set an intent
  * under a grant that names the Mac and has not ended.
  */
-const RELYING = `
+export const RELYING = `
   SELECT i.host_id::text AS "hostId", i.revision_id::text AS "revisionId", EXISTS (
       SELECT 1 FROM rollout_target t JOIN rollout r ON r.id = t.rollout_id
         JOIN risk_exception e ON e.policy_revision_id = r.revision_id AND e.id <> $1::uuid

@@ -315,6 +315,7 @@ export async function countedTargets(
     COUNTED_TARGETS,
     rolloutId,
     concurrency.perKdk !== null,
+    QUOTA_STOCK,
   );
   return rows.map((row) => ({ ...row, phaseSince: row.phaseSince ?? new Date(0) }));
 }

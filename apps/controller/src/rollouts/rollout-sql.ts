@@ -23,16 +23,20 @@ export const LOCK_ROLLOUT = `${RUNNING_ROLLOUT} SKIP LOCKED`;
 export const AWAIT_ROLLOUT = RUNNING_ROLLOUT;
 
 /**
- * $1 rollout, $2 are KDK builds asked for? Targets as they are counted: what each waits for, and since when. Where a Mac stands is
- * said by its place; those of which nobody said it count as one site.
+ * $1 rollout, $2 are KDK builds asked for, $3 stock? Targets as they are counted: what each waits for, and since when. Where a Mac stands
+ * is said by its place; those of which nobody said it count as one site. A Mac fetches a KDK when neither that nor a kernel collection
+ * for its build lies there, whatever its state is called: one that was taken back, or drifted, fetches it as a new one does.
  */
 export const COUNTED_TARGETS = `
   SELECT t.host_id::text AS "hostId", t.ring, t.state, COALESCE(p.location, '') AS site, t.ended_at AS "endedAt", t.opened_at AS "openedAt",
-    CASE WHEN $2::boolean AND t.state IN ('pending', 'opened') AND s.state IN ('no_facts', 'unknown', 'not_started', 'kdk_missing')
+    CASE WHEN $2::boolean AND q.quota > $3::int AND t.state IN ('pending', 'opened')
+      AND NOT (r.facts -> 'kdks' @> jsonb_build_array(jsonb_build_object('build', r.facts #> '{os,baseBuild}', 'complete', true)))
+      AND NOT (r.facts -> 'kernelCollections' @> jsonb_build_array(jsonb_build_object('build', r.facts #> '{os,baseBuild}')))
       THEN r.facts #>> '{os,baseBuild}' END AS "kdkBuild",
     CASE WHEN v.id IS NULL THEN 'work' ELSE 'visit' END AS phase,
     GREATEST(t.opened_at, CASE WHEN v.id IS NULL THEN s.state_since ELSE v.created_at END) AS "phaseSince"
-  FROM rollout_target t LEFT JOIN host_state s ON s.host_id = t.host_id LEFT JOIN host_report r ON r.host_id = t.host_id
+  FROM rollout_target t JOIN rollout o ON o.id = t.rollout_id LEFT JOIN policy_revision q ON q.id = o.revision_id
+    LEFT JOIN host_state s ON s.host_id = t.host_id LEFT JOIN host_report r ON r.host_id = t.host_id
     LEFT JOIN host_place p ON p.host_id = t.host_id LEFT JOIN visit v ON v.host_id = t.host_id AND v.state IN ('due', 'open') AND t.state = 'opened'
   WHERE t.rollout_id = $1::uuid`;
 
@@ -74,14 +78,21 @@ export const MARK_STUCK = `
   FROM jsonb_to_recordset($2::jsonb) AS v(host_id uuid, reason text)
   WHERE t.rollout_id = $1::uuid AND t.host_id = v.host_id AND t.state = 'opened'`;
 
+/**
+ * What a newer rollout takes from an older one `r`: its target `t`, unless that has ended well or was taken out. One that failed, too, while
+ * the older one goes on: it could not be tried again there, and would count against it for ever.
+ */
+const IS_TAKEN = `(t.state IN ('pending', 'opened', 'stuck')
+    OR (t.state = 'failed' AND r.state IN ('running', 'paused', 'halted', 'waiting_for_confirmation')))`;
+
 /** $1 the newer rollout, $2 reason, $3 now. One live rollout for each host: older ones lose the hosts of a newer one that starts. */
 export const SUPERSEDE_BY = `
   UPDATE rollout_target o SET state = 'superseded', reason = $2, ended_at = $3::timestamptz, noted_at = $3::timestamptz
   FROM (
-    SELECT t.rollout_id, t.host_id FROM rollout_target t
+    SELECT t.rollout_id, t.host_id FROM rollout_target t JOIN rollout r ON r.id = t.rollout_id
     WHERE t.host_id IN (SELECT host_id FROM rollout_target WHERE rollout_id = $1::uuid)
-      AND t.rollout_id < $1::uuid AND t.state IN ('pending', 'opened', 'stuck')
-    ORDER BY t.host_id, t.rollout_id FOR UPDATE) older
+      AND t.rollout_id < $1::uuid AND ${IS_TAKEN}
+    ORDER BY t.host_id, t.rollout_id FOR UPDATE OF t) older
   WHERE o.rollout_id = older.rollout_id AND o.host_id = older.host_id`;
 
 /** $1 hosts. Locks in host order, states first: the evaluator does the same, so neither waits for the other in a circle. */
@@ -108,8 +119,8 @@ export const FLIP_INTENTS = `
 
 /** $1 hosts, $2 the newer rollout, $3 reason, $4 now. */
 export const SUPERSEDE_OLDER = `
-  UPDATE rollout_target SET state = 'superseded', reason = $3, ended_at = $4::timestamptz, noted_at = $4::timestamptz
-  WHERE host_id = ANY($1::uuid[]) AND rollout_id < $2::uuid AND state IN ('pending', 'opened', 'stuck')`;
+  UPDATE rollout_target t SET state = 'superseded', reason = $3, ended_at = $4::timestamptz, noted_at = $4::timestamptz
+  FROM rollout r WHERE r.id = t.rollout_id AND t.host_id = ANY($1::uuid[]) AND t.rollout_id < $2::uuid AND ${IS_TAKEN}`;
 
 /** $1 JSON [{rollout_id, host_id, state, reason, moves}], $2 now. A Mac that was given up may still come through. */
 export const NOTE_TARGETS = `

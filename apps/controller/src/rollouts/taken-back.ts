@@ -5,7 +5,7 @@ import type { Tx } from '../db/database.ts';
  * made for just that, and so has a title. One that follows from what policies or labels say has none. Such a Mac is not raised again
  * by a label or a ring; whoever applies a policy to it gives it a new intent, and that ends it.
  */
-const TAKEN_BACK = `
+export const TAKEN_BACK = `
   SELECT i.host_id::text AS "hostId" FROM intent i JOIN rollout r ON r.id = i.rollout_id
   WHERE i.host_id = ANY($1::uuid[]) AND r.revision_id IS NULL AND r.title IS NOT NULL
   UNION SELECT t.host_id::text FROM rollout_target t JOIN rollout r ON r.id = t.rollout_id

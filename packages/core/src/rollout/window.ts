@@ -3,8 +3,10 @@ import { type MaintenanceWindow, WEEKDAYS, type Weekday } from './strategy.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MINUTES = 24 * 60;
-/** Steps in which the next opening is looked for: a window is at least this long. */
+/** A window is at least this long, also in a night whose clocks go forward. */
 export const WINDOW_MINUTES_MIN = 15;
+/** What a change of summer time takes from a window at most. */
+const SUMMER_MINUTES = 60;
 const LOOK_AHEAD_MINUTES = 8 * DAY_MINUTES;
 
 interface LocalTime {
@@ -31,14 +33,21 @@ export function opensAt(window: MaintenanceWindow, now: Date): Date | null {
   if (isOpen(window, localTime(format, now))) return now;
   const isOpenAt = (time: number) => isOpen(window, localTime(format, new Date(time)));
   const start = Math.ceil(now.getTime() / MINUTE_MS) * MINUTE_MS;
-  for (let minutes = 0; minutes <= LOOK_AHEAD_MINUTES; minutes += WINDOW_MINUTES_MIN) {
-    const time = start + minutes * MINUTE_MS;
-    if (!isOpenAt(time)) continue;
-    let first = time;
-    while (first - MINUTE_MS > now.getTime() && isOpenAt(first - MINUTE_MS)) first -= MINUTE_MS;
-    return new Date(first);
+  // Local times are dear to ask for: no step is longer than a window, so none is stepped over, and the minute is found between two steps.
+  const step = Math.max(WINDOW_MINUTES_MIN, windowMinutes(window) - SUMMER_MINUTES) * MINUTE_MS;
+  let closed = start - MINUTE_MS;
+  for (let time = start; time <= start + LOOK_AHEAD_MINUTES * MINUTE_MS; time += step) {
+    if (isOpenAt(time)) return new Date(firstOpen(closed, time, isOpenAt));
+    closed = time;
   }
   return null;
+}
+
+/** Between a closed and an open minute with one change. */
+function firstOpen(closed: number, open: number, isOpenAt: (time: number) => boolean): number {
+  if (open - closed <= MINUTE_MS) return open;
+  const middle = closed + Math.floor((open - closed) / MINUTE_MS / 2) * MINUTE_MS;
+  return isOpenAt(middle) ? firstOpen(closed, middle, isOpenAt) : firstOpen(middle, open, isOpenAt);
 }
 
 /** Length in minutes; 0 is none, and a window from 00:00 to 00:00 is a whole day. */
@@ -60,14 +69,21 @@ function minuteOf(time: string): number {
   return hours * 60 + minutes;
 }
 
+/** Made once for each time zone: it takes longer than to ask it. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
 function formatOf({ timeZone }: MaintenanceWindow): Intl.DateTimeFormat {
-  return new Intl.DateTimeFormat('en-US', {
+  const known = formats.get(timeZone);
+  if (known !== undefined) return known;
+  const made = new Intl.DateTimeFormat('en-US', {
     timeZone,
     weekday: 'short',
     hour: '2-digit',
     minute: '2-digit',
     hourCycle: 'h23',
   });
+  formats.set(timeZone, made);
+  return made;
 }
 
 function localTime(format: Intl.DateTimeFormat, at: Date): LocalTime {
