@@ -38,6 +38,7 @@ const SCRIPTS = [
   'admin/jamf/agent-version.sh',
   'admin/jamf/last-contact.sh',
   'admin/jamf/problem.sh',
+  'admin/munki/headroom-condition',
 ];
 
 /** A property list as Python's plistlib reads it. */

@@ -228,15 +228,45 @@ describe('install and uninstall', () => {
   });
 });
 
+/** plutil -extract PATH raw -o - FILE, as far as the scripts need it; what it says of a missing value may be on stdout. */
+const PLUTIL = `'${process.execPath}' --input-type=module -e '
+  import { readFileSync } from "node:fs";
+  import { parsePlistDict } from "${ROOT}/apps/agent/dist/macos/plist.js";
+  const [, path, , , , file] = process.argv.slice(1);
+  const value = path.split(".").reduce((found, key) => found?.[key], parsePlistDict(readFileSync(file, "utf8")).value);
+  console.log(value ?? file + ": Could not extract value, error: No value at that key path");
+  process.exitCode = value === undefined ? 1 : 0;' -- "$@"`;
+
+describe('Munki condition', () => {
+  /** `defaults read` says nothing; `defaults write` notes what it is told. */
+  function conditions(status: Writable | undefined): readonly string[] {
+    const file = join(folder, 'status.plist');
+    rmSync(file, { force: true });
+    if (status !== undefined) writeFileSync(file, toPlist(status));
+    const defaults = standIn('defaults', '[ "$1" = write ]');
+    const plutil = standIn('plutil', `[ "$1" = -extract ] || exit 0\n${PLUTIL}`);
+    const standIns = {
+      '/private/var/db/headroom/status.plist': file,
+      '/usr/bin/defaults': defaults,
+      '/usr/bin/plutil': plutil,
+    };
+    const name = 'headroom-condition';
+    expect(sh(withStandIns(join(layout, 'admin/munki', name), join(folder, name), standIns)).stderr).toBe('');
+    const said = readFileSync(`${defaults}.log`, 'utf8').trim().split('\n');
+    return said.flatMap((word, at) => (word.startsWith('headroom_') ? [`${word} ${said[at + 2]}`] : []));
+  }
+
+  it.each<readonly [string, Writable | undefined, number, number]>([
+    ['no agent has run', undefined, 0, 0],
+    ['the Mac was not read yet', { mac: null, visit: null }, 0, 0],
+    ['it is raised', { mac: { guestQuota: 255 }, visit: { phase: 'over' } }, 255, 0],
+    ['somebody is about to work at it', { mac: { guestQuota: 2 }, visit: { phase: 'drain' } }, 2, 1],
+  ])('tells quota and drain: %s', (_name, status, quota, drain) => {
+    expect(conditions(status)).toEqual([`headroom_quota ${quota}`, `headroom_drain ${drain}`]);
+  });
+});
+
 describe('Jamf extension attributes', () => {
-  /** plutil -extract PATH raw -o - FILE, as far as the scripts need it; what it says of a missing value may be on stdout. */
-  const PLUTIL = `'${process.execPath}' --input-type=module -e '
-    import { readFileSync } from "node:fs";
-    import { parsePlistDict } from "${ROOT}/apps/agent/dist/macos/plist.js";
-    const [, path, , , , file] = process.argv.slice(1);
-    const value = path.split(".").reduce((found, key) => found?.[key], parsePlistDict(readFileSync(file, "utf8")).value);
-    console.log(value ?? file + ": Could not extract value, error: No value at that key path");
-    process.exitCode = value === undefined ? 1 : 0;' -- "$@"`;
   function attribute(name: string, status: Writable | undefined, isInstalled = true): string {
     const [file, agent] = [join(folder, 'status.plist'), join(folder, 'installed.cjs')];
     for (const old of [file, agent]) rmSync(old, { force: true });

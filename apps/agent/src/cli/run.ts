@@ -37,18 +37,27 @@ export async function run(options: Options): Promise<number> {
   const log = options['log-file'] === undefined ? logToStderr : openLogFile(options['log-file']);
   if (options['log-file'] !== undefined) capStderr();
   const signal = lifetime({ exitWithParent: options['exit-with-parent'], log });
-  const release = await takeLock(mac);
   const controller = connectController(credentials);
+  // The handshake goes on while the rest is made ready; nothing is said over it before this agent has the lock.
   controller.connect();
+  try {
+    await work({ mac, credentials, controller, signal, checkInMs, log });
+  } finally {
+    controller.close();
+  }
+  return 0;
+}
+
+async function work(input: ServeInput): Promise<void> {
+  const { mac, log } = input;
+  const release = await takeLock(mac);
   try {
     await recordTools(mac, log);
     await clearLeftBehind(mac, log);
-    await serve({ mac, credentials, controller, signal, checkInMs, log });
+    await serve(input);
   } finally {
-    controller.close();
     await release();
   }
-  return 0;
 }
 
 interface ServeInput {
