@@ -120,6 +120,19 @@ describe('If-Match', () => {
     expect(etagOf(await test.call('GET', path))).not.toBe(etag);
   });
 
+  it('guards the filter of a label rule', async () => {
+    const made = await test.call('POST', '/api/v1/label-rules', { body: { label: 'guarded', filter: 'os=ge=14' } });
+    const change = (filter: string, etag: string) =>
+      test.call('PATCH', `/api/v1/label-rules/${String(made.body['id'])}`, {
+        body: { filter },
+        headers: { 'if-match': etag },
+      });
+    const changed = await change('os=ge=15', etagOf(made));
+    expect(changed.status).toBe(200);
+    expect(codeOf(await change('os=ge=13', etagOf(made)))).toEqual([412, 'PRECONDITION_FAILED']);
+    expect((await change('os=ge=14', etagOf(changed))).status).toBe(200);
+  });
+
   it('is never passed over', async () => {
     const reply = await test.call('GET', '/api/v1/me', { headers: { 'if-match': '"x"' } });
     expect(codeOf(reply)).toEqual([400, 'VALIDATION_FAILED']);

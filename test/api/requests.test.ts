@@ -1,6 +1,6 @@
 // Goal: what the API refuses, it refuses with a code, the field and the next step, and never half does it.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addMac, EXCEPTION, openTestApi, type ReplyBody, type TestApi } from './support.ts';
+import { addMac, EXCEPTION, itemsOf, openTestApi, type ReplyBody, type TestApi } from './support.ts';
 
 let test: TestApi;
 beforeAll(async () => {
@@ -90,6 +90,34 @@ describe('refusals', () => {
     expect([long.status, long.body.errors?.[0]?.path]).toEqual([400, 'query.limit']);
     const cursor = await test.call('GET', '/api/v1/hosts?cursor=abc');
     expect([cursor.status, cursor.body.errors?.[0]?.path]).toEqual([400, 'query.cursor']);
+    for (const limit of ['0', '-1', '1e9', '1.5', 'NaN', '', '5&limit=6']) {
+      const { status, body } = await test.call('GET', `/api/v1/hosts?limit=${limit}`);
+      expect([limit, status, body.errors?.[0]?.path]).toEqual([limit, 400, 'query.limit']);
+    }
+  });
+
+  it('a field of the query that the route does not know: a filter with a slip in it would show everything', async () => {
+    const seen: unknown[] = [];
+    for (const { method, path, permission } of test.api.routes) {
+      if (permission === 'public') continue;
+      const { status, body } = await test.call(method, `${path.replace(/\{\w+\}/g, NOBODY)}?lable=lab`);
+      const { errors } = body as { errors?: { path: string; message: string }[] };
+      seen.push([method, path, status, errors?.some(({ message }) => message.includes('"lable"'))]);
+    }
+    expect(seen).toEqual(seen.map((one) => [...(one as string[]).slice(0, 2), 400, true]));
+    expect((await test.call('GET', '/healthz?t=1')).status, 'whoever asks whether it lives may say more').toBe(200);
+  });
+
+  it('a path that cannot be decoded, and a body that is not UTF-8', async () => {
+    for (const path of ['/api/v1/hosts/%', '/api/v1/hosts/%ff', '/api/v1/hosts/%C0%AF/place']) {
+      const { status, body, headers } = await test.call('GET', path);
+      expect([path, status, body.code]).toEqual([path, 400, 'VALIDATION_FAILED']);
+      expect(headers.get('content-type')).toContain('application/problem+json');
+    }
+    const bytes = Buffer.from('{"name":"caf\u00e9"}', 'latin1');
+    const sent = { body: bytes, headers: { 'content-type': 'application/json' } };
+    const { status, body } = await test.call('POST', '/api/v1/policies', sent);
+    expect([status, body['detail']]).toEqual([400, 'The body is not JSON in UTF-8.']);
   });
 });
 
@@ -208,5 +236,26 @@ describe('what anybody can ask', () => {
     const row = await test.database.prisma.enrolToken.findUniqueOrThrow({ where: { id: String(reply.body['id']) } });
     expect(row).toMatchObject({ usesLeft: 3, labels: ['lab'], createdBy: 'token:tool' });
     expect(JSON.stringify(row)).not.toContain(String(reply.body['token']).split('.')[1]);
+  });
+});
+
+describe('a cursor', () => {
+  it('leads through its own list, and through no other, nor the same one with other filters', async () => {
+    const labels = ['paged'];
+    for (let n = 0; n < 3; n += 1) await addMac(test, { labels });
+    const list = '/api/v1/hosts?label=paged&limit=1';
+    const pages: unknown[] = [];
+    let cursor = '';
+    do {
+      const { body } = await test.call('GET', `${list}${cursor === '' ? '' : `&cursor=${cursor}`}`);
+      pages.push(itemsOf(body).length);
+      cursor = String(body['nextCursor'] ?? '');
+      for (const other of ['/api/v1/hosts?', '/api/v1/hosts?label=lab&', '/api/v1/audit?', '/api/v1/policies?']) {
+        if (cursor === '') continue;
+        const { status, body } = await test.call('GET', `${other}cursor=${cursor}`);
+        expect([other, status, body.errors?.[0]?.path]).toEqual([other, 400, 'query.cursor']);
+      }
+    } while (cursor !== '');
+    expect(pages).toEqual([1, 1, 1]);
   });
 });

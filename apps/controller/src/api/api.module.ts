@@ -3,7 +3,7 @@ import { type DynamicModule, Inject, Module, type OnModuleDestroy, type OnModule
 import { HttpAdapterHost } from '@nestjs/core';
 import { z } from 'zod';
 import type { Clock } from '../common/clock.ts';
-import { type HttpHandler, handlerOf, unknownPath } from './dispatch.ts';
+import { type HttpHandler, handlerOf, unknownPath, unreadable } from './dispatch.ts';
 import type { Idempotency } from './idempotency.ts';
 import { limitServer } from './limits.ts';
 import { openApi } from './openapi.ts';
@@ -28,7 +28,7 @@ interface Router {
   put(path: string, handler: HttpHandler): void;
   patch(path: string, handler: HttpHandler): void;
   delete(path: string, handler: HttpHandler): void;
-  use(handler: HttpHandler): void;
+  use(handler: HttpHandler | typeof unreadable): void;
 }
 
 /** Registers every row of the route table. Create the application with `bodyParser: false`: rows read their own bodies. */
@@ -50,6 +50,7 @@ export class ApiModule implements OnModuleInit, OnModuleDestroy {
     for (const row of [...routes, documentRow(routes)])
       register(router, row.method, row.path.replaceAll(/\{(\w+)\}/g, ':$1'), handlerOf(row, this.options));
     router.use(unknownPath);
+    router.use(unreadable);
   }
 
   onModuleDestroy(): void {

@@ -9,6 +9,7 @@ import { checkUrl, URL_CHARS_MAX } from './limits.ts';
 import { chooseType } from './negotiate.ts';
 import { readJsonBody } from './read-body.ts';
 import { type Answer, sendAnswer, sendParts, sendProblem, sendText } from './reply.ts';
+import { queryReader, type RequestQuery } from './request-query.ts';
 import type { Call, Route } from './route.ts';
 import type { SignIn } from './sign-in.ts';
 import { validate } from './validate.ts';
@@ -30,15 +31,17 @@ export interface DispatchDeps {
 
 /** The way of every request: is it small enough, who, may they, is it valid, do it once, answer in the promised shape. */
 export function handlerOf(row: Route, deps: DispatchDeps): HttpHandler {
+  const readQuery = queryReader(row);
   return async (request, response) => {
     try {
       checkUrl(request);
       const actor = await admit(row, deps, request);
       const body = row.body === null ? {} : await readJsonBody(request);
+      const query = readQuery(request);
       const call = {
         actor,
         params: row.params === null ? {} : validate(row.params, 'path', { ...request.params }),
-        query: row.query === null ? {} : validate(row.query, 'query', queryOf(request)),
+        query: query.values,
         body: row.body === null ? {} : validate(row.body, 'body', body),
         now: deps.clock.now(),
         ifMatch: ifMatchOf(row, request),
@@ -48,7 +51,7 @@ export function handlerOf(row: Route, deps: DispatchDeps): HttpHandler {
       if (row.open !== null) await row.open(call, { response, lastEventId: lastEventIdOf(request) });
       else if (row.parts !== null) await sendParts(response, row.status, call.type ?? '', row.parts(call));
       else if (call.type !== null) sendText(response, row.status, call.type, String(await replyOf(row, call)));
-      else sendAnswer(response, await answer(row, call, body, deps));
+      else sendAnswer(response, await answer(row, call, query, body, deps));
     } catch (error) {
       sendProblem(request, response, error);
     }
@@ -61,6 +64,13 @@ export const unknownPath: HttpHandler = async (request, response) => {
   sendProblem(request, response, new Problem('NOT_FOUND', `There is no ${request.method} ${path}.`));
 };
 
+/** What the router could not make sense of before any row was asked. Express knows a handler of errors by its four parameters. */
+export function unreadable(error: unknown, request: HttpRequest, response: ServerResponse, _next: () => void): void {
+  const isUndecoded = error instanceof URIError || (error as { status?: unknown }).status === 400;
+  const undecoded = () => invalid([{ path: 'path', message: 'expected text in UTF-8, percent-encoded' }]);
+  sendProblem(request, response, isUndecoded ? undecoded() : error);
+}
+
 type AnyCall = Call<unknown, unknown, unknown>;
 
 async function replyOf(row: Route, call: AnyCall): Promise<unknown> {
@@ -68,10 +78,16 @@ async function replyOf(row: Route, call: AnyCall): Promise<unknown> {
 }
 
 /** Only POST needs a key to be repeated harmlessly. */
-function answer(row: Route, call: AnyCall, body: unknown, { idempotency }: DispatchDeps): Promise<Answer> {
+function answer(
+  row: Route,
+  call: AnyCall,
+  query: RequestQuery,
+  body: unknown,
+  { idempotency }: DispatchDeps,
+): Promise<Answer> {
   const work = async (): Promise<Answer> => {
     const reply = await replyOf(row, call);
-    return { status: row.status, body: reply, etag: row.etag?.(reply as never) ?? null };
+    return { status: row.status, body: query.page(reply), etag: row.etag?.(reply as never) ?? null };
   };
   const { actor, request, now } = call;
   const key = row.method === 'POST' ? readIdempotencyKey(request.headers['idempotency-key']) : null;
@@ -102,15 +118,4 @@ function typeOf({ text }: Route, request: HttpRequest): string | null {
 function lastEventIdOf(request: HttpRequest): string | null {
   const header = request.headers['last-event-id'];
   return typeof header === 'string' ? header : null;
-}
-
-/** Query as an object; a repeated key becomes a list. */
-function queryOf(request: IncomingMessage): Record<string, string | string[]> {
-  const { searchParams } = new URL(request.url ?? '/', 'http://localhost');
-  const query: Record<string, string | string[]> = {};
-  for (const key of new Set(searchParams.keys())) {
-    const values = searchParams.getAll(key);
-    query[key] = values.length > 1 ? values : (values[0] ?? '');
-  }
-  return query;
 }

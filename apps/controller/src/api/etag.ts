@@ -43,6 +43,11 @@ export function webhookEtag({ name, url, events, state }: WebhookTagged): string
   return tag(['webhook', name, url, state, ...events]);
 }
 
+/** What people set; to how many Macs it gave its label is no part of it. */
+export function labelRuleEtag({ label, filter }: { readonly label: string; readonly filter: string }): string {
+  return tag(['label-rule', label, filter]);
+}
+
 interface WebhookTagged {
   readonly name: string;
   readonly url: string;

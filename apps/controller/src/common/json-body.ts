@@ -1,13 +1,20 @@
 /** JSON that somebody sent, parsed at the border for every listener: nested no deeper than what reads and writes it later can take. */
+import { isUtf8 } from 'node:buffer';
 import { invalid } from './field-errors.ts';
 import { isNestedTooDeep, NESTED_MAX } from './nested.ts';
 import { Problem } from './problem.ts';
 
 export function parseJsonBody(bytes: Buffer): unknown {
-  const value = parse(bytes.toString('utf8'));
+  const value = parse(textOf(bytes));
   if (!isNestedTooDeep(value)) return value;
   const message = `expected at most ${NESTED_MAX} objects or lists inside one another, seen more`;
   throw invalid([{ path: 'body', message }]);
+}
+
+/** Not read with a mark in the place of each byte that is none of it: that would be kept. */
+function textOf(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  throw new Problem('VALIDATION_FAILED', 'The body is not JSON in UTF-8.');
 }
 
 function parse(text: string): unknown {

@@ -3,6 +3,7 @@
  * changes. A label changes no intent by itself: what policies make of it is a rollout.
  */
 import { formatFilter, hostFields } from '@headroom/core';
+import { labelRuleEtag, requireMatch } from '../api/etag.ts';
 import { toJson } from '../audit/json.ts';
 import { writeAudits, writeHostEvents } from '../audit/write-many.ts';
 import type { ControllerBus } from '../bus/bus.ts';
@@ -47,9 +48,9 @@ export class LabelRules {
     return id;
   }
 
-  async change(id: string, filter: string, order: RuleOrder): Promise<void> {
+  async change(id: string, filter: string, order: RuleOrder, ifMatch: string | null): Promise<void> {
     const text = normalForm(filter);
-    await this.write(id, 'label_rule.change', order, { filter: text });
+    await this.write(id, 'label_rule.change', order, { filter: text }, ifMatch);
   }
 
   /** The rule gives nothing from now on; its labels go as its Macs are evaluated. */
@@ -73,11 +74,18 @@ export class LabelRules {
     await this.database.pool.query(FORGET_REMOVED);
   }
 
-  private async write(id: string, action: string, { actor, now }: RuleOrder, change: RuleChange): Promise<void> {
+  private async write(
+    id: string,
+    action: string,
+    { actor, now }: RuleOrder,
+    change: RuleChange,
+    ifMatch: string | null = null,
+  ): Promise<void> {
     await this.database.transaction(async (tx) => {
       await lockRules(tx);
       const rule = await tx.labelRule.findFirst({ where: { id, removedAt: null } });
       if (rule === null) throw new Problem('NOT_FOUND', `There is no label rule ${id}.`);
+      requireMatch(ifMatch, labelRuleEtag(rule));
       await tx.labelRule.update({ where: { id }, data: { ...change, changedAt: now, spreadAt: null } });
       const { label, filter } = rule;
       const after = change.filter === undefined ? null : { label, filter: change.filter };

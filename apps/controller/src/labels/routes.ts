@@ -1,5 +1,6 @@
 import { FILTER_CHARS_MAX, hostFieldNames } from '@headroom/core';
 import { z } from 'zod';
+import { labelRuleEtag } from '../api/etag.ts';
 import { idParams, isoDate } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
 import { Problem } from '../common/problem.ts';
@@ -93,6 +94,7 @@ export function labelRuleRoutes(database: Database, rules: LabelRules): readonly
       status: 201,
       body: ruleBody,
       reply: ruleView,
+      etag: labelRuleEtag,
       handle: async ({ body, actor, now }) => one(await rules.create(body, { actor: actor.name, now })),
     }),
     route({
@@ -117,11 +119,13 @@ export function labelRuleRoutes(database: Database, rules: LabelRules): readonly
       permission: 'label_rule.write',
       summary: 'Another filter for the same label.',
       status: 200,
+      conditional: true,
       params: idParams,
       body: z.strictObject({ filter }),
       reply: ruleView,
-      handle: async ({ params: { id }, body, actor, now }) => {
-        await rules.change(id, body.filter, { actor: actor.name, now });
+      etag: labelRuleEtag,
+      handle: async ({ params: { id }, body, actor, now, ifMatch }) => {
+        await rules.change(id, body.filter, { actor: actor.name, now }, ifMatch);
         return one(id);
       },
     }),
