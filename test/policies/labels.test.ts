@@ -33,22 +33,18 @@ const macs = async (count: number, labels: readonly string[]) => {
   return ids;
 };
 
-describe('a changed label', () => {
-  const raise = (name: string, strategy: object | null = null) =>
-    call('POST', '/policies', {
-      name,
-      quota: 8,
-      selector: { labels: [name] },
-      exception: EXCEPTION,
-      apply: true,
-      strategy,
-    });
+/** A policy of that name raises the Macs with the label of that name. */
+const raise = (name: string, more: object = {}) => {
+  const policy = { name, quota: 8, selector: { labels: [name] }, exception: EXCEPTION, apply: true };
+  return call('POST', '/policies', { ...policy, ...more });
+};
+const JOINED_LATE = { strategy: { rings: [{ name: 'all', take: { kind: 'rest' } }], lateJoiners: 'last_ring' } };
 
+describe('a changed label', () => {
   it('takes a Mac back to stock by a rollout, and a late joiner that a grant names in again', async () => {
-    const strategy = { rings: [{ name: 'all', take: { kind: 'rest' } }], lateJoiners: 'last_ring' };
     const [a = '', b = ''] = await macs(2, ['joins']);
     const [stranger = ''] = await macs(1, []);
-    await raise('joins', strategy);
+    await raise('joins', JOINED_LATE);
     await label('DELETE', a, 'joins');
     expect(await quotaOf(a)).toBe(8);
     await sweep();
@@ -110,19 +106,9 @@ describe('a changed label', () => {
 });
 
 describe('a Mac that a person took back', () => {
-  const strategy = { rings: [{ name: 'all', take: { kind: 'rest' } }], lateJoiners: 'last_ring' };
-  const body = (name: string) => ({
-    name,
-    quota: 8,
-    selector: { labels: [name] },
-    exception: EXCEPTION,
-    apply: true,
-    strategy,
-  });
-
   it('is not raised again by a label that has nothing to do with it, only by whoever applies the policy', async () => {
     const [a = ''] = await macs(1, ['reverted']);
-    const { policyId } = await call('POST', '/policies', body('reverted'));
+    const { policyId } = await raise('reverted', JOINED_LATE);
     await call('POST', `/hosts/${a}/revert`, { reason: 'it is somebody’s desk now' });
     await sweep();
     expect(await quotaOf(a)).toBe(2);
@@ -136,9 +122,9 @@ describe('a Mac that a person took back', () => {
   it('joins no rollout that began before as a late one, and is named there', async () => {
     const [a = '', late = '', other = ''] = await macs(3, ['ring']);
     await label('DELETE', late, 'ring');
-    await call('POST', '/policies', { ...body('elsewhere'), selector: { hosts: [late] } });
+    await raise('elsewhere', { ...JOINED_LATE, selector: { hosts: [late] } });
     await call('POST', `/hosts/${late}/revert`, { reason: 'it is somebody’s desk now' });
-    const made = await call('POST', '/policies', body('ring'));
+    const made = await raise('ring', JOINED_LATE);
     await label('PUT', late, 'ring');
     await call('DELETE', `/policies/${String((await newestPolicy('elsewhere'))['id'])}`);
     test.clock.advance(60_000);
@@ -165,14 +151,7 @@ describe('the audit', () => {
       { name: 'first', take: { kind: 'hosts', hostIds: [a] } },
       { name: 'rest', take: { kind: 'rest' }, gate: 'manual' },
     ];
-    const made = await call('POST', '/policies', {
-      name: 'left',
-      quota: 8,
-      selector: { labels: ['left'] },
-      exception: EXCEPTION,
-      apply: true,
-      strategy: { rings },
-    });
+    const made = await raise('left', { strategy: { rings } });
     await label('DELETE', b, 'left');
     await sweep();
     expect(await audited('rollout.leave', String(made['rolloutId']))).toMatchObject([
