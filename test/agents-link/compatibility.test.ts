@@ -164,6 +164,6 @@ const EMPTY = {
     outcome: 0,
   },
   ...{ agentVersion: '', capabilities: [], hostUuid: '', bootSessionId: '', factsSha256: '', jobId: '', progress: '' },
-  ...{ errorCode: '', errorDetail: '', sha256: '', publicKeyPem: '' },
+  ...{ errorCode: '', errorDetail: '', sha256: '', publicKeyPem: '', retiredGrantKeyIds: [] },
   ...{ factsJson: nothing, resultJson: nothing, proof: nothing },
 };

@@ -2,10 +2,10 @@
 import { generateKeyPairSync, verify } from 'node:crypto';
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { GrantKeyRotation } from '@headroom/proto';
+import type { GrantKeyRetirement, GrantKeyRotation } from '@headroom/proto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openGrantPins } from '../../apps/agent/src/state/grant-pins.ts';
-import { readIdentity, writeEnrolment } from '../../apps/agent/src/state/identity.ts';
+import { type Identity, readIdentity, writeEnrolment } from '../../apps/agent/src/state/identity.ts';
 import { type FakeMac, fakeMac } from '../../apps/agent/src/testing/fake-mac.ts';
 import { verifierOf } from '../../apps/controller/src/exceptions/grant-check.ts';
 import { GrantKey, rotationText } from '../../apps/controller/src/keys/grant-key.ts';
@@ -73,6 +73,18 @@ describe('a rotated grant key', () => {
       expect((await mac.checkIn(null, mac.position(), '', old)).grantKeyRotations).toEqual(told);
       expect((await mac.checkIn(null, mac.position(), '', keyId)).grantKeyRotations).toEqual([]);
       expect((await mac.openSession()).grantKeyRotations).toEqual(told);
+      await expect(KeyStore.retireGrantKey(controller.config, keyId, new Date())).rejects.toThrow(/rotate it first/);
+      await expect(KeyStore.retireGrantKey(controller.config, 'abc', new Date())).rejects.toThrow(/16 hex digits/);
+      await KeyStore.retireGrantKey(controller.config, old, new Date());
+      await waitFor(() => controller.keys.grantKey.retirements.length > 0);
+      const ended = [expect.objectContaining({ keyId: old, signedBy: keyId })];
+      expect((await mac.openSession()).grantKeyRetirements).toEqual(ended);
+      expect((await mac.checkIn(null, mac.position(), '', keyId)).grantKeyRetirements).toEqual(ended);
+      expect((await mac.checkIn(null, mac.position(), '', keyId, [old])).grantKeyRetirements).toEqual([]);
+      await expect(KeyStore.retireGrantKey(controller.config, old, new Date())).rejects.toThrow(/retired already/);
+      const { keyId: third } = await KeyStore.rotateGrantKey(controller.config);
+      await waitFor(() => controller.keys.grantKey.keyId === third);
+      expect(controller.keys.grantKey.retirements, 'a rotation forgets none').toMatchObject([{ keyId: old }]);
     } finally {
       await controller.stop();
     }
@@ -128,6 +140,92 @@ describe('a Mac', () => {
     expect([believes(pins, stranger), believes(pins, second)]).toEqual([false, false]);
     expect(said.join('\n')).toContain(`${foreign.keyId} is refused`);
     expect((await readIdentity(mac))?.grantPublicKeys).toHaveLength(1);
+  });
+
+  const retirements = ({ retirements: all }: GrantKey): GrantKeyRetirement[] =>
+    all.map((one) => ({ ...one, signature: Buffer.from(one.signature, 'base64') }));
+  const retired = (by: GrantKey, key: GrantKey) => new GrantKey(by.retiringText(key.keyId, new Date(0)));
+
+  it('believes a key no more that one after it has retired, now, after a restart and a new enrolment', async () => {
+    const pins = await open();
+    await pins.learn(wire(third));
+    await pins.retire(retirements(retired(third, first)));
+    await writeEnrolment(mac, { ...((await readIdentity(mac)) as Identity) }, 'another certificate');
+    for (const one of [pins, await open()]) {
+      expect([first, second, third].map((key) => believes(one, key))).toEqual(['retired', true, true]);
+      expect([one.retired(), one.newest()]).toEqual([[first.keyId], third.keyId]);
+    }
+    expect(said.join('\n')).toContain(`${first.keyId} is believed no more, says the key ${third.keyId}`);
+    const successor = new GrantKey(first.nextText());
+    await pins.learn(wire(successor));
+    expect(believes(pins, successor), 'a key that the thief signs').toBe(false);
+  });
+
+  it('lets no key be retired by one before it, by itself, by a stranger or by a changed word', async () => {
+    const pins = await open();
+    await pins.learn(wire(third));
+    const stranger = new GrantKey(GrantKey.generatePem());
+    const [good] = retirements(retired(third, first));
+    if (good === undefined) throw new Error('no retirement');
+    await pins.retire([
+      ...retirements(retired(first, third)),
+      ...retirements(retired(second, third)),
+      ...retirements(retired(third, third)),
+      ...retirements(retired(stranger, first)),
+      ...retirements(retired(stranger, third)).map((one) => ({ ...one, signedBy: third.keyId })),
+      { ...good, keyId: second.keyId },
+      { ...good, retiredAt: '2026-11-29T00:00:00.000Z' },
+      { ...good, signature: Buffer.alloc(64) },
+    ]);
+    expect([first, second, third].map((key) => believes(pins, key))).toEqual([true, true, true]);
+    await pins.retire(retirements(retired(second, first)));
+    await pins.retire(retirements(retired(first, second)));
+    expect(
+      [first, second, third].map((key) => believes(pins, key)),
+      'a retired key says nothing',
+    ).toEqual(['retired', true, true]);
+  });
+
+  it('lets no other key that the stolen one signed retire its true successor', async () => {
+    const pins = await open();
+    const thiefs = new GrantKey(first.nextText());
+    await pins.learn([...wire(second), ...wire(thiefs)]);
+    expect(believes(pins, thiefs), 'whoever has the stolen key and the controller').toBe(true);
+    await pins.retire(retirements(retired(thiefs, second)));
+    expect(believes(pins, second)).toBe(true);
+    await pins.retire(retirements(retired(second, first)));
+    expect(believes(pins, first)).toBe('retired');
+  });
+
+  it('takes keys of its enrolment as the controller gave them, oldest first', async () => {
+    const keys = [first, second].map(({ keyId, publicKeyPem: pem }) => ({ keyId, pem }));
+    await writeEnrolment(mac, { ...((await readIdentity(mac)) as Identity), grantPublicKeys: keys }, 'certificate');
+    const pins = await open();
+    await pins.retire(retirements(retired(first, second)));
+    expect(believes(pins, second)).toBe(true);
+    await pins.retire(retirements(retired(second, first)));
+    expect(believes(pins, first)).toBe('retired');
+  });
+
+  it('lets no key of the controller retire one that root placed, which may retire any', async () => {
+    const folder = mac.path('/var/db/headroom/grant-keys');
+    await mkdir(folder, { mode: 0o700 });
+    const placed = new GrantKey(GrantKey.generatePem());
+    await writeFile(join(folder, 'placed.pem'), placed.publicKeyPem, { mode: 0o644 });
+    const pins = await open();
+    await pins.learn(wire(third));
+    await pins.retire(retirements(retired(third, placed)));
+    expect(believes(pins, placed)).toBe(true);
+    await pins.retire(retirements(retired(placed, third)));
+    expect([believes(pins, placed), believes(pins, third)]).toEqual([true, 'retired']);
+  });
+
+  it('believes no grant while it cannot tell which keys are retired', async () => {
+    await writeFile(mac.path('/var/db/headroom/retired-grant-keys.json'), '{"keys": 1}');
+    const pins = await open();
+    await pins.retire(retirements(retired(second, first)));
+    expect([believes(pins, first), pins.retired()]).toEqual([false, []]);
+    expect(said.join('\n')).toContain('retired-grant-keys.json is damaged');
   });
 
   it('believes a key that was placed where only root can write', async () => {

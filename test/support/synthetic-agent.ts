@@ -194,7 +194,9 @@ class Link {
     const factsSha256 = sha256Hex(json);
     const factsJson = this.sent === factsSha256 ? Buffer.alloc(0) : json;
     const position = this.position();
-    const reply = await call<CheckInReply>((done) => this.client.checkIn({ position, factsJson, factsSha256 }, done));
+    const reply = await call<CheckInReply>((done) =>
+      this.client.checkIn({ position, factsJson, factsSha256, retiredGrantKeyIds: [] }, done),
+    );
     this.sent = reply.factsWanted ? '' : factsSha256;
     return reply.factsWanted ? this.checkIn() : reply;
   }

@@ -2,6 +2,8 @@
 export const HOME = '/var/db/headroom';
 export const IDENTITY_FILE = `${HOME}/identity.json`;
 export const KEY_FILE = `${HOME}/key.pem`;
+/** Grant keys that are believed no more; it outlives a new enrolment. */
+export const RETIRED_KEYS_FILE = `${HOME}/retired-grant-keys.json`;
 export const CERTIFICATE_FILE = `${HOME}/cert.pem`;
 export const STATE_FILE = `${HOME}/state.json`;
 /** How the Mac stood before it was raised. */

@@ -51,6 +51,9 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<voi
   'rotate-grant-key': async (args) => {
     process.stdout.write(await (await import('./keys/rotate-command.ts')).rotateGrantKey(args));
   },
+  'retire-grant-key': async (args) => {
+    process.stdout.write(await (await import('./keys/rotate-command.ts')).retireGrantKey(args));
+  },
   'rotate-webhook-key': async (args) => {
     process.stdout.write(await (await import('./keys/rotate-command.ts')).rotateWebhookKey(args));
   },

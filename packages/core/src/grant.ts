@@ -49,6 +49,7 @@ export type GrantRefusal =
   | 'GRANT_MISSING'
   | 'GRANT_UNREADABLE'
   | 'GRANT_SIGNATURE_WRONG'
+  | 'GRANT_KEY_RETIRED'
   | 'GRANT_OTHER_FLEET'
   | 'GRANT_OTHER_HOST'
   | 'GRANT_QUOTA_EXCEEDED'
@@ -62,8 +63,8 @@ export type GrantCheck =
   | { readonly ok: true; readonly grant: GrantPayload }
   | { readonly ok: false; readonly code: GrantRefusal; readonly expected: string; readonly seen: string };
 
-/** Ed25519 check, given by the caller: core has no crypto of its own. */
-export type VerifySignature = (payload: string, signatureBase64: string, keyId: string) => boolean;
+/** Ed25519 check, given by the caller: core has no crypto of its own. `retired` = this key is believed no more, whatever it signed. */
+export type VerifySignature = (payload: string, signatureBase64: string, keyId: string) => boolean | 'retired';
 
 /** Keys in a fixed order, so that the same consent always has the same bytes. */
 export function encodeGrant(grant: GrantPayload): string {
@@ -90,7 +91,10 @@ export function encodeGrant(grant: GrantPayload): string {
  */
 export function checkGrant(signed: SignedGrant | null, use: GrantUse, verify: VerifySignature): GrantCheck {
   if (signed === null) return refuse('GRANT_MISSING', 'a signed grant', 'none');
-  if (!verify(signed.payload, signed.signature, signed.keyId))
+  const verified = verify(signed.payload, signed.signature, signed.keyId);
+  if (verified === 'retired')
+    return refuse('GRANT_KEY_RETIRED', 'a signature by a grant key that is still believed', `key ${signed.keyId}`);
+  if (!verified)
     return refuse('GRANT_SIGNATURE_WRONG', 'a signature by the grant key pinned on this Mac', `key ${signed.keyId}`);
   const grant = decodeGrant(signed.payload);
   if (grant === null) return refuse('GRANT_UNREADABLE', 'a grant payload, schema 1', signed.payload.slice(0, 80));

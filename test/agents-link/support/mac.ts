@@ -176,10 +176,13 @@ export class Mac {
     position = this.position(),
     sha256?: string,
     grantKeyId?: string,
+    retiredGrantKeyIds: string[] = [],
   ): Promise<CheckInReply> {
     const factsJson = facts === null ? Buffer.alloc(0) : factsBytes(facts);
     const factsSha256 = sha256 ?? (facts === null ? '' : sha256Hex(factsJson));
-    return call((done) => this.client.checkIn({ position, factsJson, factsSha256, grantKeyId }, done));
+    return call((done) =>
+      this.client.checkIn({ position, factsJson, factsSha256, grantKeyId, retiredGrantKeyIds }, done),
+    );
   }
 
   lease(): Promise<LeaseReply> {

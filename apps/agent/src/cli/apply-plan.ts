@@ -3,10 +3,13 @@
  * one: a grant has to be signed by a key that is pinned here, or given with --grant-key by whoever is root on this Mac.
  */
 import { readFile } from 'node:fs/promises';
+import type { VerifySignature } from '@headroom/core';
 import { readTextFile } from '../files.ts';
 import { pinnedVerifier } from '../grants/verify.ts';
+import type { Mac } from '../mac.ts';
 import { PLAN_BYTES_MAX, parsePlan, type ReadPlan } from '../plan/parse-plan.ts';
-import { type GrantKey, type Identity, readIdentity } from '../state/identity.ts';
+import { type Identity, readIdentity } from '../state/identity.ts';
+import { readRetiredKeys } from '../state/retired-keys.ts';
 import { alone } from './alone.ts';
 import type { Options } from './arguments.ts';
 import { isSuccess, localPorts, runLocalPlan } from './local-plan.ts';
@@ -19,7 +22,7 @@ export async function applyPlan(options: Options): Promise<number> {
   const plan = parsePlan(planText);
   return alone(options.sysroot, say, async (mac, signal) => {
     const identity = await readIdentity(mac);
-    const verify = pinnedVerifier(await grantKeys(identity, plan, options['grant-key']));
+    const verify = await verifierFor(mac, identity, plan, options['grant-key']);
     const ports = await localPorts({ mac, identity, verify, kdkFile: options.kdk });
     const reports = await runLocalPlan({ plan, planText, idPrefix: 'file', ports, signal, say });
     return reports.length === plan.steps.length && reports.every(isSuccess) ? 0 : 1;
@@ -27,13 +30,16 @@ export async function applyPlan(options: Options): Promise<number> {
 }
 
 /** A key from a file stands for the key id that the plan's grant names: whoever gives the file decides that it is the one. */
-async function grantKeys(
+async function verifierFor(
+  mac: Mac,
   identity: Identity | null,
   plan: ReadPlan,
   file: string | undefined,
-): Promise<readonly GrantKey[]> {
-  if (file === undefined) return identity?.grantPublicKeys ?? [];
-  return plan.grant === null ? [] : [{ keyId: plan.grant.keyId, pem: await readFile(file, 'utf8') }];
+): Promise<VerifySignature> {
+  if (file !== undefined)
+    return pinnedVerifier(plan.grant === null ? [] : [{ keyId: plan.grant.keyId, pem: await readFile(file, 'utf8') }]);
+  const retired = (await readRetiredKeys(mac)).map(({ keyId }) => keyId);
+  return pinnedVerifier(identity?.grantPublicKeys ?? [], new Set(retired));
 }
 
 function say(line: string): void {

@@ -22,6 +22,7 @@ const session: Session = {
   checkInMs: 1000,
   leaseTtlMs: 1000,
   grantKeyRotations: [],
+  grantKeyRetirements: [],
   position: () => ({ sessionNumber: 7n, bootOrdinal: 1, sequence: 1n }),
 };
 

@@ -92,6 +92,7 @@ async function oneSession(input: Life, pause: Backoff): Promise<ControllerError>
     pause.reset();
     listening = listenToNudges(controller, session.number, () => wake.wake(), both, runner.log);
     await input.pins.learn(session.grantKeyRotations);
+    await input.pins.retire(session.grantKeyRetirements);
     await input.cleared();
     await sendOldReports(input, session);
     keepCompiledCode();
@@ -112,6 +113,7 @@ async function rounds(input: Life, session: Session): Promise<ControllerError> {
     const reply = await checkIn(input, session, await reader.recent(wasDrained ? 0 : factsAgeMs(checkInMs)));
     checkInMs = input.checkInMs ?? (paceOf(reply.checkInMs) || checkInMs);
     await input.pins.learn(reply.grantKeyRotations);
+    await input.pins.retire(reply.grantKeyRetirements);
     if (reply.workAvailable) {
       await clearMounts(input);
       await workThrough(input, session, signal);
@@ -142,6 +144,7 @@ async function checkIn(life: Life, session: Session, facts: Facts) {
       factsJson: json,
       factsSha256: sha256,
       grantKeyId: pins.newest(),
+      retiredGrantKeyIds: pins.retired(),
     });
   };
   let reply = await send();

@@ -1,5 +1,5 @@
 /** An open session: its number, and the positions of its reports in order. */
-import type { GrantKeyRotation, ReportPosition } from '@headroom/proto';
+import type { GrantKeyRetirement, GrantKeyRotation, ReportPosition } from '@headroom/proto';
 import type { SessionFacts } from '../facts/index.ts';
 import type { Log } from '../log.ts';
 import type { Mac } from '../mac.ts';
@@ -14,6 +14,7 @@ export interface Session {
   readonly leaseTtlMs: number;
   /** Not checked yet. */
   readonly grantKeyRotations: readonly GrantKeyRotation[];
+  readonly grantKeyRetirements: readonly GrantKeyRetirement[];
   /** Each call gives the next one. */
   position(): ReportPosition;
 }
@@ -45,6 +46,7 @@ export async function openSession({ mac, controller, facts, log }: SessionInput)
     checkInMs: reply.checkInMs,
     leaseTtlMs: reply.leaseTtlMs,
     grantKeyRotations: reply.grantKeyRotations,
+    grantKeyRetirements: reply.grantKeyRetirements,
     position() {
       sequence += 1n;
       return { sessionNumber: reply.sessionNumber, bootOrdinal: state.bootOrdinal, sequence };

@@ -6,7 +6,7 @@ import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VerifySignature } from '@headroom/core';
-import type { GrantKeyRotation } from '@headroom/proto';
+import type { GrantKeyRetirement, GrantKeyRotation } from '@headroom/proto';
 import { namesIn } from '../file-looks.ts';
 import { readTextFile } from '../files.ts';
 import { pinnedVerifier } from '../grants/verify.ts';
@@ -14,6 +14,7 @@ import type { Log } from '../log.ts';
 import type { Mac } from '../mac.ts';
 import { HOME } from '../paths.ts';
 import { type GrantKey, readIdentity, writeIdentity } from './identity.ts';
+import { keepRetiredKeys, readRetiredKeys, retirementOf } from './retired-keys.ts';
 
 /** PEM files of Ed25519 public keys. */
 const GRANT_KEYS_FOLDER = `${HOME}/grant-keys`;
@@ -24,33 +25,59 @@ export interface GrantPins {
   readonly verify: VerifySignature;
   /** Id of the key that was believed last; empty when there is none. */
   newest(): string;
+  /** Ids of keys that are believed no more. */
+  retired(): string[];
   /** Takes the keys of a chain that are signed by one that is believed; keeps them for the next start. */
   learn(rotations: readonly GrantKeyRotation[]): Promise<void>;
+  /** The same for keys that are believed no more. Learn first: a successor retires the key before it. */
+  retire(retirements: readonly GrantKeyRetirement[]): Promise<void>;
 }
 
 export async function openGrantPins(mac: Mac, log: Log): Promise<GrantPins> {
-  let keys = [...(await placedKeys(mac, log)), ...((await readIdentity(mac))?.grantPublicKeys ?? [])];
-  let verifier = pinnedVerifier(keys);
+  const placed = await placedKeys(mac, log);
+  let chain = (await readIdentity(mac))?.grantPublicKeys ?? [];
+  let retired = await readRetiredKeys(mac).catch((error: unknown) => {
+    log(error instanceof Error ? error.message : String(error));
+    return null;
+  });
+  // Where it is not known which keys are retired, none is believed: the way back needs none.
+  const verifierNow = () =>
+    retired === null ? () => false : pinnedVerifier([...placed, ...chain], new Set(retired.map(({ keyId }) => keyId)));
+  let verifier = verifierNow();
   const refused = new Set<string>();
+  const refuse = (keyId: string, what: string) => {
+    if (!refused.has(keyId) && refused.size < KEYS_MAX) log(`the grant key ${keyId.slice(0, 16)} ${what}`);
+    refused.add(keyId);
+  };
   const learnOne = async (rotation: GrantKeyRotation): Promise<void> => {
-    if (keys.some(({ keyId }) => keyId === rotation.keyId)) return;
-    const key = keys.length < KEYS_MAX ? believedKey(rotation, keys) : null;
-    if (key === null) {
-      if (!refused.has(rotation.keyId) && refused.size < KEYS_MAX)
-        log(`the grant key ${rotation.keyId.slice(0, 16)} is refused: no key of this Mac signed it`);
-      refused.add(rotation.keyId);
-      return;
-    }
+    const isRetired = (id: string) => (retired ?? []).some(({ keyId }) => keyId === id);
+    const all = [...placed, ...chain];
+    if (isRetired(rotation.keyId) || all.some(({ keyId }) => keyId === rotation.keyId)) return;
+    const signers = all.filter(({ keyId }) => !isRetired(keyId));
+    const key = all.length < KEYS_MAX ? believedKey(rotation, signers) : null;
+    if (key === null) return refuse(rotation.keyId, 'is refused: no key that this Mac believes signed it');
     await keep(mac, key);
-    keys = [...keys, key];
-    verifier = pinnedVerifier(keys);
+    chain = [...chain, key];
+    verifier = verifierNow();
     log(`the grant key ${key.keyId} is believed from now on, signed by ${rotation.signedBy}`);
+  };
+  const retireOne = async (retirement: GrantKeyRetirement): Promise<void> => {
+    const key = retired === null ? null : retirementOf(retirement, { placed, chain }, retired);
+    if (key === null || retired === null) return;
+    await keepRetiredKeys(mac, [...retired, key]);
+    retired = [...retired, key];
+    verifier = verifierNow();
+    log(`the grant key ${key.keyId} is believed no more, says the key ${key.signedBy}`);
   };
   return {
     verify: (payload, signature, keyId) => verifier(payload, signature, keyId),
-    newest: () => keys.at(-1)?.keyId ?? '',
+    newest: () => chain.at(-1)?.keyId ?? placed.at(-1)?.keyId ?? '',
+    retired: () => (retired ?? []).map(({ keyId }) => keyId),
     async learn(rotations) {
       for (const rotation of rotations.slice(0, KEYS_MAX)) await learnOne(rotation);
+    },
+    async retire(retirements) {
+      for (const retirement of retirements.slice(0, KEYS_MAX)) await retireOne(retirement);
     },
   };
 }
@@ -60,7 +87,7 @@ function believedKey({ keyId, publicKeyPem, signedBy, signature }: GrantKeyRotat
   const key = publicKeyPem.length <= PEM_BYTES_MAX ? readPublicKey(publicKeyPem) : null;
   if (signer === undefined || key === null || idOf(key) !== keyId) return null;
   const text = Buffer.from(['headroom-grant-key-1', keyId, publicKeyPem].join('|'));
-  return verify(null, text, signer.pem, signature) ? { keyId, pem: publicKeyPem } : null;
+  return verify(null, text, signer.pem, signature) ? { keyId, pem: publicKeyPem, signedBy } : null;
 }
 
 async function keep(mac: Mac, key: GrantKey): Promise<void> {

@@ -9,6 +9,8 @@ import { CERTIFICATE_FILE, HOME, IDENTITY_FILE, KEY_FILE } from '../paths.ts';
 export interface GrantKey {
   readonly keyId: string;
   readonly pem: string;
+  /** The key that signed it; absent of those of the enrolment, and of those that root placed. */
+  readonly signedBy?: string;
 }
 
 export interface Identity {

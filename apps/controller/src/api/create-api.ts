@@ -14,6 +14,7 @@ import { EvaluatorLoop } from '../evaluator/evaluator-loop.ts';
 import { ExceptionUpkeep } from '../exceptions/exception-upkeep.ts';
 import { Exceptions, type HostsOfRevision } from '../exceptions/exceptions.ts';
 import type { GrantSigner } from '../exceptions/grant-signer.ts';
+import { KeyRetirement } from '../exceptions/key-retirement.ts';
 import { exceptionRoutes } from '../exceptions/routes.ts';
 import { placeRoutes } from '../hosts/place-routes.ts';
 import { HostPlaces } from '../hosts/place-store.ts';
@@ -120,6 +121,8 @@ export function createApi(deps: ApiDeps): Api {
   rollouts.hostsOfPolicy = hostsOf;
   const upkeep = new ExceptionUpkeep(database, exceptions);
   const exceptionEnds = new ExceptionEnds(database, rollouts);
+  const { simulation } = config;
+  const keyRetirement = new KeyRetirement({ database, bus, key: grantKey, simulation, exceptions, plans, rollouts });
   const proposals = new Proposals(database, policies, config.checkInMs, (id) => {
     // A lost wake-up costs time only: the sweep computes what waits.
     queue.add('proposal', id).catch(() => {});
@@ -158,7 +161,7 @@ export function createApi(deps: ApiDeps): Api {
     ...policyRoutes(database, policies),
     ...explainRoutes(database),
     ...proposalRoutes(database, proposals),
-    ...exceptionRoutes(database, exceptions, hostsOf),
+    ...exceptionRoutes(database, exceptions, hostsOf, keyRetirement),
     ...rolloutRoutes(database),
     ...controlRoutes(database, new RolloutControl(database, rollouts)),
     ...jobRoutes(database, jobEnds),
@@ -188,6 +191,7 @@ export function createApi(deps: ApiDeps): Api {
       { name: 'warnings before an end', run: (now) => upkeep.warn(now) },
       { name: 'approvers that are gone', run: (now) => upkeep.endOrphaned(now) },
       { name: 'requests that lapse', run: (now) => upkeep.lapse(now) },
+      { name: 'retired grant keys', run: (now) => keyRetirement.sweepOnce(now) },
       { name: 'ends of exceptions', run: (now) => exceptionEnds.sweepOnce(now) },
       { name: 'retiring hosts', run: (now) => hostEnds.sweepOnce(now) },
       { name: 'old jobs', run: (now) => jobEnds.expire(now) },

@@ -128,14 +128,15 @@ export class EnrolmentServer {
     if (request.method !== 'POST' || request.url !== '/enrol')
       throw new Problem('NOT_FOUND', 'this listener knows POST /enrol only');
     const { hostId, certificatePem } = await this.enrolment.enrol(readEnrolRequest(await readJsonBody(request)));
-    const { keyId, publicKeyPem, previousKeys } = this.keys.grantKey;
+    const { keyId, publicKeyPem, previousKeys, retirements } = this.keys.grantKey;
+    const live = previousKeys.filter((key) => !retirements.some((one) => one.keyId === key.keyId));
     return {
       hostId,
       fleetId: this.database.fleetId,
       certificatePem,
       caPem: this.keys.caPem,
       agentUrl: this.agentUrl,
-      grantKeys: [...previousKeys, { keyId, publicKeyPem }],
+      grantKeys: [...live, { keyId, publicKeyPem }],
       simulation: this.config.simulation,
     };
   }

@@ -7,7 +7,7 @@ export const EXCEPTION_TABLES = 'risk_exception e JOIN policy_revision n ON n.id
 /** $1 now, $2 requests made at this time or before have lapsed. */
 const STATE = `CASE WHEN e.revoked_at IS NOT NULL THEN 'revoked'
   WHEN e.awaits_approval AND e.created_at <= $2::timestamptz THEN 'lapsed' WHEN e.awaits_approval THEN 'waiting_for_approval'
-  WHEN e.expires_at <= $1::timestamptz THEN 'expired' ELSE 'valid' END`;
+  WHEN e.expires_at <= $1::timestamptz THEN 'expired' WHEN e.key_retired_at IS NOT NULL THEN 'needs_signature' ELSE 'valid' END`;
 
 export const EXCEPTION_FIELDS = {
   state: { type: 'text', column: `(${STATE})`, values: EXCEPTION_STATES, means: 'state of the exception' },

@@ -5,7 +5,14 @@ export const WARNING_DAYS = [30, 7, 1] as const;
 /** A request that nobody approves ends by itself. */
 const REQUEST_DAYS = 30;
 
-export const EXCEPTION_STATES = ['waiting_for_approval', 'lapsed', 'valid', 'expired', 'revoked'] as const;
+export const EXCEPTION_STATES = [
+  'waiting_for_approval',
+  'lapsed',
+  'valid',
+  'needs_signature',
+  'expired',
+  'revoked',
+] as const;
 export type ExceptionState = (typeof EXCEPTION_STATES)[number];
 
 /** Requests made at this time or before have lapsed. */
@@ -17,6 +24,7 @@ interface Times {
   readonly createdAt: Date;
   readonly awaitsApproval: boolean;
   readonly revokedAt: Date | null;
+  readonly keyRetiredAt: Date | null;
   readonly expiresAt: Date;
 }
 
@@ -35,10 +43,12 @@ export interface ExceptionRecord extends Times {
   readonly revokeReason: string | null;
 }
 
-export function exceptionState({ createdAt, awaitsApproval, revokedAt, expiresAt }: Times, now: Date): ExceptionState {
+export function exceptionState(times: Times, now: Date): ExceptionState {
+  const { createdAt, awaitsApproval, revokedAt, keyRetiredAt, expiresAt } = times;
   if (revokedAt !== null) return 'revoked';
   if (awaitsApproval) return createdAt <= lapsedBefore(now) ? 'lapsed' : 'waiting_for_approval';
-  return expiresAt <= now ? 'expired' : 'valid';
+  if (expiresAt <= now) return 'expired';
+  return keyRetiredAt === null ? 'valid' : 'needs_signature';
 }
 
 /** The closest warning that applies: the exception ends within 30, 7 or 1 days. */

@@ -175,7 +175,11 @@ export class Exceptions {
         data: { revokedAt: now, revokedBy: actor, revokeReason: reason },
       });
       await tx.grant.updateMany({ where: { exceptionId: id, revokedAt: null }, data: { revokedAt: now } });
-      const hosts = await endRelyingWork(tx, { exceptionId: id, siteId, actor, now }, this.plans);
+      const hosts = await endRelyingWork(
+        tx,
+        { exceptionId: id, siteId, actor, reason: 'the exception was revoked', now },
+        this.plans,
+      );
       await markDue(tx, hosts, now);
       await writeHostEvents(
         tx,
@@ -257,7 +261,7 @@ async function revisionAskedFor(
 }
 
 /** Locked, so that two decisions at once are one after the other. */
-async function lockException(tx: Tx, id: string) {
+export async function lockException(tx: Tx, id: string) {
   await tx.$queryRaw`SELECT 1 FROM risk_exception WHERE id = ${id}::uuid FOR UPDATE`;
   const exception = await tx.riskException.findUnique({ where: { id } });
   if (exception === null) throw new Problem('NOT_FOUND', `There is no exception ${id}.`);

@@ -28,7 +28,8 @@ export function signedGrant({ payload, signature, keyId }: GrantRow): SignedGran
 export function coverOf(grant: GrantRow | null, use: CoverUse, verifies: VerifySignature): EvaluateIntent['grant'] {
   if (grant === null) return { covers: false, expiresAt: null, reason: 'There is no grant for this Mac.' };
   const expiresAt = grant.expiresAt.toISOString();
-  if (grant.revokedAt !== null)
+  const isOfRetiredKey = verifies(grant.payload, grant.signature, grant.keyId) === 'retired';
+  if (grant.revokedAt !== null && !isOfRetiredKey)
     return { covers: false, expiresAt, reason: `The exception was revoked at ${grant.revokedAt.toISOString()}.` };
   const check = checkGrant(signedGrant(grant), use, verifies);
   if (check.ok) return { covers: true, expiresAt, reason: null, extraArgs: check.grant.extraArgs };
@@ -36,12 +37,15 @@ export function coverOf(grant: GrantRow | null, use: CoverUse, verifies: VerifyS
 }
 
 /** Checks signatures of this key and of those before it, each different one once: many hosts of a batch share a grant. */
-export function verifierOf({ keyId, publicKeyPem: presentPem, previousKeys = [] }: GrantSigner): VerifySignature {
+export function verifierOf(signer: GrantSigner): VerifySignature {
+  const { keyId, publicKeyPem: presentPem, previousKeys = [], retirements = [] } = signer;
+  const retired = new Set(retirements.map((one) => one.keyId));
   const known = new Map<string, boolean>();
   const keys = new Map(
     [...previousKeys, { keyId, publicKeyPem: presentPem }].map((key) => [key.keyId, key.publicKeyPem]),
   );
   return (payload, signature, signedBy) => {
+    if (retired.has(signedBy)) return 'retired';
     const publicKeyPem = keys.get(signedBy);
     if (publicKeyPem === undefined) return false;
     const asked = `${signedBy} ${signature} ${payload}`;

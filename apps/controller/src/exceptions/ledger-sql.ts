@@ -23,7 +23,7 @@ export const LEDGER_PAGE = `
       LEFT JOIN LATERAL jsonb_array_elements_text(g.payload::jsonb -> 'hostUuids') AS u(uuid) ON true
     WHERE $1::uuid IS NULL OR e.id > $1::uuid OR (e.id = $1::uuid AND COALESCE(u.uuid, '') > $2)
     ORDER BY e.id, COALESCE(u.uuid, '') LIMIT $3)
-  SELECT e.id::text AS "exceptionId", e.awaits_approval AS "awaitsApproval", e.created_at AS "createdAt", p.name AS policy,
+  SELECT e.id::text AS "exceptionId", e.awaits_approval AS "awaitsApproval", e.created_at AS "createdAt", e.key_retired_at AS "keyRetiredAt", p.name AS policy,
     r.number AS revision, e.purpose, e.reason, e.clause_version AS "clauseVersion", e.shown_text_sha256 AS "shownTextSha256",
     e.approvals, e.requested_by AS "requestedBy", e.approver, e.approved_at AS "approvedAt",
     e.common_maker AS "commonMaker", e.expires_at AS "expiresAt",

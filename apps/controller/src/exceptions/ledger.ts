@@ -46,6 +46,7 @@ type Stored = Omit<LedgerRow, 'state' | Times | 'evidence' | 'evidenceHolds' | '
 } & {
   readonly awaitsApproval: boolean;
   readonly createdAt: Date;
+  readonly keyRetiredAt: Date | null;
   readonly evidence: readonly EvidencePiece[];
 };
 type Times = 'approvedAt' | 'expiresAt' | 'revokedAt' | 'evidenceAt' | 'lastLoweringAt';
@@ -71,12 +72,12 @@ export function placeOf({ exceptionId, hostUuid }: LedgerRow): LedgerPlace {
   return { exceptionId, hostUuid: hostUuid ?? '' };
 }
 
-function show({ awaitsApproval, createdAt, evidence, ...row }: Stored, now: Date): LedgerRow {
+function show({ awaitsApproval, createdAt, keyRetiredAt, evidence, ...row }: Stored, now: Date): LedgerRow {
   const iso = (time: Date | null) => time?.toISOString() ?? null;
   const expiresAt = row.expiresAt ?? now;
   return {
     ...row,
-    state: exceptionState({ createdAt, awaitsApproval, revokedAt: row.revokedAt, expiresAt }, now),
+    state: exceptionState({ createdAt, awaitsApproval, revokedAt: row.revokedAt, keyRetiredAt, expiresAt }, now),
     approvedAt: iso(row.approvedAt),
     expiresAt: expiresAt.toISOString(),
     revokedAt: iso(row.revokedAt),

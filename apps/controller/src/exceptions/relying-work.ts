@@ -19,6 +19,8 @@ export interface EndOfConsent {
   readonly exceptionId: string;
   readonly siteId: string;
   readonly actor: string;
+  /** Why the work ends, in words. */
+  readonly reason: string;
   readonly now: Date;
 }
 
@@ -53,8 +55,7 @@ export async function lockNamed(tx: Tx, exceptionId: string): Promise<void> {
 
 /** Ends plans and raise visits that rely on it, and gives the Macs that are wanted raised under it. With the Macs locked. */
 export async function endRelyingWork(tx: Tx, order: EndOfConsent, plans: PlanEnds): Promise<readonly string[]> {
-  const { exceptionId, siteId, actor, now } = order;
-  const reason = 'the exception was revoked';
+  const { exceptionId, siteId, actor, reason, now } = order;
   const relying = await tx.$queryRawUnsafe<{ hostId: string }[]>(RELYING, exceptionId);
   const hostIds = relying.map(({ hostId }) => hostId);
   await plans.supersede(tx, await tx.$queryRawUnsafe<OpenPlan[]>(LOWERING, exceptionId), now, { actor, reason });

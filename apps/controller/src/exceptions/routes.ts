@@ -11,6 +11,7 @@ import { exceptionInput } from './exception-input.ts';
 import { EXCEPTION_STATES, showException } from './exception-view.ts';
 import type { Exceptions, HostsOfRevision } from './exceptions.ts';
 import { hostUuidsOf } from './grant-check.ts';
+import { hostsNamedBy, type KeyRetirement } from './key-retirement.ts';
 import { type LedgerPlace, ledgerCsv, ledgerRow, placeOf, readLedgerPage } from './ledger.ts';
 import { LICENCE_CLAUSE, licenceClause } from './licence-clause.ts';
 import { hostsDigest } from './request-hosts.ts';
@@ -34,9 +35,18 @@ const exceptionView = z.object({
   expiresAt: isoDate,
   revokedAt: isoDate.nullable(),
   revokeReason: z.string().nullable(),
-  state: z.enum(EXCEPTION_STATES).describe('`lapsed`: nobody approved the request within 30 days.'),
+  state: z
+    .enum(EXCEPTION_STATES)
+    .describe(
+      '`lapsed`: nobody approved the request within 30 days. `needs_signature`: the key that signed it was retired; it ends unless signed again within 14 days.',
+    ),
   warning: z.number().int().nullable().describe('Ends within so many days: 30, 7 or 1.'),
   grants: z.array(z.object({ id: z.uuid(), keyId: z.string(), hostUuids: z.array(z.string()) })),
+});
+
+const approval = z.strictObject({
+  hostsDigest: z.string().max(60).describe('`digest` of the list of its Macs, as the approver saw it.'),
+  confirmHighQuota: exceptionInput.shape.confirmHighQuota,
 });
 
 const clauseView = z.object({
@@ -50,6 +60,7 @@ export function exceptionRoutes(
   database: Database,
   exceptions: Exceptions,
   hostsOf: HostsOfRevision,
+  retirement: Pick<KeyRetirement, 'signAgain'>,
 ): readonly Route[] {
   return [
     route({
@@ -122,7 +133,7 @@ export function exceptionRoutes(
       method: 'GET',
       path: '/api/v1/exceptions/{id}/hosts',
       permission: 'exception.read',
-      summary: 'The Macs that an approval of this request would cover now, with the digest that an approval names.',
+      summary: 'The Macs that an approval, or a new signature, would cover now, with the digest that it names.',
       status: 200,
       params: idParams,
       query: z.object(pageQuery),
@@ -148,13 +159,26 @@ export function exceptionRoutes(
         'Approves an exception that somebody else asked for: its grants are signed for the Macs that were shown.',
       status: 200,
       params: idParams,
-      body: z.strictObject({
-        hostsDigest: z.string().max(60).describe('`digest` of the list of its Macs, as the approver saw it.'),
-        confirmHighQuota: exceptionInput.shape.confirmHighQuota,
-      }),
+      body: approval,
       reply: z.object({ id: z.uuid(), state: z.literal('valid') }),
       handle: async ({ params, body, actor, now }) => {
         await exceptions.approve(params.id, { by: actor, now, ...body }, hostsOf);
+        return { id: params.id, state: 'valid' as const };
+      },
+    }),
+    route({
+      id: 'signExceptionAgain',
+      method: 'POST',
+      path: '/api/v1/exceptions/{id}/sign-again',
+      permission: 'exception.approve',
+      summary:
+        'Signs an exception by the present key, as the one that signed it was retired: for the Macs that it covered and no others.',
+      status: 200,
+      params: idParams,
+      body: approval,
+      reply: z.object({ id: z.uuid(), state: z.literal('valid') }),
+      handle: async ({ params, body, actor, now }) => {
+        await retirement.signAgain(params.id, { by: actor, now, ...body });
         return { id: params.id, state: 'valid' as const };
       },
     }),
@@ -210,9 +234,11 @@ async function requestHosts(
   return database.transaction(async (tx) => {
     const exception = await tx.riskException.findUnique({ where: { id } });
     if (exception === null) throw new Problem('NOT_FOUND', `There is no exception ${id}.`);
-    if (!exception.awaitsApproval)
+    if (!exception.awaitsApproval && exception.keyRetiredAt === null)
       throw new Problem('CONFLICT', 'The exception waits for nobody: the Macs that its grants name stand in it.');
-    const covered = await hostsOf(tx, exception.policyRevisionId);
+    const covered = exception.awaitsApproval
+      ? await hostsOf(tx, exception.policyRevisionId)
+      : await hostsNamedBy(tx, id);
     const some = covered.filter((host) => host.id > after).slice(0, limit + 1);
     const ids = some.map((host) => host.id);
     const rows = await tx.host.findMany({

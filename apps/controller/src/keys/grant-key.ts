@@ -13,15 +13,26 @@ export interface GrantKeyRotation {
   readonly signature: string;
 }
 
+/** The present key's word that another one is believed no more. */
+export interface GrantKeyRetirement {
+  readonly keyId: string;
+  readonly retiredAt: string;
+  readonly signedBy: string;
+  /** Base64, over `retirementText`. */
+  readonly signature: string;
+}
+
 export interface GrantPublicKey {
   readonly keyId: string;
   readonly publicKeyPem: string;
 }
 
 interface Chain {
-  /** Retired keys, oldest first: grants that they signed stay valid until they expire. */
+  /** Keys before, oldest first: grants that they signed stay valid until they expire, unless the key was retired. */
   readonly previous: readonly GrantPublicKey[];
   readonly rotations: readonly GrantKeyRotation[];
+  /** Absent in files of earlier releases. */
+  readonly retirements?: readonly GrantKeyRetirement[];
 }
 
 interface Held extends GrantPublicKey, Chain {
@@ -55,6 +66,10 @@ export class GrantKey {
     return this.held.rotations;
   }
 
+  get retirements(): readonly GrantKeyRetirement[] {
+    return this.held.retirements ?? [];
+  }
+
   static generatePem(): string {
     return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   }
@@ -69,13 +84,25 @@ export class GrantKey {
     const pem = GrantKey.generatePem();
     const next = read(pem);
     const { keyId, publicKeyPem, previous, rotations } = this.held;
+    const { retirements } = this;
     const signature = this.sign(rotationText(next));
     const rotation = { keyId: next.keyId, publicKeyPem: next.publicKeyPem, signedBy: keyId, signature };
     const chain: Chain = {
       previous: [...previous, { keyId, publicKeyPem }],
       rotations: [...rotations, rotation],
+      retirements,
     };
-    return `${pem}chain ${JSON.stringify(chain)}\n`;
+    return fileText(pem, chain);
+  }
+
+  /** Text of this file with one more key that is believed no more. Never the present one: Macs would believe nobody. */
+  retiringText(keyId: string, now: Date): string {
+    const { privateKey, previous, rotations } = this.held;
+    const retiredAt = now.toISOString();
+    const signature = this.sign(retirementText({ keyId, retiredAt }));
+    const retirements = [...this.retirements, { keyId, retiredAt, signedBy: this.keyId, signature }];
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    return fileText(pem, { previous, rotations, retirements });
   }
 
   /** Takes over what the file says now; true when it changed. */
@@ -88,6 +115,14 @@ export class GrantKey {
 
 export function rotationText({ keyId, publicKeyPem }: GrantPublicKey): string {
   return ['headroom-grant-key-1', keyId, publicKeyPem].join('|');
+}
+
+export function retirementText({ keyId, retiredAt }: Pick<GrantKeyRetirement, 'keyId' | 'retiredAt'>): string {
+  return ['headroom-grant-key-retired-1', keyId, retiredAt].join('|');
+}
+
+function fileText(pem: string, chain: Chain): string {
+  return `${pem}chain ${JSON.stringify(chain)}\n`;
 }
 
 function read(text: string): Held {

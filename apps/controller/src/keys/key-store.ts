@@ -83,6 +83,16 @@ export class KeyStore {
     return new GrantKey(await rotate(config, GRANT_FILE, (text) => new GrantKey(text).nextText()));
   }
 
+  /** Says by the present key that another one is believed no more. Running controllers and Macs take it over by themselves. */
+  static async retireGrantKey(config: KeysPlace, keyId: string, now: Date): Promise<GrantKey> {
+    const text = await rotate(config, GRANT_FILE, (lying) => {
+      const key = new GrantKey(lying);
+      requireRetirable(key, keyId);
+      return key.retiringText(keyId, now);
+    });
+    return new GrantKey(text);
+  }
+
   /** Makes a new key for webhooks; the one before signs beside it for a while. */
   static async rotateWebhookKey(config: KeysPlace, now: Date): Promise<WebhookKey> {
     return new WebhookKey(await rotate(config, WEBHOOK_FILE, (text) => new WebhookKey(text).nextText(now)));
@@ -118,7 +128,8 @@ export class KeyStore {
       this.emitter.emit('tls');
     }
     const grant = await shared.read(GRANT_FILE);
-    if (grant !== null && this.grantKey.adopt(grant)) log(`the grant key is ${this.grantKey.keyId} from now on`);
+    if (grant !== null && this.grantKey.adopt(grant))
+      log(`the grant key is ${this.grantKey.keyId}, as its file says now`);
     const webhook = await shared.read(WEBHOOK_FILE);
     if (webhook !== null && this.webhookKey.adopt(webhook)) log('the key of webhooks is a new one from now on');
   }
@@ -137,6 +148,19 @@ async function rotate(place: KeysPlace, name: string, nextText: (text: string) =
   const next = nextText((await folder.read(name)) ?? '');
   await folder.replace(name, next);
   return next;
+}
+
+function requireRetirable(key: GrantKey, keyId: string): void {
+  const known = key.previousKeys.map((one) => one.keyId);
+  if (keyId === key.keyId)
+    throw new Problem('CONFLICT', `${keyId} is the present grant key: rotate it first, then its successor retires it.`);
+  if (key.retirements.some((one) => one.keyId === keyId))
+    throw new Problem('CONFLICT', `The grant key ${keyId} is retired already.`);
+  if (!/^[0-9a-f]{16}$/.test(keyId))
+    throw new Problem(
+      'VALIDATION_FAILED',
+      `The id of a grant key has 16 hex digits; seen ${keyId}. Known: ${known.join(', ')}.`,
+    );
 }
 
 async function requireFiles(folder: KeyFolder): Promise<void> {

@@ -6,6 +6,9 @@ import { KeyStore, type KeysPlace } from './key-store.ts';
 
 export const ROTATE_USAGE = `headroom-controller rotate-grant-key [--state-dir DIR] [--keys-dir DIR]
   Makes a new key for grants. Running controllers take it over within a sweep, Macs with their next check-in.
+headroom-controller retire-grant-key KEY-ID [--state-dir DIR] [--keys-dir DIR]
+  Ends a grant key that was stolen: the present one, which came after it, says that it is believed no more. Controllers and Macs
+  take that over by themselves; what it signed covers nothing from then on, and exceptions ask to be signed again.
 headroom-controller rotate-webhook-key [--state-dir DIR] [--keys-dir DIR]
   Makes a new key for webhooks. The old one signs beside it for 7 days: until then receivers take the new one.`;
 
@@ -17,6 +20,16 @@ const OPTIONS = {
 export async function rotateGrantKey(args: readonly string[]): Promise<string> {
   const { keyId, previousKeys } = await KeyStore.rotateGrantKey(readPlace(args));
   return `${JSON.stringify({ keyId, signedBy: previousKeys.at(-1)?.keyId ?? null })}\n`;
+}
+
+export async function retireGrantKey(args: readonly string[]): Promise<string> {
+  const [keyId, ...rest] = args;
+  if (keyId === undefined || keyId.startsWith('-'))
+    throw new Problem('VALIDATION_FAILED', `Which key? Its id comes first.\n${ROTATE_USAGE}`);
+  const now = new Date();
+  const key = await KeyStore.retireGrantKey(readPlace(rest), keyId, now);
+  const wasKnown = key.previousKeys.some((one) => one.keyId === keyId);
+  return `${JSON.stringify({ retired: keyId, signedBy: key.keyId, wasKnown })}\n`;
 }
 
 export async function rotateWebhookKey(args: readonly string[]): Promise<string> {

@@ -206,6 +206,10 @@ export const WEBHOOK_EVENTS = {
     when: 'An exception was approved: its grants are signed.',
     data: { ...EXCEPTION, hosts: 'how many Macs it covers' },
   },
+  'exception.needs_signature': {
+    when: 'The key that signed the grants of an exception was retired: they cover nothing until it is signed again.',
+    data: { ...EXCEPTION, until: 'it ends then, unless signed again', hosts: 'how many Macs rely on it' },
+  },
   'exception.ends_soon': {
     when: 'An exception ends in 30, 7 or 1 days; each is told once.',
     data: { ...EXCEPTION, days: '30, 7 or 1', hosts: 'how many Macs rely on it' },

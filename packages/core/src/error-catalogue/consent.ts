@@ -24,6 +24,14 @@ export const CONSENT_ERRORS = {
     http: 403,
     grpc: 'PERMISSION_DENIED',
   },
+  GRANT_KEY_RETIRED: {
+    title: 'The key that signed the grant is believed no more',
+    remedy:
+      'Sign the exception again (`POST /exceptions/ID/sign-again`): its approver takes the risk anew, by the present key.',
+    retry: 'needs_admin',
+    http: 403,
+    grpc: 'PERMISSION_DENIED',
+  },
   GRANT_OTHER_FLEET: {
     title: 'The grant belongs to another fleet',
     remedy: 'Approve an exception in the fleet that this Mac is enrolled in.',

@@ -65,6 +65,8 @@ export interface OpenSessionReply {
   leaseTtlMs: number;
   /** Grant keys that followed the first one, oldest first. One counts only if a key that the Mac believes already signed it. */
   grantKeyRotations: GrantKeyRotation[];
+  /** Grant keys that are believed no more. One counts only if a key that may retire it has signed it. */
+  grantKeyRetirements: GrantKeyRetirement[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -78,6 +80,17 @@ export interface GrantKeyRotation {
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
+export interface GrantKeyRetirement {
+  keyId: string;
+  /** When it was retired, ISO 8601 in UTC; for people. */
+  retiredAt: string;
+  /** Id of the key that signed it: one that came after it, or one placed on the Mac. */
+  signedBy: string;
+  /** Ed25519 over "headroom-grant-key-retired-1|<key_id>|<retired_at>". */
+  signature: Buffer;
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
 export interface CheckInRequest {
   position:
     | ReportPosition
@@ -86,7 +99,11 @@ export interface CheckInRequest {
   factsJson: Buffer;
   factsSha256: string;
   /** Newest grant key that this agent believes; absent = it does not say. */
-  grantKeyId?: string | undefined;
+  grantKeyId?:
+    | string
+    | undefined;
+  /** Grant keys that this agent knows to be retired. */
+  retiredGrantKeyIds: string[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -97,6 +114,8 @@ export interface CheckInReply {
   checkInMs: number;
   /** As in OpenSessionReply, when the agent named another grant key than the present one. */
   grantKeyRotations: GrantKeyRotation[];
+  /** As in OpenSessionReply, those that the agent did not name. */
+  grantKeyRetirements: GrantKeyRetirement[];
   /** Somebody is about to work at this Mac. Absent = nobody is, or not any more. */
   visit: VisitNotice | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
@@ -489,6 +508,7 @@ function createBaseOpenSessionReply(): OpenSessionReply {
     checkInMs: 0,
     leaseTtlMs: 0,
     grantKeyRotations: [],
+    grantKeyRetirements: [],
     _unknownFields: {},
   };
 }
@@ -515,6 +535,9 @@ export const OpenSessionReply: MessageFns<OpenSessionReply> = {
     }
     for (const v of message.grantKeyRotations) {
       GrantKeyRotation.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.grantKeyRetirements) {
+      GrantKeyRetirement.encode(v!, writer.uint32(58).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -588,6 +611,14 @@ export const OpenSessionReply: MessageFns<OpenSessionReply> = {
             message.grantKeyRotations.push(GrantKeyRotation.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.grantKeyRetirements.push(GrantKeyRetirement.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -621,6 +652,7 @@ export const OpenSessionReply: MessageFns<OpenSessionReply> = {
     message.checkInMs = object.checkInMs ?? 0;
     message.leaseTtlMs = object.leaseTtlMs ?? 0;
     message.grantKeyRotations = object.grantKeyRotations?.map((e) => GrantKeyRotation.fromPartial(e)) || [];
+    message.grantKeyRetirements = object.grantKeyRetirements?.map((e) => GrantKeyRetirement.fromPartial(e)) || [];
     return message;
   },
 };
@@ -732,12 +764,120 @@ export const GrantKeyRotation: MessageFns<GrantKeyRotation> = {
   },
 };
 
+function createBaseGrantKeyRetirement(): GrantKeyRetirement {
+  return { keyId: "", retiredAt: "", signedBy: "", signature: Buffer.alloc(0), _unknownFields: {} };
+}
+
+export const GrantKeyRetirement: MessageFns<GrantKeyRetirement> = {
+  encode(message: GrantKeyRetirement, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.keyId !== "") {
+      writer.uint32(10).string(message.keyId);
+    }
+    if (message.retiredAt !== "") {
+      writer.uint32(18).string(message.retiredAt);
+    }
+    if (message.signedBy !== "") {
+      writer.uint32(26).string(message.signedBy);
+    }
+    if (message.signature.length !== 0) {
+      writer.uint32(34).bytes(message.signature);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GrantKeyRetirement {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGrantKeyRetirement();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.retiredAt = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.signedBy = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.signature = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GrantKeyRetirement>): GrantKeyRetirement {
+    return GrantKeyRetirement.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GrantKeyRetirement>): GrantKeyRetirement {
+    const message = createBaseGrantKeyRetirement();
+    message.keyId = object.keyId ?? "";
+    message.retiredAt = object.retiredAt ?? "";
+    message.signedBy = object.signedBy ?? "";
+    message.signature = object.signature ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
 function createBaseCheckInRequest(): CheckInRequest {
   return {
     position: undefined,
     factsJson: Buffer.alloc(0),
     factsSha256: "",
     grantKeyId: undefined,
+    retiredGrantKeyIds: [],
     _unknownFields: {},
   };
 }
@@ -755,6 +895,9 @@ export const CheckInRequest: MessageFns<CheckInRequest> = {
     }
     if (message.grantKeyId !== undefined) {
       writer.uint32(34).string(message.grantKeyId);
+    }
+    for (const v of message.retiredGrantKeyIds) {
+      writer.uint32(42).string(v!);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -812,6 +955,14 @@ export const CheckInRequest: MessageFns<CheckInRequest> = {
             message.grantKeyId = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.retiredGrantKeyIds.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -843,6 +994,7 @@ export const CheckInRequest: MessageFns<CheckInRequest> = {
     message.factsJson = object.factsJson ?? Buffer.alloc(0);
     message.factsSha256 = object.factsSha256 ?? "";
     message.grantKeyId = object.grantKeyId ?? undefined;
+    message.retiredGrantKeyIds = object.retiredGrantKeyIds?.map((e) => e) || [];
     return message;
   },
 };
@@ -853,6 +1005,7 @@ function createBaseCheckInReply(): CheckInReply {
     factsWanted: false,
     checkInMs: 0,
     grantKeyRotations: [],
+    grantKeyRetirements: [],
     visit: undefined,
     _unknownFields: {},
   };
@@ -871,6 +1024,9 @@ export const CheckInReply: MessageFns<CheckInReply> = {
     }
     for (const v of message.grantKeyRotations) {
       GrantKeyRotation.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.grantKeyRetirements) {
+      GrantKeyRetirement.encode(v!, writer.uint32(50).fork()).join();
     }
     if (message.visit !== undefined) {
       VisitNotice.encode(message.visit, writer.uint32(42).fork()).join();
@@ -931,6 +1087,14 @@ export const CheckInReply: MessageFns<CheckInReply> = {
             message.grantKeyRotations.push(GrantKeyRotation.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.grantKeyRetirements.push(GrantKeyRetirement.decode(reader, reader.uint32()));
+            continue;
+          }
           case 5: {
             if (tag !== 42) {
               break;
@@ -968,6 +1132,7 @@ export const CheckInReply: MessageFns<CheckInReply> = {
     message.factsWanted = object.factsWanted ?? false;
     message.checkInMs = object.checkInMs ?? 0;
     message.grantKeyRotations = object.grantKeyRotations?.map((e) => GrantKeyRotation.fromPartial(e)) || [];
+    message.grantKeyRetirements = object.grantKeyRetirements?.map((e) => GrantKeyRetirement.fromPartial(e)) || [];
     message.visit = (object.visit !== undefined && object.visit !== null)
       ? VisitNotice.fromPartial(object.visit)
       : undefined;

@@ -7,7 +7,7 @@ import { JobStore } from '../../jobs/job-store.ts';
 import type { GrantKey } from '../../keys/grant-key.ts';
 import { type Caller, requireSession } from '../caller.ts';
 import { type ReceivedFacts, readFacts } from '../facts-input.ts';
-import { rotationsFor } from '../grant-rotations.ts';
+import { retirementsFor, rotationsFor } from '../grant-rotations.ts';
 import { readPosition } from '../read-position.ts';
 import { ReportStore } from '../report-store.ts';
 import { VisitNotices } from '../visit-notices.ts';
@@ -40,6 +40,7 @@ export class CheckInHandler {
       checkInMs: visit === undefined ? this.config.checkInMs : Math.min(this.config.checkInMs, DRAIN_CHECK_IN_MS),
       visit,
       grantKeyRotations: rotationsOf(this.grantKey, request),
+      grantKeyRetirements: retirementsFor(this.grantKey, request.retiredGrantKeyIds),
     };
   }
 }

@@ -9,7 +9,7 @@ import { Database } from '../../db/database.ts';
 import type { GrantKey } from '../../keys/grant-key.ts';
 import type { Caller } from '../caller.ts';
 import { CloneWatch } from '../clone-watch.ts';
-import { rotationsFor } from '../grant-rotations.ts';
+import { retirementsFor, rotationsFor } from '../grant-rotations.ts';
 import { HostCertificates } from '../host-certificates.ts';
 import { LiveStreams } from '../live-streams.ts';
 import { readInt4, readInt8 } from '../read-position.ts';
@@ -41,7 +41,9 @@ export class OpenSessionHandler {
     if (due) this.bus.publish({ kind: 'due', hostId });
     const { checkInMs, leaseTtlMs } = this.config;
     const grantKeyRotations = rotationsFor(this.grantKey, null);
-    return { sessionNumber, fleetId: this.database.fleetId, hostId, checkInMs, leaseTtlMs, grantKeyRotations };
+    const grantKeyRetirements = retirementsFor(this.grantKey, []);
+    const pace = { checkInMs, leaseTtlMs };
+    return { sessionNumber, fleetId: this.database.fleetId, hostId, ...pace, grantKeyRotations, grantKeyRetirements };
   }
 
   /** A copied identity is refused, and somebody is told. */
