@@ -139,7 +139,7 @@ describe('doctor and status', { timeout: 60_000 }, () => {
       const bad = async () => (await looks()).filter(({ ok }) => !ok).map(({ name, seen }) => `${name}: ${seen}`);
       own.write('/var/db/headroom/identity.json', '{"hostId": 1}');
       expect(await bad()).toEqual([
-        'identity: /var/db/headroom/identity.json is damaged: remove it and enrol this Mac again',
+        'identity: /var/db/headroom/identity.json is damaged (it lacks fields, or they have another form): remove it and enrol this Mac again',
         'agent: It is not running.',
       ]);
       const text = { hostId: 'h', fleetId: 'f', agentUrl: 'https://mac.example:1', enrolUrl: 'https://x', caPem: 'x' };

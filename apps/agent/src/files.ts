@@ -95,24 +95,32 @@ export async function readJsonObject(path: string): Promise<Record<string, unkno
   return value;
 }
 
-/**
- * What the agent itself has kept; null = nothing yet. A file that holds something else is damaged, and `next` says what helps then; one
- * that may not be read, or cannot be, is another matter.
- */
+/** A file that the agent itself keeps: its path on the Mac, for people, and what helps when it is damaged. */
+export interface KeptFile {
+  readonly name: string;
+  readonly next: string;
+}
+
+/** null = nothing is kept yet. A file that holds something else is damaged; one that cannot be read at all is another matter. */
 export async function readKeptJson<T extends object>(
   path: string,
   isOf: (value: Record<string, unknown>) => value is Record<string, unknown> & T,
-  next: string,
+  { name, next }: KeptFile,
 ): Promise<T | null> {
-  const value = await readJsonObject(path).catch((error: unknown) => {
-    throw error instanceof Error && 'code' in error ? error : damaged(path, next, error);
-  });
-  if (value === null || isOf(value)) return value;
-  throw damaged(path, next, 'it lacks fields, or they have another form');
+  const text = await readTextFile(path);
+  if (text === null) return null;
+  const value = jsonOrNull(text);
+  if (isObject(value) && isOf(value)) return value;
+  const why = value === null ? 'it is not JSON' : 'it lacks fields, or they have another form';
+  throw new Error(`${name} is damaged (${why}): ${next}`);
 }
 
-function damaged(path: string, next: string, why: unknown): Error {
-  return new Error(`${path} is damaged (${why instanceof Error ? why.message : why}): ${next}`);
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 /** Makes a folder of the agent's own with exactly this mode; refuses a link or something else in its place. */

@@ -23,8 +23,8 @@ export interface BootState {
 const FIRST: BootState = { bootSessionId: '', bootOrdinal: 0, highestGeneration: 0, highestSession: 0 };
 
 export async function readBootState(mac: Mac): Promise<BootState> {
-  const next = 'enrol this Mac again, so that its plans start anew';
-  const kept = await readKeptJson(mac.path(STATE_FILE), isBootState, next);
+  const file = { name: STATE_FILE, next: 'enrol this Mac again, so that its plans start anew' };
+  const kept = await readKeptJson(mac.path(STATE_FILE), isBootState, file);
   if (kept === null) return FIRST;
   const { bootSessionId, bootOrdinal, highestGeneration, highestSession = 0 } = kept;
   return { bootSessionId, bootOrdinal, highestGeneration, highestSession };

@@ -33,7 +33,7 @@ it.each([
 ])('says what helps with %s', async (_what, text) => {
   mac.file(FILE, text);
   await expect(readIdentity(mac)).rejects.toThrow(
-    /identity\.json is damaged \(.+\): remove .* and enrol this Mac again/,
+    /^\/var\/db\/headroom\/identity\.json is damaged \(.+\): remove it and enrol this Mac again/,
   );
 });
 

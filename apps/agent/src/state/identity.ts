@@ -38,7 +38,7 @@ export async function openHome(mac: Mac): Promise<void> {
 /** null when this Mac is not enrolled. */
 export async function readIdentity(mac: Mac): Promise<Identity | null> {
   const file = mac.path(IDENTITY_FILE);
-  return readKeptJson(file, isIdentity, `remove ${IDENTITY_FILE} and enrol this Mac again`);
+  return readKeptJson(file, isIdentity, { name: IDENTITY_FILE, next: 'remove it and enrol this Mac again' });
 }
 
 export async function readCredentials(mac: Mac): Promise<Credentials | null> {
