@@ -5,9 +5,13 @@ export default defineConfig({
   test: {
     include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'test/**/*.test.ts'],
     globalSetup: 'test/support/global-setup.ts',
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // For machines that have more to do.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // Most tests wait for programs that they started: three at a time keep two cores busy.
+    maxWorkers: 3,
+    // A worker keeps the packages that it has loaded; our own modules are read anew for each file.
+    isolate: false,
   },
 });

@@ -10,7 +10,7 @@ import { bootArgsFor, SimulatedMac } from './simulated-mac.ts';
 
 const KIT_SOURCE = fileURLToPath(new URL('../../apps/agent/kit', import.meta.url));
 
-describe('apply-plan', { timeout: 60_000 }, () => {
+describe('apply-plan', () => {
   let mac: SimulatedMac;
   beforeAll(() => {
     mac = new SimulatedMac().start();
@@ -119,7 +119,7 @@ describe('apply-plan', { timeout: 60_000 }, () => {
   });
 });
 
-describe('apply-plan with a KDK that must not be used', { timeout: 60_000 }, () => {
+describe('apply-plan with a KDK that must not be used', () => {
   it.each<[what: string, kdk: Partial<KdkOptions>, code: string]>([
     ['signed by a developer', { signature: 'developer-id' }, 'KDK_NOT_APPLE_SIGNED'],
     ['not signed', { signature: 'none' }, 'KDK_NOT_APPLE_SIGNED'],

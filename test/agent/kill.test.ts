@@ -20,7 +20,7 @@ const UNDONE_BY: readonly (readonly [step: string, folder: string])[] = [
   ['place_kit', 'Library/Headroom'],
 ];
 
-describe('kill -9 and start again', { timeout: 60_000 }, () => {
+describe('kill -9 and start again', () => {
   let mac: SimulatedMac;
   beforeAll(async () => {
     mac = new SimulatedMac().start();

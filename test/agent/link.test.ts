@@ -96,7 +96,7 @@ describe('enrolment', () => {
   });
 });
 
-describe('the running agent', { timeout: 60_000 }, () => {
+describe('the running agent', () => {
   const agents: RunningAgent[] = [];
   const startOn = (on: SimulatedMac, ...options: readonly string[]): RunningAgent => {
     const agent = new RunningAgent(on, options);

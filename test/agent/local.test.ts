@@ -22,7 +22,7 @@ const agent = (name: string, ...args: readonly string[]): Promise<CommandResult>
 const facts = async (): Promise<Facts> => JSON.parse((await agent('facts', '--json')).stdout);
 const prepare = (...args: readonly string[]) => agent('prepare', '--local', '--kdk', mac.kdkFile, ...args);
 
-describe('prepare --local', { timeout: 60_000 }, () => {
+describe('prepare --local', () => {
   it('refuses an image with another sum before it looks into it', async () => {
     const { code, stderr } = await prepare('--sha256', 'a'.repeat(64));
     expect([code, stderr]).toEqual([1, expect.stringContaining('KDK_SHA256_MISMATCH')]);
@@ -91,7 +91,7 @@ describe('prepare --local', { timeout: 60_000 }, () => {
   });
 });
 
-describe('prepare --local with a KDK that does not serve', { timeout: 60_000 }, () => {
+describe('prepare --local with a KDK that does not serve', () => {
   it('says why nothing was built, and what to do', async () => {
     const other = new SimulatedMac().start({ quotaSupport: false });
     try {
@@ -109,7 +109,7 @@ describe('prepare --local with a KDK that does not serve', { timeout: 60_000 }, 
   });
 });
 
-describe('doctor and status', { timeout: 60_000 }, () => {
+describe('doctor and status', () => {
   it('answer in JSON before an agent ever ran', async () => {
     const { code, stdout } = await agent('status', '--json');
     expect([code, JSON.parse(stdout)]).toEqual([
@@ -178,7 +178,7 @@ describe('doctor and status', { timeout: 60_000 }, () => {
   });
 });
 
-describe('witness', { timeout: 60_000 }, () => {
+describe('witness', () => {
   it('counts in its boot, and a smaller count does not hide a greater one', async () => {
     expect((await facts()).guests.witness).toBe(null);
     for (const guests of ['3', '1'])

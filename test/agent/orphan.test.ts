@@ -14,7 +14,7 @@ afterAll(() => mac.remove());
 const pace = (kmutilCreateMs: number): void =>
   writeFileSync(join(mac.sysroot, '.mac-sim/pace.json'), JSON.stringify({ kmutilCreateMs, installerMs: 0 }));
 
-it('leaves no tool behind for longer than until the next start', { timeout: 60_000 }, async () => {
+it('leaves no tool behind for longer than until the next start', async () => {
   const [installKdk, buildKc] = mac.raiseSteps();
   if (installKdk === undefined || buildKc === undefined) throw new Error('no steps');
   const plan = mac.plan([installKdk, buildKc]);

@@ -1,5 +1,5 @@
-/** Waits until `condition` holds; fails with its last answer after `timeoutMs` (default 20 s). */
-export async function waitFor(condition: () => unknown | Promise<unknown>, timeoutMs = 20_000): Promise<void> {
+/** Waits until `condition` holds; fails with its last answer after `timeoutMs` (default a minute: machines may be busy). */
+export async function waitFor(condition: () => unknown | Promise<unknown>, timeoutMs = 60_000): Promise<void> {
   const until = Date.now() + timeoutMs;
   let seen: unknown;
   for (;;) {

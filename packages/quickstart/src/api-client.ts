@@ -18,8 +18,14 @@ export class ApiClient {
     private readonly token: string,
   ) {}
 
-  get<T>(path: string): Promise<T> {
-    return this.send<T>('GET', path);
+  /** Asked once more when it got no answer: the controller may close a resting connection in the moment in which it is used. */
+  async get<T>(path: string): Promise<T> {
+    try {
+      return await this.send<T>('GET', path);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      return this.send<T>('GET', path);
+    }
   }
 
   post<T>(path: string, body: unknown): Promise<T> {

@@ -14,8 +14,8 @@ export const CHOICES = {
   sequoia: { variant: 'T8122', os: '15.1', build: '24B82' },
 } as const satisfies Record<string, MacChoice>;
 
-/** Agents report what changed within a second; everything else is as `npm start` has it. */
-const SHORT_WAITS = ['--check-in-ms', '1000', '--sweep-ms', '500'];
+/** Agents report what changed within two seconds; everything else is as `npm start` has it. */
+const SHORT_WAITS = ['--check-in-ms', '400', '--sweep-ms', '500'];
 const RAISE_MS = 150_000;
 
 /** Short, because unix sockets lie in it. */
@@ -48,7 +48,7 @@ export class TestFleet {
   }
 
   /** Waits until the API says of this Mac what `wanted` asks for. */
-  hostUntil(member: FleetMember, what: string, wanted: (host: HostView) => boolean, ms = 30_000): Promise<HostView> {
+  hostUntil(member: FleetMember, what: string, wanted: (host: HostView) => boolean, ms = 60_000): Promise<HostView> {
     return until(
       `${member.mac.name}: ${what}`,
       async () => {
