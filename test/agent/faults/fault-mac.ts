@@ -192,6 +192,13 @@ export class FaultMac extends SimulatedMac {
   }
 }
 
+/** All cells of a step, also after one that went wrong. Gives back what was wrong. */
+export async function eachCell<T>(cells: readonly T[], play: (cell: T) => Promise<void>): Promise<readonly string[]> {
+  const wrong: string[] = [];
+  for (const cell of cells) await play(cell).catch((error: unknown) => wrong.push(String(error)));
+  return wrong;
+}
+
 export interface Listings {
   readonly before: readonly string[];
   /** When nothing goes wrong. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { ERRORS, type ErrorCode } from '@headroom/core';
 import { expect, it } from 'vitest';
 import type { RunOptions } from '../../../apps/agent/src/macos/runner.ts';
-import { type FaultMac, halfMade, isWhole, KINDS, type Kind, LONG_MS } from './fault-mac.ts';
+import { eachCell, type FaultMac, halfMade, isWhole, KINDS, type Kind, LONG_MS } from './fault-mac.ts';
 import { factsOf, work } from './in-process.ts';
 import { judge, tells } from './judge.ts';
 
@@ -68,12 +68,13 @@ export function hangs(mac: () => FaultMac, tools: Tools): void {
       const chosen = CHOSEN[kind];
       const names = isWhole ? await toolsOf(mac(), tools, kind) : Object.keys(chosen);
       const ends: Record<string, number> = {};
-      for (const name of names) {
+      const wrong = await eachCell(names, async (name) => {
         const code = await hanging({ mac: mac(), tools, kind, name });
         if (name in chosen) expect([name, code]).toEqual([name, chosen[name] ?? null]);
         ends[code ?? 'succeeded'] = (ends[code ?? 'succeeded'] ?? 0) + 1;
-      }
+      });
       if (isWhole) console.log(`${kind}: ${names.length} tools hang; ${JSON.stringify(ends)}`);
+      expect(wrong).toEqual([]);
     },
   );
 }

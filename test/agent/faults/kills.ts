@@ -4,7 +4,7 @@
  */
 import { expect, it } from 'vitest';
 import { bootMac, cutPower } from '../../../packages/mac-sim/src/index.ts';
-import { type FaultMac, isWhole, KINDS, type Kind, LONG_MS } from './fault-mac.ts';
+import { eachCell, type FaultMac, isWhole, KINDS, type Kind, LONG_MS } from './fault-mac.ts';
 
 /** Into the installer and kmutil, which take 300 ms. */
 const INTO_A_TOOL_MS = 120;
@@ -46,9 +46,11 @@ export function kills(mac: () => FaultMac): void {
     const one = all.findLast(({ what }) => CHOSEN[kind].test(what));
     expect(one, `${CHOSEN[kind]} is none of ${changes.join('\n')}`).toBeDefined();
     let hits = 0;
-    for (const point of isWhole || one === undefined ? all : [one])
+    const wrong = await eachCell(isWhole || one === undefined ? all : [one], async (point) => {
       if (await killedAt(mac(), kind, point, clean)) hits += 1;
+    });
     if (isWhole) console.log(`${kind}: ${changes.length} changes, ${all.length} kills and power cuts, ${hits} hit`);
+    expect(wrong).toEqual([]);
     expect(hits).toBeGreaterThan(0);
   });
 }

@@ -4,7 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { namesIn } from '../file-looks.ts';
 import { isMissing } from '../files.ts';
 import type { Mac } from '../mac.ts';
 import { LOCK_FILE } from '../paths.ts';
@@ -25,7 +27,10 @@ export async function takeLock(mac: Mac): Promise<() => Promise<void>> {
   await writeFile(own, textOf(ownMark()), { mode: 0o600 });
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      if (await linked(own, path)) return () => rm(path, { force: true });
+      if (await linked(own, path)) {
+        await removeLeftTries(path);
+        return () => rm(path, { force: true });
+      }
       const holder = await readHolder(path);
       if (holder !== null && (await stillRuns(holderOf(holder))))
         throw new Error(
@@ -55,6 +60,24 @@ async function removeStale(path: string, stale: string, own: string): Promise<vo
   if (claimer === null) return;
   if (await stillRuns(holderOf(claimer))) await sleep(CLAIM_PAUSE_MS);
   else await removeStale(claim, claimer, own);
+}
+
+/** Files of tries that were killed in between. That of a process which still runs is left to it. */
+async function removeLeftTries(path: string): Promise<void> {
+  const prefix = `${basename(path)}.`;
+  for (const name of await namesIn(dirname(path))) {
+    const pid = name.startsWith(prefix) ? /^([0-9]+)-[0-9]+$/.exec(name.slice(prefix.length))?.[1] : undefined;
+    if (pid !== undefined && !isAlive(Number(pid))) await rm(join(dirname(path), name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
 }
 
 /** Process id of the agent that works on this Mac now; null when none does. */

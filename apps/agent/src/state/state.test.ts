@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parsePlistDict } from '../macos/plist.ts';
 import { type FakeMac, fakeMac } from '../testing/fake-mac.ts';
@@ -49,6 +49,14 @@ describe('numbers of a controller that was taken over', () => {
 });
 
 describe('lock', () => {
+  it('clears away the files of tries that were killed, and leaves that of one who still tries', async () => {
+    mac.file('/var/db/headroom/agent.lock.99999999-1', '');
+    mac.file(`/var/db/headroom/agent.lock.${process.ppid}-1`, '');
+    const release = await takeLock(mac);
+    expect(readdirSync(mac.path('/var/db/headroom')).sort()).toEqual(['agent.lock', `agent.lock.${process.ppid}-1`]);
+    await release();
+  });
+
   it('of a killed agent is taken over by one of many who come at once', async () => {
     for (let round = 0; round < 60; round++) {
       mac.file('/var/db/headroom/agent.lock', `99999999 another-boot ${round}`);
