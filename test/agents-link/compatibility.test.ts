@@ -91,17 +91,18 @@ describe('an agent of the first release', () => {
       boot_ordinal: 1,
       highest_generation: 0,
     });
-    expect(session).toMatchObject({ session_number: '1', host_id: mac.hostId });
-    const position = (sequence: number) => ({ session_number: 1, boot_ordinal: 1, sequence });
+    expect(session).toMatchObject({ session_number: expect.stringMatching(/^[1-9]\d*$/), host_id: mac.hostId });
+    const { session_number } = session;
+    const position = (sequence: number) => ({ session_number, boot_ordinal: 1, sequence });
     const facts_json = factsBytes(mac.facts());
     const facts_sha256 = sha256Hex(facts_json);
     const { planId } = await openPlan(controller, mac, [{ kind: 'collect_facts' }]);
     const checkIn = await agent.call('CheckIn', { position: position(1), facts_json, facts_sha256 });
     expect(checkIn).toMatchObject({ work_available: true });
-    const { job } = (await agent.call('Lease', { session_number: 1 })) as { job: Record<string, unknown> };
+    const { job } = (await agent.call('Lease', { session_number })) as { job: Record<string, unknown> };
     expect(job).toMatchObject({ kind: 'collect_facts', lease_number: 1 });
     const { job_id, lease_number, generation } = job;
-    expect(await agent.call('Renew', { session_number: 1, job_id, lease_number })).toMatchObject({ still_yours: true });
+    expect(await agent.call('Renew', { session_number, job_id, lease_number })).toMatchObject({ still_yours: true });
     const outcome = 'OUTCOME_SUCCEEDED';
     const end = { position: position(2), job_id, lease_number, generation, outcome, facts_json };
     expect(await agent.call('Finish', end)).toMatchObject({ accepted: true });

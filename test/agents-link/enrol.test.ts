@@ -190,7 +190,7 @@ describe('enrolment', () => {
     const after = await Mac.enrol(controller, hostUuid);
     expect(after.hostId).toBe(before.hostId);
     expect(await refusal(before.checkIn(null))).toBe('CERTIFICATE_REVOKED');
-    expect((await after.openSession()).sessionNumber).toBe(2n);
+    expect((await after.openSession()).sessionNumber).toBeGreaterThan(before.session);
     const audit = await controller.database.prisma.audit.findMany({ where: { entityId: after.hostId } });
     expect(audit.map(({ action }) => action)).toEqual(
       expect.arrayContaining(['host.enrol', 'certificate.revoke', 'host.enrol_again']),

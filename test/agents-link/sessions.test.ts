@@ -107,7 +107,7 @@ describe('sessions', () => {
     const first = await mac.openSession();
     const { ended } = await listening(mac);
     const second = await mac.twin().openSession();
-    expect(second.sessionNumber).toBe(first.sessionNumber + 1n);
+    expect(second.sessionNumber).toBeGreaterThan(first.sessionNumber);
     await waitFor(() => ended.code, 2000);
     expect(ended.code).toBe('SESSION_FENCED');
     const calls = [

@@ -56,7 +56,7 @@ export class ModelJobs {
     const { bootOrdinal, bootSessionId, highestGeneration, highestSession, capabilities } = order;
     const retold = capabilities.join() !== report.capabilities.join();
     const rebooted = this.noteBoot(report, bootSessionId);
-    const sessionNumber = nextSession(report.sessionNumber, highestSession);
+    const sessionNumber = nextSession(report.sessionNumber, highestSession, this.options.now());
     Object.assign(report, { sessionNumber, bootOrdinal, sequence: 0n, capabilities, lastSeenAt: this.options.now() });
     const replaced = this.moveGeneration(hostId, report, highestGeneration);
     if (rebooted || replaced || retold || state.presence !== 'online') this.markDue(hostId);

@@ -21,7 +21,7 @@ const from = Number(process.env['HEADROOM_SEED'] ?? 1);
 describe(`seeds ${from} to ${from + SEEDS - 1}`, () => {
   const results: RunResult[] = [];
 
-  it('hold whatever fails, and end at rest', async () => {
+  it('hold whatever fails, and end at rest', { timeout: 240_000 }, async () => {
     for (let seed = from; seed < from + SEEDS; seed += 1) {
       const result = await simulate({ seed });
       results.push(result);

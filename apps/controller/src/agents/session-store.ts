@@ -41,7 +41,7 @@ export class SessionStore {
     return this.database.transaction(async (tx) => {
       const report = await lockHost(tx, hostId);
       if (report === null) throw new Problem('HOST_UNKNOWN', `host ${hostId} is not enrolled`);
-      const sessionNumber = nextSession(report.sessionNumber, request.highestSession);
+      const sessionNumber = nextSession(report.sessionNumber, request.highestSession, this.clock.now());
       const shown = believed(request.highestGeneration);
       await this.writeReport(tx, report, sessionNumber, request);
       // An agent that could not read it says nothing; its facts say why.
@@ -152,9 +152,15 @@ function ignoredGeneration(hostId: string, { highestGeneration }: OpenSessionReq
   return { ignoredGeneration: String(highestGeneration) };
 }
 
-/** `known` = the last number in the database, `shown` = the highest that the agent says it was given; 0 = it does not say. */
-export function nextSession(known: bigint, shown: bigint): bigint {
-  return shown > known && shown <= SHOWN_MAX ? shown + LEAP : known + 1n;
+/**
+ * `known` = the last number in the database, `shown` = the highest that the agent says it was given; 0 = it does not say. The seconds of
+ * the clock are the least: an agent that was given nothing in the time that a restore lost shows nothing of it, and a clone was perhaps
+ * given the number that would be next.
+ */
+export function nextSession(known: bigint, shown: bigint, now: Date): bigint {
+  const next = shown > known && shown <= SHOWN_MAX ? shown + LEAP : known + 1n;
+  const second = BigInt(Math.floor(now.getTime() / 1000));
+  return next > second ? next : second;
 }
 
 /** What tells two Macs with one identity apart. */
