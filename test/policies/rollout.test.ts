@@ -248,6 +248,38 @@ describe('a rollout and its Macs', () => {
     expect(await quotaOf(a)).toBe(5);
   });
 
+  it('that halted is over once newer ones are for all that failed in it', async () => {
+    const [a = '', b = ''] = await macsOf('halted-over', 2);
+    const rings = [{ name: 'all', take: { kind: 'rest' }, errorAt: { count: 1 } }];
+    const { rolloutId: older } = await give('halted-over-older', [a, b], { quota: 5, strategy: { rings } });
+    await becomes(a, 'kdk_ready', [FAILED]);
+    await becomes(b, 'raised');
+    await sweep();
+    expect(await rollout(older)).toMatchObject({ state: 'halted', targets: { failed: 1, succeeded: 1 } });
+    await give('halted-over-newer', [a], { priority: 1 });
+    expect(await rollout(older)).toMatchObject({ state: 'superseded', targets: { superseded: 1, succeeded: 1 } });
+  });
+
+  it('counts a Mac that was taken back as one that fetches the KDK, and none that goes to stock', async () => {
+    const macs = await macsOf('fetching', 2);
+    const facts = { os: { baseBuild: '23F79' }, kdks: [], kernelCollections: [] };
+    await test.database.prisma.hostReport.updateMany({ where: { hostId: { in: macs } }, data: { facts } });
+    await test.database.prisma.hostState.updateMany({ where: { hostId: { in: macs } }, data: { state: 'reverted' } });
+    const rings = [{ name: 'all', take: { kind: 'rest' } }];
+    const strategy = { rings, concurrency: { perKdk: 1 } };
+    const { policyId } = await give('fetching', macs, { strategy });
+    expect(await Promise.all(macs.map(quotaOf))).toEqual([8, 2]);
+    await post(`/policies/${String(policyId)}/revisions`, {
+      quota: 'stock',
+      selector: { hosts: macs },
+      strategy,
+      apply: true,
+    });
+    expect(await Promise.all(macs.map(quotaOf))).toEqual([2, 2]);
+    const opened = await test.database.prisma.rolloutTarget.count({ where: { hostId: { in: macs }, state: 'opened' } });
+    expect(opened).toBe(2);
+  });
+
   it('is not halted by a Mac that is retired', async () => {
     const [a = '', b = ''] = await macsOf('leaves', 2);
     const rings = [{ name: 'all', take: { kind: 'rest' }, errorAt: { count: 1 } }];

@@ -27,7 +27,7 @@ const ring = (name: string, take: fc.Arbitrary<Ring['take']>): fc.Arbitrary<Ring
     name: fc.constant(name),
     take,
     successAt: threshold,
-    errorAt: fc.option(threshold, { nil: null }),
+    errorAt: fc.option(threshold, { nil: null, freq: 4 }),
     soakMinutes: fc.constantFrom(0, 0, 30),
     gate: fc.constantFrom('automatic' as const, 'automatic' as const, 'manual' as const),
   });

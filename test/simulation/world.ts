@@ -244,7 +244,9 @@ export class World {
     host.location = SITES[index % SITES.length] ?? null;
     this.rows.hosts.push(host);
     const agent = this.newAgent(id, id, new SimMac(hardwareUuid, this.random));
-    this.seat(agent);
+    // Some Macs fail whatever is done, until peace: without them no threshold is ever reached.
+    if (this.chance(1, 3)) this.seat(agent).brokenUntil = START + DAY;
+    else this.seat(agent);
   }
 
   private tick(seat: Seat): void {
