@@ -74,7 +74,7 @@ export class RolloutWatch {
     const flipping = targets.filter(({ hostId }) => hostIds.includes(hostId));
     for (const one of flipping) {
       if (one.state !== 'pending') fail(`rollout ${rolloutId} opens ${one.hostId}, which is ${one.state}`);
-      if (hasNewer(this.rows, one)) fail(`rollout ${rolloutId} takes ${one.hostId} from a newer one`);
+      if (hasNewer(this.started(), one)) fail(`rollout ${rolloutId} takes ${one.hostId} from a newer one`);
     }
     if (window !== null && !isIn(window, this.now())) fail(`rollout ${rolloutId} opens Macs outside its window`);
     this.checkThresholds(rollout, rings, targets);
@@ -117,6 +117,13 @@ export class RolloutWatch {
       if (failed > Math.max(errorAt.count, 1) - 1 + total)
         fail(`rollout ${id}, ring ${name}: ${failed} failed; ${errorAt.count} halt it and ${total} may be under way`);
     }
+  }
+
+  /** Without rollouts that nobody confirmed yet: until then the older ones go on. */
+  private started(): Rows {
+    const waiting = this.rows.rollouts.filter((one) => one.asksConfirmation && one.confirmedAt === null);
+    const isWaiting = ({ rolloutId }: TargetRow) => waiting.some(({ id }) => id === rolloutId);
+    return { ...this.rows, targets: this.rows.targets.filter((one) => !isWaiting(one)) };
   }
 
   private checkThresholds({ id }: RolloutRow, rings: readonly Ring[], targets: readonly TargetRow[]): void {
