@@ -11,7 +11,5 @@ export default defineConfig({
     pool: 'forks',
     // Most tests wait for programs that they started: three at a time keep two cores busy.
     maxWorkers: 3,
-    // A worker keeps the packages that it has loaded; our own modules are read anew for each file.
-    isolate: false,
   },
 });

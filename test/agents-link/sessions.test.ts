@@ -233,6 +233,7 @@ describe('check-ins', () => {
     }
     expect(refused).toEqual([
       ...['agent_version', 'capabilities.0', 'host_uuid', 'boot_session_id', 'facts_sha256', 'grant_key_id'],
+      'retired_grant_key_ids.0',
       ...['job_id', 'job_id', 'error_code', 'sha256', 'public_key_pem'],
     ]);
   });
