@@ -1,5 +1,6 @@
 // Goal: one policy change moves Macs ring by ring, only as far as it goes well, and says why it stands where it stands.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
 import type { Tx } from '../../apps/controller/src/db/database.ts';
 import { addMac, EXCEPTION, openTestApi, type ReplyBody, type TestApi } from '../api/support.ts';
 import { doors } from './support.ts';
@@ -206,6 +207,42 @@ describe('a gated rollout', () => {
       reason: expect.stringMatching(/no grant names this Mac/),
     });
     expect([await quotaOf(b), await quotaOf(c)]).toEqual([2, 2]);
+  });
+
+  it('takes in no late joiner that a newer one is for, and none once its revision is not the applied one', async () => {
+    const [a = ''] = await macsOf('joins', 2);
+    const rings = [
+      { name: 'first', take: { kind: 'hosts', hostIds: [a] } },
+      { name: 'rest', take: { kind: 'rest' }, gate: 'manual' },
+    ];
+    const policy = { name: 'joins', quota: 8, selector: { labels: ['joins'] } };
+    const strategy = { rings, lateJoiners: 'last_ring' };
+    const { policyId, rolloutId: older } = await post('/policies', {
+      ...{ ...policy, strategy },
+      ...{ exception: EXCEPTION, apply: true },
+    });
+    const joiner = async (name: string) => {
+      const host = await addMac(test, { labels: ['joins'] });
+      if (name === 'elsewhere') await forItself(host);
+      test.clock.advance(2 * MINUTE_MS);
+      await sweep();
+      const { targetList } = await rollout(older);
+      return (targetList as unknown as ReplyBody[]).some(({ hostId }) => String(hostId) === host);
+    };
+    const forItself = (host: string) =>
+      test.database.transaction((tx) =>
+        test.api.rollouts.create(tx, { revisionId: null, hostIds: [host], actor: 'token:kim', now: test.clock.now() }),
+      );
+    expect([await joiner('late'), await joiner('elsewhere')]).toEqual([true, false]);
+    const { revisionId } = await test.database.prisma.rollout.findUniqueOrThrow({ where: { id: String(older) } });
+    const next = await test.database.prisma.policyRevision.findUniqueOrThrow({ where: { id: revisionId ?? '' } });
+    const data = { ...next, id: uuidv7(test.clock.now().getTime()), number: 2, selector: {}, strategy: {} };
+    await test.database.prisma.policyRevision.create({ data });
+    await test.database.prisma.policy.update({
+      where: { id: String(policyId) },
+      data: { appliedRevisionId: data.id },
+    });
+    expect(await joiner('after the next revision')).toBe(false);
   });
 
   it('is superseded by a newer one for the same Macs, which says so', async () => {

@@ -64,6 +64,11 @@ function reads(rows: Rows): [string, Query][] {
           }),
     ],
     [
+      sql.IN_NEWER,
+      (hostIds: string[], rolloutId: string) =>
+        hostIds.filter((hostId) => hasNewer(rows, { hostId, rolloutId })).map((hostId) => ({ hostId })),
+    ],
+    [
       TAKEN_BACK,
       (hostIds: string[]) => hostIds.filter((hostId) => isTakenBack(rows, hostId)).map((hostId) => ({ hostId })),
     ],
@@ -205,14 +210,16 @@ function counted(rows: Rows, target: TargetRow, countsKdks: boolean, stock: numb
   const { hostId, state, openedAt } = target;
   const host = hostOf(rows, hostId);
   const visit = state === 'opened' ? rows.visits.find((one) => one.hostId === hostId && isOpenVisit(one)) : undefined;
-  const isRaise = rows.revisions.some(({ id, quota }) => id === rolloutOf(rows, target)?.revisionId && quota > stock);
+  const rollout = rolloutOf(rows, target);
+  const isRaise = rows.revisions.some(({ id, quota }) => id === rollout?.revisionId && quota > stock);
+  const waitsForGuests = isRaise && host.state.state === 'raised' && rollout?.strategy?.success === 'witnessed';
   const mayFetch = countsKdks && isRaise && (state === 'pending' || state === 'opened');
   const since = visit === undefined ? host.state.stateSince : visit.createdAt;
   return {
     ...target,
     site: host.location ?? '',
     kdkBuild: mayFetch ? kdkToFetch(host) : null,
-    phase: visit === undefined ? 'work' : 'visit',
+    phase: visit !== undefined ? 'visit' : waitsForGuests ? 'witness' : 'work',
     phaseSince: new Date(Math.max(timeOf(openedAt), timeOf(since))),
   };
 }

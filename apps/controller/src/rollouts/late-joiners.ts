@@ -1,7 +1,7 @@
 import { QUOTA_STOCK, type RolloutStrategy } from '@headroom/core';
 import type { Tx } from '../db/database.ts';
 import { grantsOf } from './intent-flip.ts';
-import { ADD_TARGETS } from './rollout-sql.ts';
+import { ADD_TARGETS, IN_NEWER } from './rollout-sql.ts';
 import { takenBack } from './taken-back.ts';
 
 /** The hosts that a revision's policy holds now. */
@@ -23,14 +23,23 @@ const RAISED = 'Joined later and has a raise, which is not taken back on the way
 
 const TAKEN_BACK = 'Taken back to stock since: apply the policy again to raise it.';
 
-/** Adds Macs that the policy holds since the rollout was made to its last ring, if its strategy says so. A grant never widens. */
+/**
+ * Adds Macs that the policy holds since the rollout was made to its last ring, if its strategy says so. A grant never widens, and a revision
+ * that is not the applied one any more takes no new Mac.
+ */
 export async function joinLate(tx: Tx, { rollout, strategy, siteId, hostsOfPolicy, now }: JoinOrder): Promise<void> {
   const { id, revisionId } = rollout;
   if (strategy.lateJoiners === 'leave' || revisionId === null) return;
-  const { quota } = await tx.policyRevision.findUniqueOrThrow({ where: { id: revisionId } });
+  const { quota, policyId } = await tx.policyRevision.findUniqueOrThrow({ where: { id: revisionId } });
+  const policy = await tx.policy.findUniqueOrThrow({ where: { id: policyId }, select: { appliedRevisionId: true } });
+  if (policy.appliedRevisionId !== revisionId) return;
   const known = await tx.rolloutTarget.findMany({ where: { rolloutId: id }, select: { hostId: true } });
   const targets = new Set(known.map(({ hostId }) => hostId));
-  const late = (await hostsOfPolicy(tx, revisionId)).map((host) => host.id).filter((hostId) => !targets.has(hostId));
+  const joined = (await hostsOfPolicy(tx, revisionId)).map((host) => host.id).filter((hostId) => !targets.has(hostId));
+  if (joined.length === 0) return;
+  const newer = await tx.$queryRawUnsafe<{ hostId: string }[]>(IN_NEWER, joined, id);
+  const isElsewhere = new Set(newer.map(({ hostId }) => hostId));
+  const late = joined.filter((hostId) => !isElsewhere.has(hostId));
   if (late.length === 0) return;
   const back = await takenBack(tx, late);
   const able = quota === QUOTA_STOCK ? await withoutRaise(tx, late) : await grantsOf(tx, revisionId, late, now);

@@ -256,7 +256,8 @@ export class RolloutEngine {
     });
     const told = { id, revisionId, state, stateReason: waitsFor };
     const type = isEnd ? 'rollout.ended' : 'rollout.changed';
-    await tellRollouts(tx, [told], { type, siteId, actor: ACTOR, now, more: { change: 'halt' } });
+    const more = isEnd ? {} : { change: 'halt' };
+    await tellRollouts(tx, [told], { type, siteId, actor: ACTOR, now, more });
   }
 
   /** Where the policy asks for witnesses: one Mac first of each build and variant that was never witnessed here. */

@@ -33,7 +33,8 @@ export const COUNTED_TARGETS = `
       AND NOT (r.facts -> 'kdks' @> jsonb_build_array(jsonb_build_object('build', r.facts #> '{os,baseBuild}', 'complete', true)))
       AND NOT (r.facts -> 'kernelCollections' @> jsonb_build_array(jsonb_build_object('build', r.facts #> '{os,baseBuild}')))
       THEN r.facts #>> '{os,baseBuild}' END AS "kdkBuild",
-    CASE WHEN v.id IS NULL THEN 'work' ELSE 'visit' END AS phase,
+    CASE WHEN v.id IS NOT NULL THEN 'visit'
+      WHEN s.state = 'raised' AND q.quota > $3::int AND o.strategy ->> 'success' = 'witnessed' THEN 'witness' ELSE 'work' END AS phase,
     GREATEST(t.opened_at, CASE WHEN v.id IS NULL THEN s.state_since ELSE v.created_at END) AS "phaseSince"
   FROM rollout_target t JOIN rollout o ON o.id = t.rollout_id LEFT JOIN policy_revision q ON q.id = o.revision_id
     LEFT JOIN host_state s ON s.host_id = t.host_id LEFT JOIN host_report r ON r.host_id = t.host_id
@@ -64,6 +65,11 @@ export const END_EMPTIED = `
       AND t.noted_at = $1::timestamptz)
     AND NOT EXISTS (SELECT 1 FROM rollout_target t WHERE t.rollout_id = r.id AND t.state IN ('pending', 'opened'))
   RETURNING r.id::text AS id, r.revision_id::text AS "revisionId", r.state, r.state_reason AS "stateReason"`;
+
+/** $1 hosts, $2 rollout. Those that a newer one is or was for: an older one takes none of them, as it would undo what was decided since. */
+export const IN_NEWER = `
+  SELECT DISTINCT t.host_id::text AS "hostId" FROM rollout_target t
+  WHERE t.host_id = ANY($1::uuid[]) AND t.rollout_id > $2::uuid AND t.state NOT IN ('superseded', 'skipped')`;
 
 /** $1 JSON [{host_id, ring}], $2 rollout, $3 site, $4 state, $5 reason, $6 now. */
 export const ADD_TARGETS = `

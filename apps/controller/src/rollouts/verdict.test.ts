@@ -46,6 +46,8 @@ describe('the end of a target', () => {
   it('to be raised: prepared is enough where the policy says so, and a witness is asked for where it says that', () => {
     expect(verdict(view('ready_for_visit', 255, { success: 'prepared' })).state).toBe('succeeded');
     expect(verdict(view('kc_staged', 255, { success: 'prepared' })).state).toBe('opened');
+    for (const state of ['raised_other_value', 'args_missing'] as const)
+      expect(verdict(view(state, 255, { success: 'prepared' })).state).toBe('opened');
     expect(verdict(view('raised', 255, { success: 'witnessed', waitsFor: null }))).toEqual({
       state: 'opened',
       reason: 'Raised; three macOS guests alive at once are to be seen.',

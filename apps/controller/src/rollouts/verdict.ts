@@ -23,17 +23,12 @@ export interface Verdict {
 /** States in which a stock kernel runs, by evidence: all that an intent of stock asks for. */
 const STOCK_STATES: readonly HostState[] = ['not_started', 'kdk_missing', 'kdk_ready', 'kc_staged', 'reverted'];
 
-/** Host states that end a raise well, by what the policy chose; a witness is asked for beside them. */
+/**
+ * Host states that end a raise well, by what the policy chose; a witness is asked for beside them. A Mac that runs with another value is not
+ * prepared before the agent has stored the new one.
+ */
 const SUCCESS_STATES: Readonly<Record<SuccessKind, readonly HostState[]>> = {
-  prepared: [
-    'ready_for_visit',
-    'half_done',
-    'object_not_booted',
-    'args_missing',
-    'reboot_due',
-    'raised',
-    'raised_other_value',
-  ],
+  prepared: ['ready_for_visit', 'half_done', 'object_not_booted', 'reboot_due', 'raised'],
   raised: ['raised'],
   witnessed: ['raised'],
 };

@@ -140,6 +140,44 @@ describe('limits', () => {
       'a',
     ]);
   });
+
+  it('outside the window it says what else it waits for, where nothing could open', () => {
+    const window = { timeZone: 'Europe/Berlin', days: ['Mon' as const], from: '22:00', to: '06:00' };
+    const gated = running({ rings: [ring('first'), ring('rest', { gate: 'manual' })], window });
+    const waitsFor = (...targets: RolloutTarget[]) => decideRollout(gated, targets, START).waitsFor;
+    expect(waitsFor(done('a', 0), target('b', 1))).toBe('A person: the gate of ring rest.');
+    expect(waitsFor(open('a', 0), target('b', 1))).toBe('Ring first: 1 under way, 1 more must succeed.');
+    expect(waitsFor(target('a', 0), target('b', 1))).toContain('The maintenance window');
+  });
+});
+
+describe('what a ring waits for', () => {
+  it('says when it can no longer succeed', () => {
+    const rings = [ring('first', { errorAt: null }), ring('rest')];
+    expect(decideRollout(running({ rings }), [failed('a', 0), open('b', 0), target('c', 1)], START)).toMatchObject({
+      state: 'running',
+      waitsFor: 'Ring first: 1 under way, it halts when they have ended, as 2 must succeed and at most 1 can.',
+    });
+  });
+
+  it('names the end of its soak while others still wait for a place', () => {
+    const rings = [ring('first', { successAt: { count: 1, percent: null }, soakMinutes: 60 }), ring('rest')];
+    const input = running({ rings, concurrency: { ...AT_ONCE.concurrency, total: 1 } });
+    const targets = [done('a', 0), open('b', 0), target('c', 0), target('d', 1)];
+    expect(decideRollout(input, targets, later(10))).toMatchObject({ open: [], movesAt: later(60) });
+  });
+
+  it('guests that somebody counts may take as long as a visit', () => {
+    const input = running({ rings: [ring('all')], stuckAfter: { workMinutes: 30, visitMinutes: 600 } });
+    const decide = (minutes: number) =>
+      decideRollout(input, [open('a', 0, { phase: 'witness' }), open('b', 0, { phase: 'visit' })], later(minutes))
+        .stuck;
+    expect(decide(599)).toEqual([]);
+    expect(decide(600).map(({ reason }) => reason.split(' since')[0])).toEqual([
+      'Stuck: waits for a witness',
+      'Stuck: waits for a visit',
+    ]);
+  });
 });
 
 describe('a rollout that does not run', () => {
@@ -191,7 +229,7 @@ const arbitraryTarget = fc
     site: fc.constantFrom('berlin', 'paris'),
     kdkBuild: fc.constantFrom(null, '23F79', '24B82'),
     ended: fc.nat({ max: 100 }),
-    phase: fc.constantFrom('work', 'visit'),
+    phase: fc.constantFrom('work', 'visit', 'witness'),
     since: fc.nat({ max: 100 }),
   })
   .map(

@@ -32,8 +32,8 @@ export interface RolloutTarget {
   readonly endedAt: Date | null;
   /** When its intent was flipped; absent or null = not yet. */
   readonly openedAt?: Date | null;
-  /** What an opened Mac waits for, and since when. */
-  readonly phase: 'work' | 'visit';
+  /** What an opened Mac waits for, and since when: its own work, a person, or guests that somebody counts. */
+  readonly phase: 'work' | 'visit' | 'witness';
   readonly phaseSince: Date;
 }
 
@@ -75,21 +75,20 @@ export function decideRollout(rollout: RolloutInput, given: readonly RolloutTarg
   const base = { ring: current, open: [], stuck, movesAt: null, wouldStop: wouldStop(rings, current) };
   const done = endOf(rollout, targets, rings, base);
   if (done !== null) return done;
-  const closed = windowHold(strategy, now);
-  if (closed !== null) return { ...base, state: 'running', ...closed };
   const held = ringHold(rollout, rings, current, now);
-  const open = admit(strategy, targets, held === null ? current : current - 1);
+  const able = admit(strategy, targets, held === null ? current : current - 1);
+  // A window keeps back what could open; where nothing could, it is not what the rollout waits for.
+  const closed = able.length > 0 ? windowHold(strategy, now) : null;
+  const open = closed === null ? able : [];
+  const soaked = soakedAt(rings[current]);
+  const times = [closed?.movesAt, soaked].flatMap((time) => time?.getTime() ?? []);
   return {
     ...base,
     state: 'running',
     open,
-    waitsFor: open.length > 0 ? null : (held?.waitsFor ?? waitsForRing(rings[current])),
-    movesAt: earliest([...stuckTimes(strategy.stuckAfter, targets), ...timesOf(held)], now),
+    waitsFor: open.length > 0 ? null : ((closed ?? held)?.waitsFor ?? waitsForRing(rings[current])),
+    movesAt: earliest([...stuckTimes(strategy.stuckAfter, targets), ...times], now),
   };
-}
-
-function timesOf(hold: Hold | null): readonly number[] {
-  return hold?.movesAt == null ? [] : [hold.movesAt.getTime()];
 }
 
 /** A rollout that does not move any more, or not now. */
@@ -126,11 +125,20 @@ function currentRing(rings: readonly RingCount[], now: Date): number {
   return index < 0 ? Math.max(rings.length - 1, 0) : index;
 }
 
-function hasSoaked({ succeededAt, soakMs }: RingCount, now: Date): boolean {
-  return succeededAt !== null && now.getTime() >= succeededAt.getTime() + soakMs;
+function hasSoaked(ring: RingCount, now: Date): boolean {
+  const at = soakedAt(ring);
+  return at !== null && now >= at;
 }
 
-type Hold = Pick<RolloutDecision, 'waitsFor' | 'movesAt'>;
+/** null = it has not succeeded yet. */
+function soakedAt(ring: RingCount | undefined): Date | null {
+  return ring?.succeededAt == null ? null : new Date(ring.succeededAt.getTime() + ring.soakMs);
+}
+
+interface Hold {
+  readonly waitsFor: string;
+  readonly movesAt: Date | null;
+}
 
 /** No intent flips outside the window. */
 function windowHold({ window }: RolloutStrategy, now: Date): Hold | null {
@@ -149,10 +157,9 @@ function ringHold(
 ): Hold | null {
   const ring = rings[current];
   if (ring === undefined) return null;
-  if (ring.succeededAt !== null && ring.pending === 0 && !hasSoaked(ring, now)) {
-    const movesAt = new Date(ring.succeededAt.getTime() + ring.soakMs);
+  const movesAt = soakedAt(ring);
+  if (movesAt !== null && ring.pending === 0 && now < movesAt)
     return { waitsFor: `Ring ${ring.name} has succeeded and soaks until ${movesAt.toISOString()}.`, movesAt };
-  }
   if (strategy.rings[current]?.gate !== 'manual' || gatesOpened.includes(current) || ring.pending === 0) return null;
   return { waitsFor: `A person: the gate of ring ${ring.name}.`, movesAt: null };
 }
@@ -195,9 +202,14 @@ function countBy<K>(targets: readonly RolloutTarget[], keyOf: (target: RolloutTa
 
 function waitsForRing(ring: RingCount | undefined): string | null {
   if (ring === undefined) return null;
-  const more = Math.max((ring.needed ?? 0) - ring.succeeded, 0);
-  const held = ring.pending > 0 ? ` ${ring.pending} wait for a free place.` : '';
-  return `Ring ${ring.name}: ${ring.opened} under way, ${more} more must succeed.${held}`;
+  const { name, opened, pending, succeeded, needed } = ring;
+  const held = pending > 0 ? ` ${pending} wait for a free place.` : '';
+  const possible = succeeded + opened + pending;
+  const end =
+    possible < needed
+      ? `it halts when they have ended, as ${needed} must succeed and at most ${possible} can.`
+      : `${Math.max(needed - succeeded, 0)} more must succeed.`;
+  return `Ring ${name}: ${opened} under way, ${end}${held}`;
 }
 
 function wouldStop(rings: readonly RingCount[], current: number): readonly string[] {

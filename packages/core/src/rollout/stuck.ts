@@ -4,12 +4,14 @@ import type { StuckAfter } from './strategy.ts';
 
 const MINUTE_MS = 60_000;
 
+const WHAT = { work: 'its work', visit: 'a visit', witness: 'a witness' } as const;
+
 export function findStuck(limits: StuckAfter, targets: readonly RolloutTarget[], now: Date): readonly StuckTarget[] {
   return targets.flatMap((target) => {
     const at = stuckAt(limits, target);
     if (at === null || now.getTime() < at) return [];
-    const what = target.phase === 'visit' ? 'a visit' : 'its work';
-    return [{ hostId: target.hostId, reason: `Stuck: waits for ${what} since ${target.phaseSince.toISOString()}.` }];
+    const { hostId, phase } = target;
+    return [{ hostId, reason: `Stuck: waits for ${WHAT[phase]} since ${target.phaseSince.toISOString()}.` }];
   });
 }
 
@@ -22,6 +24,7 @@ function stuckAt(
   { workMinutes, visitMinutes }: StuckAfter,
   { state, phase, phaseSince }: RolloutTarget,
 ): number | null {
-  const minutes = phase === 'visit' ? visitMinutes : workMinutes;
+  // Guests, too, are somebody else's affair, and may be days away.
+  const minutes = phase === 'work' ? workMinutes : visitMinutes;
   return state === 'opened' && minutes !== null ? phaseSince.getTime() + minutes * MINUTE_MS : null;
 }
