@@ -144,11 +144,16 @@ describe('an event', () => {
 
   it('of a rollout or an exception is told beside those of its Macs', async () => {
     const id = await subscribe(['rollout.*', 'exception.*', 'host.intent']);
-    const body = { name: 'told', quota: 8, selector: { labels: ['lab'] }, apply: true, exception: EXCEPTION };
+    const strategy = { rings: [{ name: 'all', take: { kind: 'rest' }, gate: 'manual' }] };
+    const body = { name: 'told', quota: 8, selector: { labels: ['lab'] }, apply: true, exception: EXCEPTION, strategy };
     const policy = await test.call('POST', '/api/v1/policies', { body });
     expect(policy.status).toBe(201);
     await test.sweep();
     const rolloutId = String((await test.database.prisma.rollout.findFirstOrThrow()).id);
+    // Decided again, it still waits for the same: that is told once.
+    test.clock.advance(120_000);
+    await test.api.rollouts.openPending(test.clock.now());
+    await test.call('POST', `/api/v1/rollouts/${rolloutId}/rings/0/open`);
     await test.call('POST', `/api/v1/rollouts/${rolloutId}/pause`);
     const exceptionId = String((await test.database.prisma.riskException.findFirstOrThrow()).id);
     await test.call('POST', `/api/v1/exceptions/${exceptionId}/revoke`);
@@ -159,12 +164,14 @@ describe('an event', () => {
     for (const wanted of [
       { type: 'rollout.created', ...about, state: 'running', targets: 1 },
       { type: 'rollout.changed', ...about, change: 'pause', state: 'paused' },
+      { type: 'rollout.waits', rolloutId, reason: 'A person: the gate of ring all.', actor: 'system:rollouts' },
       { type: 'exception.approved', exceptionId, hosts: 1, actor: 'token:admin' },
       { type: 'exception.revoked', exceptionId, hosts: 1, reason: null },
       { type: 'exception.ended', exceptionId, how: 'was taken back', coveredByAnother: 0 },
       { type: 'host.intent', quota: 8, rolloutId, host: expect.objectContaining({ id: host }) },
     ])
       expect(told.filter(({ type }) => type === wanted.type)).toContainEqual(expect.objectContaining(wanted));
+    expect(told.filter(({ type }) => type === 'rollout.waits')).toHaveLength(1);
     for (const { body: one } of receiver.all) {
       const promised = Object.keys(WEBHOOK_EVENTS[one.type as keyof typeof WEBHOOK_EVENTS].data);
       expect(

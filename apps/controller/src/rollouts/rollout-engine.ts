@@ -71,6 +71,8 @@ export interface LockedRollout {
   readonly gatesOpened: readonly number[];
   readonly createdBy: string;
   readonly reviewAt: Date | null;
+  /** What it waited for at the last decision. */
+  readonly stateReason: string | null;
 }
 
 const log = logger('rollouts');
@@ -242,8 +244,13 @@ export class RolloutEngine {
       where: { id },
       data: { state, stateReason: waitsFor, decidedAt: now, reviewAt, ...(isEnd && { finishedAt: now }) },
     });
-    if (state === 'running') return;
     const { siteId } = this.database;
+    const told = { id, revisionId, state, stateReason: waitsFor };
+    const by = { siteId, actor: ACTOR, now };
+    // Told once, when it gets there: a person has to come.
+    if (decision.isAtGate && waitsFor !== rollout.stateReason)
+      await tellRollouts(tx, [told], { ...by, type: 'rollout.waits' });
+    if (state === 'running') return;
     await writeAudit(tx, {
       actor: ACTOR,
       action: isEnd ? 'rollout.end' : `rollout.${state}`,
@@ -254,10 +261,8 @@ export class RolloutEngine {
       at: now,
       siteId,
     });
-    const told = { id, revisionId, state, stateReason: waitsFor };
     const type = isEnd ? 'rollout.ended' : 'rollout.changed';
-    const more = isEnd ? {} : { change: 'halt' };
-    await tellRollouts(tx, [told], { type, siteId, actor: ACTOR, now, more });
+    await tellRollouts(tx, [told], { ...by, type, more: isEnd ? {} : { change: 'halt' } });
   }
 
   /** Where the policy asks for witnesses: one Mac first of each build and variant that was never witnessed here. */

@@ -9,7 +9,7 @@ export interface ToldRollout {
 }
 
 export interface News {
-  readonly type: 'rollout.created' | 'rollout.changed' | 'rollout.ended';
+  readonly type: 'rollout.created' | 'rollout.changed' | 'rollout.waits' | 'rollout.ended';
   readonly siteId: string;
   readonly actor: string;
   readonly now: Date;

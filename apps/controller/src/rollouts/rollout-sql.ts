@@ -13,7 +13,7 @@ export const DUE_ROLLOUTS = `
 /** $1 rollout. One writer at a time decides. */
 const RUNNING_ROLLOUT = `
   SELECT id::text AS id, revision_id::text AS "revisionId", state, strategy, gates_opened AS "gatesOpened", created_by AS "createdBy",
-    review_at AS "reviewAt"
+    review_at AS "reviewAt", state_reason AS "stateReason"
   FROM rollout WHERE id = $1::uuid AND state = 'running' FOR UPDATE`;
 
 /** One that is locked is being decided by another controller. */

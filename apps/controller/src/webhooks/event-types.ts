@@ -196,6 +196,7 @@ export const WEBHOOK_EVENTS = {
     when: 'Somebody confirmed, paused, resumed, halted or retried a rollout, opened a gate or skipped a Mac; or it halted itself.',
     data: { ...ROLLOUT, change: '`confirm`, `pause`, `resume`, `halt`, `gate`, `retry` or `skip`' },
   },
+  'rollout.waits': { when: 'A rollout has come to a gate that a person has to open.', data: ROLLOUT },
   'rollout.ended': { when: 'A rollout finished, or a newer one took all its Macs.', data: ROLLOUT },
   'exception.requested': { when: 'An exception waits for a second person.', data: EXCEPTION },
   'exception.lapsed': {

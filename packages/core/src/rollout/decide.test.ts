@@ -50,8 +50,12 @@ describe('rings', () => {
     expect(decideRollout(running({ rings }), targets, START)).toMatchObject({
       open: [],
       waitsFor: 'A person: the gate of ring rest.',
+      isAtGate: true,
     });
-    expect(decideRollout(running({ rings }), [...targets, target('a2', 0)], START).open).toEqual(['a2']);
+    expect(decideRollout(running({ rings }), [...targets, target('a2', 0)], START)).toMatchObject({
+      open: ['a2'],
+      isAtGate: false,
+    });
     expect(decideRollout(running({ rings }, [1]), targets, START).open).toEqual(['b']);
   });
 

@@ -58,6 +58,8 @@ export interface RolloutDecision {
   readonly stuck: readonly StuckTarget[];
   /** One sentence; null when it waits for nothing. */
   readonly waitsFor: string | null;
+  /** Is it a gate that a person has to open, and nothing else, that it waits for? */
+  readonly isAtGate: boolean;
   /** When time alone moves it; null = it doesn't. */
   readonly movesAt: Date | null;
   readonly wouldStop: readonly string[];
@@ -72,7 +74,8 @@ export function decideRollout(rollout: RolloutInput, given: readonly RolloutTarg
   );
   const rings = strategy.rings.map((ring, index) => readRing(ring, index, targets));
   const current = currentRing(rings, now);
-  const base = { ring: current, open: [], stuck, movesAt: null, wouldStop: wouldStop(rings, current) };
+  const none = { open: [], movesAt: null, isAtGate: false };
+  const base = { ...none, ring: current, stuck, wouldStop: wouldStop(rings, current) };
   const done = endOf(rollout, targets, rings, base);
   if (done !== null) return done;
   const held = ringHold(rollout, rings, current, now);
@@ -88,6 +91,7 @@ export function decideRollout(rollout: RolloutInput, given: readonly RolloutTarg
     open,
     waitsFor: open.length > 0 ? null : ((closed ?? held)?.waitsFor ?? waitsForRing(rings[current])),
     movesAt: earliest([...stuckTimes(strategy.stuckAfter, targets), ...times], now),
+    isAtGate: able.length === 0 && held?.isGate === true,
   };
 }
 
@@ -138,6 +142,7 @@ function soakedAt(ring: RingCount | undefined): Date | null {
 interface Hold {
   readonly waitsFor: string;
   readonly movesAt: Date | null;
+  readonly isGate?: boolean;
 }
 
 /** No intent flips outside the window. */
@@ -161,7 +166,7 @@ function ringHold(
   if (movesAt !== null && ring.pending === 0 && now < movesAt)
     return { waitsFor: `Ring ${ring.name} has succeeded and soaks until ${movesAt.toISOString()}.`, movesAt };
   if (strategy.rings[current]?.gate !== 'manual' || gatesOpened.includes(current) || ring.pending === 0) return null;
-  return { waitsFor: `A person: the gate of ring ${ring.name}.`, movesAt: null };
+  return { waitsFor: `A person: the gate of ring ${ring.name}.`, movesAt: null, isGate: true };
 }
 
 /** Pending hosts up to the current ring, as many as the limits allow, in ring and then host order. */
