@@ -215,7 +215,7 @@ export class SimMac {
       visitKit:
         kit === null
           ? null
-          : { visitId: kit.visitId, quota: kit.quota, kcSha256: kit.kc.sha256, complete: true, armed: kit.armed },
+          : { visitId: kit.visitId, quota: kit.quota, kcSha256: kit.kc.sha256, complete: kit.armed, armed: kit.armed },
       receipt,
       boot: { ...stock.boot, sessionId: this.bootSession },
     };

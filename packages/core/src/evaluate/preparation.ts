@@ -111,13 +111,13 @@ export function isKcReady(situation: Situation): boolean {
 }
 
 /**
- * The kit on the Mac is whole, is the one recorded, and is for this quota, these arguments, this kernel collection and the
+ * The kit on the Mac is whole, with its `raise`, is the one recorded, and is for this quota, these arguments, this kernel collection and the
  * consent that holds now: its scripts go by the end written into them, so a renewed exception needs a new kit.
  */
 function isKitPlaced({ facts, input: { record, intent } }: Situation, { bootArgs }: Consent): boolean {
   const { visitKit } = facts;
   const { kit, kc } = record;
-  if (visitKit === null || kit === null || kc === null || !visitKit.complete) return false;
+  if (visitKit === null || kit === null || kc === null || !visitKit.complete || visitKit.armed === false) return false;
   return (
     visitKit.visitId === kit.visitId &&
     visitKit.quota === intent.quota &&
