@@ -2,13 +2,14 @@
 import { generateKeyPairSync, verify } from 'node:crypto';
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { grantKeyRotationText } from '@headroom/core';
 import type { GrantKeyRetirement, GrantKeyRotation } from '@headroom/proto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openGrantPins } from '../../apps/agent/src/state/grant-pins.ts';
 import { type Identity, readIdentity, writeEnrolment } from '../../apps/agent/src/state/identity.ts';
 import { type FakeMac, fakeMac } from '../../apps/agent/src/testing/fake-mac.ts';
 import { verifierOf } from '../../apps/controller/src/exceptions/grant-check.ts';
-import { GrantKey, rotationText } from '../../apps/controller/src/keys/grant-key.ts';
+import { GrantKey } from '../../apps/controller/src/keys/grant-key.ts';
 import { KeyStore } from '../../apps/controller/src/keys/key-store.ts';
 import { openKeys } from '../../apps/controller/src/keys/open-keys.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -53,7 +54,7 @@ describe('a rotated grant key', () => {
     expect([one?.signedBy, two?.signedBy]).toEqual([first.keyId, second.keyId]);
     if (one === undefined) throw new Error('no rotation');
     const signature = Buffer.from(one.signature, 'base64');
-    expect(verify(null, Buffer.from(rotationText(one)), first.publicKeyPem, signature)).toBe(true);
+    expect(verify(null, Buffer.from(grantKeyRotationText(one)), first.publicKeyPem, signature)).toBe(true);
     const verifies = verifierOf(third);
     expect(verifies('grant', first.sign('grant'), first.keyId)).toBe(true);
     expect(verifies('grant', first.sign('grant'), third.keyId)).toBe(false);

@@ -18,6 +18,7 @@ export * from './filter/parse.ts';
 export { readVersion } from './filter/values.ts';
 export * from './findings.ts';
 export * from './grant.ts';
+export * from './grant-key-texts.ts';
 export {
   degreeOf,
   HOST_STATE_TABLE,

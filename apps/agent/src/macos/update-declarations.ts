@@ -3,9 +3,8 @@
  * enforced one are documented by Apple (softwareupdate.enforcement.specific); where they lie, by public tools that read them there
  * (root3nl SupportApp, mSCP). Those of settings (softwareupdate.settings) are named by mSCP and by SoftwareUpdateCore itself.
  */
-
-import { lstat } from 'node:fs/promises';
 import type { EnforcedUpdate } from '@headroom/core';
+import { isThere } from '../file-looks.ts';
 import { countAt, flagAt, isDict, type PlistDict, stringAt } from './plist.ts';
 import { readPreferences } from './plutil.ts';
 import { known, type Reading, unknown } from './reading.ts';
@@ -35,16 +34,10 @@ export interface DeclaredSettings {
 export async function readUpdateDeclarations(context: ToolContext): Promise<Reading<UpdateDeclarations>> {
   const dict = await readPreferences(context, UPDATE_DECLARATIONS);
   if (dict.ok) return known({ enforced: enforcedIn(dict.value), settings: settingsIn(dict.value) });
-  return known({ enforced: dict, settings: (await isThere(context)) ? dict : known(null) });
-}
-
-async function isThere({ sysroot }: ToolContext): Promise<boolean> {
-  try {
-    await lstat(resolve(sysroot, UPDATE_DECLARATIONS));
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ENOENT';
-  }
+  return known({
+    enforced: dict,
+    settings: (await isThere(resolve(context.sysroot, UPDATE_DECLARATIONS))) ? dict : known(null),
+  });
 }
 
 /** A value of another form is unknown: it may overrule all that can be read. */

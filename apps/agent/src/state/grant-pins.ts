@@ -5,7 +5,7 @@
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { VerifySignature } from '@headroom/core';
+import { grantKeyRotationText, type VerifySignature } from '@headroom/core';
 import type { GrantKeyRetirement, GrantKeyRotation } from '@headroom/proto';
 import { namesIn } from '../file-looks.ts';
 import { readTextFile } from '../files.ts';
@@ -86,7 +86,7 @@ function believedKey({ keyId, publicKeyPem, signedBy, signature }: GrantKeyRotat
   const signer = keys.find((key) => key.keyId === signedBy);
   const key = publicKeyPem.length <= PEM_BYTES_MAX ? readPublicKey(publicKeyPem) : null;
   if (signer === undefined || key === null || idOf(key) !== keyId) return null;
-  const text = Buffer.from(['headroom-grant-key-1', keyId, publicKeyPem].join('|'));
+  const text = Buffer.from(grantKeyRotationText({ keyId, publicKeyPem }));
   return verify(null, text, signer.pem, signature) ? { keyId, pem: publicKeyPem, signedBy } : null;
 }
 

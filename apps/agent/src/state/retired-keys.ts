@@ -5,6 +5,7 @@
  * present key cannot silence one that is brought by MDM. Retiring lowers nothing: fewer grants are believed, never more.
  */
 import { verify } from 'node:crypto';
+import { grantKeyRetirementText } from '@headroom/core';
 import type { GrantKeyRetirement } from '@headroom/proto';
 import { isObject, readJsonObject, writeJsonAtomic } from '../files.ts';
 import type { Mac } from '../mac.ts';
@@ -51,7 +52,7 @@ export function retirementOf(
   if (retired.length >= RETIRED_MAX) return null;
   const signer = mayRetire(signedBy, keyId, keys);
   if (signer === null) return null;
-  const text = Buffer.from(['headroom-grant-key-retired-1', keyId, retiredAt].join('|'));
+  const text = Buffer.from(grantKeyRetirementText({ keyId, retiredAt }));
   return verify(null, text, signer.pem, signature) ? { keyId, retiredAt, signedBy } : null;
 }
 

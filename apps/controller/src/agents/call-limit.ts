@@ -3,7 +3,6 @@
  * much is refused before anything is parsed or asked of the database, and a moment late: a stream of a connection that waits for its
  * refusal carries no other call, so an agent that calls in a loop is slow by itself. The others do not notice.
  */
-
 import { logger } from '../common/log.ts';
 import { Problem } from '../common/problem.ts';
 

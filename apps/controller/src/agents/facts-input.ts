@@ -1,7 +1,7 @@
 /** Facts as an agent sends them: bounded, parsed and validated by the schema's own reader before anything believes them. */
 import { createHash } from 'node:crypto';
 import { type Facts, factsFromUnknown } from '@headroom/core';
-import { isNestedTooDeep, NESTED_MAX } from '../common/nested.ts';
+import { isNestedTooDeep, NOT_SO_DEEP } from '../common/nested.ts';
 import { Problem } from '../common/problem.ts';
 
 export interface ReceivedFacts {
@@ -20,8 +20,7 @@ export function readFacts(bytes: Uint8Array, hardwareUuid: string): ReceivedFact
   } catch {
     throw factsInvalid('not JSON');
   }
-  if (isNestedTooDeep(json))
-    throw factsInvalid(`expected at most ${NESTED_MAX} objects or lists inside one another, seen more`);
+  if (isNestedTooDeep(json)) throw factsInvalid(NOT_SO_DEEP);
   const read = factsFromUnknown(json);
   if (!read.ok) throw factsInvalid(read.problem);
   const { uuid } = read.facts.hardware;

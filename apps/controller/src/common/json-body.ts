@@ -1,14 +1,13 @@
 /** JSON that somebody sent, parsed at the border for every listener: nested no deeper than what reads and writes it later can take. */
 import { isUtf8 } from 'node:buffer';
 import { invalid } from './field-errors.ts';
-import { isNestedTooDeep, NESTED_MAX } from './nested.ts';
+import { isNestedTooDeep, NOT_SO_DEEP } from './nested.ts';
 import { Problem } from './problem.ts';
 
 export function parseJsonBody(bytes: Buffer): unknown {
   const value = parse(textOf(bytes));
   if (!isNestedTooDeep(value)) return value;
-  const message = `expected at most ${NESTED_MAX} objects or lists inside one another, seen more`;
-  throw invalid([{ path: 'body', message }]);
+  throw invalid([{ path: 'body', message: NOT_SO_DEEP }]);
 }
 
 /** Not read with a mark in the place of each byte that is none of it: that would be kept. */

@@ -1,7 +1,7 @@
-/** Everything a controller process can be told, parsed once. Ports 0 = any free one (told in the log and in `ready`). */
 /** As `publicUrl`: where whoever asks for a page reached the API, for a controller that people reach directly. */
 export const OWN_URL = 'own';
 
+/** Everything a controller process can be told, parsed once. Ports 0 = any free one (told in the log and in `ready`). */
 export interface ControllerConfig {
   /** Holds keys, KDK images, embedded Postgres; one controller each. 0700. */
   readonly stateDir: string;

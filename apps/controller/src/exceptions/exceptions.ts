@@ -1,20 +1,18 @@
 import { toJson } from '../audit/json.ts';
-import { writeHostEvents } from '../audit/write-many.ts';
 import type { ControllerBus } from '../bus/bus.ts';
 import type { Clock } from '../common/clock.ts';
 import { uuidv7 } from '../common/ids.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
-import { markDue } from '../db/host-events.ts';
 import { tellWebhooks } from '../webhooks/outbox.ts';
-import { requireApart, type TokenHolder } from './apart.ts';
 import { checkException, confirmQuota, type ExceptionInput } from './exception-input.ts';
 import { lapsedBefore } from './exception-view.ts';
+import { requireApart, type TokenHolder } from './four-eyes.ts';
 import type { GrantSigner } from './grant-signer.ts';
 import { GrantWriter } from './grant-writer.ts';
 import { LICENCE_CLAUSE } from './licence-clause.ts';
-import { endRelyingWork, lockNamed, type PlanEnds } from './relying-work.ts';
+import { endRelyingWork, lockNamed, type PlanEnds, tellRelying } from './relying-work.ts';
 import { requireShown } from './request-hosts.ts';
 
 export { type ExceptionInput, exceptionInput } from './exception-input.ts';
@@ -175,16 +173,8 @@ export class Exceptions {
         data: { revokedAt: now, revokedBy: actor, revokeReason: reason },
       });
       await tx.grant.updateMany({ where: { exceptionId: id, revokedAt: null }, data: { revokedAt: now } });
-      const hosts = await endRelyingWork(
-        tx,
-        { exceptionId: id, siteId, actor, reason: 'the exception was revoked', now },
-        this.plans,
-      );
-      await markDue(tx, hosts, now);
-      await writeHostEvents(
-        tx,
-        hosts.map((hostId) => ({ siteId, hostId, at: now, kind: 'exception.revoked', detail: { exceptionId: id } })),
-      );
+      const end = { reason: 'the exception was revoked', event: 'exception.revoked' } as const;
+      const hosts = await endRelyingWork(tx, { exceptionId: id, siteId, actor, now, ...end }, this.plans);
       await writeAudit(tx, {
         actor,
         action: 'exception.revoke',
@@ -199,10 +189,7 @@ export class Exceptions {
       await tellWebhooks(tx, [{ siteId, at: now, type: 'exception.revoked', data }]);
       return hosts;
     });
-    for (const hostId of hostIds) {
-      this.bus.publish({ kind: 'due', hostId });
-      this.bus.publish({ kind: 'notice', hostId });
-    }
+    tellRelying(this.bus, hostIds);
   }
 
   private sign(

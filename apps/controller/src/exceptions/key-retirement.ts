@@ -4,22 +4,20 @@
  * time ends as if it had been revoked. Guarantee: a retired key takes consent away and gives none.
  */
 import { AT_ONCE } from '@headroom/core';
-import { writeHostEvents } from '../audit/write-many.ts';
 import type { ControllerBus } from '../bus/bus.ts';
 import { Problem } from '../common/problem.ts';
 import { type Database, type Tx, writeAudit } from '../db/database.ts';
 import { eachApart } from '../db/each-apart.ts';
-import { markDue } from '../db/host-events.ts';
 import { lockStanding } from '../policies/standing.ts';
 import type { RolloutEngine } from '../rollouts/rollout-engine.ts';
 import { tellWebhooks } from '../webhooks/outbox.ts';
-import { requireApart } from './apart.ts';
 import { confirmQuota } from './exception-input.ts';
 import { exceptionState } from './exception-view.ts';
 import { type Approval, type CoveredHost, type Exceptions, lockException } from './exceptions.ts';
+import { requireApart } from './four-eyes.ts';
 import type { GrantSigner } from './grant-signer.ts';
 import { GrantWriter } from './grant-writer.ts';
-import { endRelyingWork, lockNamed, type PlanEnds } from './relying-work.ts';
+import { endRelyingWork, lockNamed, type PlanEnds, relyingOn, tellRelying } from './relying-work.ts';
 import { requireShown } from './request-hosts.ts';
 
 const ACTOR = 'system:exceptions';
@@ -97,7 +95,7 @@ export class KeyRetirement {
       const state = exceptionState(exception, now);
       if (state !== 'needs_signature')
         throw new Problem('CONFLICT', `The exception is ${state}: it needs no new signature.`);
-      if (exception.approvals === 'four-eyes') await requireApart(tx, exception, by);
+      const commonMaker = exception.approvals === 'four-eyes' ? await requireApart(tx, exception, by) : null;
       const revision = await tx.policyRevision.findUniqueOrThrow({ where: { id: exception.policyRevisionId } });
       const quotaMax = exception.quotaMax ?? revision.quota;
       confirmQuota(quotaMax, confirmHighQuota);
@@ -117,7 +115,7 @@ export class KeyRetirement {
         purpose: exception.purpose,
         now,
       });
-      const signed = { approver: by.name, approvedAt: now, keyRetiredAt: null };
+      const signed = { approver: by.name, approvedAt: now, keyRetiredAt: null, commonMaker };
       await tx.riskException.update({ where: { id }, data: signed });
       const title = `The exception "${exception.purpose}" was signed again: these Macs rely on its new grants.`;
       const order = { revisionId: revision.id, actor: by.name, now, title, strategy: AT_ONCE };
@@ -141,14 +139,11 @@ export class KeyRetirement {
       const signed = { exceptionId: id, revokedAt: null, keyId: { in: [...retired] } };
       await tx.grant.updateMany({ where: signed, data: { revokedAt: now } });
       await tx.riskException.update({ where: { id }, data: { keyRetiredAt: now } });
-      const reason = 'the key that signed its grant was retired';
-      const hosts = await endRelyingWork(tx, { exceptionId: id, siteId, actor: ACTOR, reason, now }, plans);
-      await markDue(tx, hosts, now);
-      const kind = 'exception.needs_signature';
-      await writeHostEvents(
-        tx,
-        hosts.map((hostId) => ({ siteId, hostId, at: now, kind, detail: { exceptionId: id } })),
-      );
+      const end = {
+        reason: 'the key that signed its grant was retired',
+        event: 'exception.needs_signature',
+      } as const;
+      const hosts = await endRelyingWork(tx, { exceptionId: id, siteId, actor: ACTOR, now, ...end }, plans);
       const after = { state: 'needs_signature', hosts: hosts.length };
       await this.audit(tx, id, {
         actor: ACTOR,
@@ -162,10 +157,7 @@ export class KeyRetirement {
       await tellWebhooks(tx, [{ siteId, at: now, type: 'exception.needs_signature', data }]);
       return hosts;
     });
-    for (const hostId of hostIds) {
-      bus.publish({ kind: 'due', hostId });
-      bus.publish({ kind: 'notice', hostId });
-    }
+    tellRelying(bus, hostIds);
   }
 
   private audit(
@@ -175,15 +167,4 @@ export class KeyRetirement {
   ) {
     return writeAudit(tx, { ...entry, entity: 'exception', entityId, siteId: this.deps.database.siteId });
   }
-}
-
-/** Macs that are wanted raised under it. */
-async function relyingOn(tx: Tx, exceptionId: string): Promise<readonly string[]> {
-  const grants = await tx.grant.findMany({ where: { exceptionId }, select: { id: true } });
-  const intents = await tx.intent.findMany({
-    where: { grantId: { in: grants.map(({ id }) => id) } },
-    select: { hostId: true },
-    orderBy: { hostId: 'asc' },
-  });
-  return intents.map(({ hostId }) => hostId);
 }

@@ -2,7 +2,10 @@
  * What relies on an exception at the moment in which it is taken back: Macs that are wanted raised under it, and work under way. It ends
  * in the same transaction, and does not wait for an evaluation.
  */
+import { writeHostEvents } from '../audit/write-many.ts';
+import type { ControllerBus } from '../bus/bus.ts';
 import type { Tx } from '../db/database.ts';
+import { markDue } from '../db/host-events.ts';
 import { withdrawVisit } from '../visits/withdraw-visit.ts';
 
 interface OpenPlan {
@@ -21,6 +24,8 @@ export interface EndOfConsent {
   readonly actor: string;
   /** Why the work ends, in words. */
   readonly reason: string;
+  /** What the timeline of each Mac calls it. */
+  readonly event: 'exception.revoked' | 'exception.needs_signature';
   readonly now: Date;
 }
 
@@ -53,13 +58,34 @@ export async function lockNamed(tx: Tx, exceptionId: string): Promise<void> {
   await tx.$queryRawUnsafe(LOCK_NAMED, exceptionId);
 }
 
-/** Ends plans and raise visits that rely on it, and gives the Macs that are wanted raised under it. With the Macs locked. */
+/** Macs that are wanted raised under it, in host order. */
+export async function relyingOn(tx: Tx, exceptionId: string): Promise<readonly string[]> {
+  const rows = await tx.$queryRawUnsafe<{ hostId: string }[]>(RELYING, exceptionId);
+  return rows.map(({ hostId }) => hostId);
+}
+
+/**
+ * Ends plans and raise visits that rely on it; the Macs that are wanted raised under it hear of it in their timelines and are evaluated
+ * again. Gives these, for `tellRelying` after the commit. With the Macs locked.
+ */
 export async function endRelyingWork(tx: Tx, order: EndOfConsent, plans: PlanEnds): Promise<readonly string[]> {
-  const { exceptionId, siteId, actor, reason, now } = order;
-  const relying = await tx.$queryRawUnsafe<{ hostId: string }[]>(RELYING, exceptionId);
-  const hostIds = relying.map(({ hostId }) => hostId);
+  const { exceptionId, siteId, actor, reason, event: kind, now } = order;
+  const hostIds = await relyingOn(tx, exceptionId);
   await plans.supersede(tx, await tx.$queryRawUnsafe<OpenPlan[]>(LOWERING, exceptionId), now, { actor, reason });
   for (const { hostId } of await tx.$queryRawUnsafe<{ hostId: string }[]>(RAISE_VISITS, hostIds))
     await withdrawVisit(tx, { siteId, hostId, reason, actor, now, kind: 'raise' });
+  await markDue(tx, hostIds, now);
+  await writeHostEvents(
+    tx,
+    hostIds.map((hostId) => ({ siteId, hostId, at: now, kind, detail: { exceptionId } })),
+  );
   return hostIds;
+}
+
+/** Their agents take `raise` away at once, and not at their next check-in. */
+export function tellRelying(bus: ControllerBus, hostIds: readonly string[]): void {
+  for (const hostId of hostIds) {
+    bus.publish({ kind: 'due', hostId });
+    bus.publish({ kind: 'notice', hostId });
+  }
 }

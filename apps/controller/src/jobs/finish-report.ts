@@ -1,7 +1,7 @@
 /** What a finish says, checked, and which event of the job's life it is. */
 import { describeError, isErrorCode, stepResultProblem } from '@headroom/core';
 import { type FinishRequest, Outcome } from '@headroom/proto';
-import { isNestedTooDeep, NESTED_MAX } from '../common/nested.ts';
+import { isNestedTooDeep, NOT_SO_DEEP } from '../common/nested.ts';
 import { Problem } from '../common/problem.ts';
 import type { Prisma } from '../db/generated/client.ts';
 import type { JobEvent } from './job-life.ts';
@@ -80,10 +80,6 @@ function readResult(bytes: Uint8Array): Prisma.InputJsonObject | null {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Problem('VALIDATION_FAILED', 'resultJson: expected a JSON object');
-  if (isNestedTooDeep(value))
-    throw new Problem(
-      'VALIDATION_FAILED',
-      `resultJson: expected at most ${NESTED_MAX} objects or lists inside one another, seen more`,
-    );
+  if (isNestedTooDeep(value)) throw new Problem('VALIDATION_FAILED', `resultJson: ${NOT_SO_DEEP}`);
   return value as Prisma.InputJsonObject;
 }

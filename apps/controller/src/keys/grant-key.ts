@@ -3,13 +3,14 @@
  * believed there because the old one signed it. Key and chain lie in one file, so that neither can be there without the other.
  */
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { grantKeyRetirementText, grantKeyRotationText } from '@headroom/core';
 
 /** How Macs come from one key to the next. */
 export interface GrantKeyRotation {
   readonly keyId: string;
   readonly publicKeyPem: string;
   readonly signedBy: string;
-  /** Base64, over `rotationText`. */
+  /** Base64, over `grantKeyRotationText`. */
   readonly signature: string;
 }
 
@@ -18,7 +19,7 @@ export interface GrantKeyRetirement {
   readonly keyId: string;
   readonly retiredAt: string;
   readonly signedBy: string;
-  /** Base64, over `retirementText`. */
+  /** Base64, over `grantKeyRetirementText`. */
   readonly signature: string;
 }
 
@@ -85,7 +86,7 @@ export class GrantKey {
     const next = read(pem);
     const { keyId, publicKeyPem, previous, rotations } = this.held;
     const { retirements } = this;
-    const signature = this.sign(rotationText(next));
+    const signature = this.sign(grantKeyRotationText(next));
     const rotation = { keyId: next.keyId, publicKeyPem: next.publicKeyPem, signedBy: keyId, signature };
     const chain: Chain = {
       previous: [...previous, { keyId, publicKeyPem }],
@@ -99,7 +100,7 @@ export class GrantKey {
   retiringText(keyId: string, now: Date): string {
     const { privateKey, previous, rotations } = this.held;
     const retiredAt = now.toISOString();
-    const signature = this.sign(retirementText({ keyId, retiredAt }));
+    const signature = this.sign(grantKeyRetirementText({ keyId, retiredAt }));
     const retirements = [...this.retirements, { keyId, retiredAt, signedBy: this.keyId, signature }];
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     return fileText(pem, { previous, rotations, retirements });
@@ -111,14 +112,6 @@ export class GrantKey {
     this.held = read(text);
     return true;
   }
-}
-
-export function rotationText({ keyId, publicKeyPem }: GrantPublicKey): string {
-  return ['headroom-grant-key-1', keyId, publicKeyPem].join('|');
-}
-
-export function retirementText({ keyId, retiredAt }: Pick<GrantKeyRetirement, 'keyId' | 'retiredAt'>): string {
-  return ['headroom-grant-key-retired-1', keyId, retiredAt].join('|');
 }
 
 function fileText(pem: string, chain: Chain): string {

@@ -3,7 +3,6 @@
  * rollout of their own, never by a silent flip. Guarantee: a Mac that another live exception covers stays raised under that one, and
  * one whose renewal is under way is left alone until that rollout has set its intent.
  */
-
 import { AT_ONCE, QUOTA_STOCK } from '@headroom/core';
 import { writeHostEvents } from '../audit/write-many.ts';
 import { type Database, type Tx, writeAudit } from '../db/database.ts';

@@ -68,8 +68,8 @@ export const END_EMPTIED = `
 
 /** $1 hosts, $2 rollout. Those that a newer one is or was for: an older one takes none of them, as it would undo what was decided since. */
 export const IN_NEWER = `
-  SELECT DISTINCT t.host_id::text AS "hostId" FROM rollout_target t
-  WHERE t.host_id = ANY($1::uuid[]) AND t.rollout_id > $2::uuid AND t.state NOT IN ('superseded', 'skipped')`;
+  SELECT t.host_id::text AS "hostId" FROM unnest($1::uuid[]) AS h(host_id), LATERAL (SELECT h.host_id, $2::uuid AS rollout_id) t
+  WHERE ${HAS_NEWER}`;
 
 /** $1 JSON [{host_id, ring}], $2 rollout, $3 site, $4 state, $5 reason, $6 now. */
 export const ADD_TARGETS = `

@@ -1,5 +1,4 @@
 /** Findings about the updates that a Mac faces: one for each verdict, with every target it holds for, and one for what was accepted. */
-
 import { hasCustomKernel } from '../custom-kernel.ts';
 import type { Finding, OpenWork } from '../evaluate-types.ts';
 import type { Facts } from '../facts.ts';
