@@ -1,10 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { identify } from './collection-identity.ts';
 import { derivedQuota } from './guest-facts.ts';
-import { readKdks } from './kdks.ts';
 import { createLimit } from './limit.ts';
 import { parseReceipt } from './visit-files.ts';
 
@@ -28,38 +27,6 @@ describe('derivedQuota', () => {
   ] as const)('%s kernel, %s', (config, bootArgs, quota) => {
     const reading = derivedQuota(config, bootArgs);
     expect(reading.ok ? reading.value : null).toBe(quota);
-  });
-});
-
-describe('readKdks', () => {
-  const kdks = join(folder, 'Library/Developer/KDKs');
-  const layOut = (name: string, kernels: Readonly<Record<string, string>>, build: string | null): void => {
-    const root = join(kdks, name, 'System/Library');
-    mkdirSync(join(root, 'Kernels'), { recursive: true });
-    mkdirSync(join(root, 'CoreServices'), { recursive: true });
-    for (const [file, content] of Object.entries(kernels)) writeFileSync(join(root, 'Kernels', file), content);
-    const plist = `<plist version="1.0"><dict><key>ProductBuildVersion</key><string>${build}</string></dict></plist>`;
-    if (build !== null) writeFileSync(join(root, 'CoreServices/SystemVersion.plist'), plist);
-  };
-
-  it('tells whole ones from husks', async () => {
-    layOut('KDK_14.5_23F79.kdk', { 'kernel.development.t6020': 'x', 'kernel.development': 'intel' }, '23F79');
-    layOut('KDK_14.6_23G80.kdk', { 'kernel.development.t6020': '', 'kernel.development.t8103': 'x' }, '23G80');
-    layOut('KDK_15.0_24A335.kdk', { 'kernel.development.t6020': 'x' }, null);
-    layOut('KDK_15.1_24B82.kdk', { 'kernel.development.t6020': 'x' }, '24B83');
-    layOut('KDK_15.2_24C101.kdk', {}, '24C101');
-    mkdirSync(join(kdks, 'KDK_14.5_23F79.pkg'));
-    const found = await readKdks({ sysroot: folder });
-    const rows = found.ok
-      ? found.value.map(({ build, complete, variants, reason }) => [build, complete, variants.join(), reason])
-      : found;
-    expect(rows).toEqual([
-      ['23F79', true, 'T6020', null],
-      ['23G80', false, 'T8103', 'kernel files are empty: T6020'],
-      ['24A335', false, 'T6020', 'its SystemVersion.plist is missing or names no build'],
-      ['24B82', false, 'T6020', 'its SystemVersion.plist names build 24B83, its folder 24B82'],
-      ['24C101', false, '', 'it holds no development kernel for Apple silicon'],
-    ]);
   });
 });
 

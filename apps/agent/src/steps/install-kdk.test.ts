@@ -1,9 +1,9 @@
 /** An image that holds something else than it should, and an installer that leaves half a KDK: what is then on the Mac. */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { emptyFacts, type PlanStep } from '@headroom/core';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { installedKdks } from '../state/installed-kdks.ts';
+import { installedKdks, noteInstalledKdk } from '../state/installed-kdks.ts';
 import { type FakeMac, fakeMac } from '../testing/fake-mac.ts';
 import { installKdkStep } from './install-kdk.ts';
 import type { StepContext } from './step.ts';
@@ -85,7 +85,7 @@ Package "KernelDebugKit.pkg":
        SHA1 fingerprint: 61 1E 5B 66 2C 59 3A 08 FF 58 D1 4A E2 24 52 D1 98 DF 6C 60
 END`;
 
-function appleKdk(): void {
+function appleKdk(receipt = ''): void {
   imageHolds('echo package > "$at/KernelDebugKit.pkg"');
   mac.tool(
     '/usr/sbin/pkgutil',
@@ -94,7 +94,8 @@ function appleKdk(): void {
 ;;
 --expand) to='${mac.sysroot}'"$3"; mkdir -p "$to/KDK.pkg"; echo '<pkg-info identifier="com.apple.pkg.KDK.23F79"/>' > "$to/KDK.pkg/PackageInfo" ;;
 --payload-files) echo ./Library/Developer/KDKs/KDK_14.5_23F79.kdk/System/Library/Kernels/kernel.development.t6020 ;;
---pkgs) ;;
+--pkgs) [ -e "$0.forgot" ] || echo '${receipt}' ;;
+--forget) echo "$2" > "$0.forgot" ;;
 esac`,
   );
 }
@@ -108,6 +109,16 @@ it('leaves nothing of a KDK that the installer broke off, and no claim to one th
   await expect(act()).rejects.toMatchObject({ code: 'DISK_FULL' });
   expect(existsSync(mac.path(FOLDER))).toBe(false);
   expect(await installedKdks(mac)).toEqual([]);
+});
+
+it('takes its own husk away with its receipt before it installs again: a second install that is cut is seen to be cut', async () => {
+  appleKdk('com.apple.pkg.KDK.23F79');
+  mac.file(`${FOLDER}/System/Library/Kernels/kernel.development.t8112`, 'x');
+  await noteInstalledKdk(mac, '23F79');
+  mac.tool('/usr/sbin/installer', `ls '${mac.path(FOLDER)}' > "$0.saw" 2>&1; kill -9 $$`);
+  await expect(act()).rejects.toThrow();
+  expect(readFileSync(mac.path('/usr/sbin/installer.saw'), 'utf8')).toContain('No such file');
+  expect(readFileSync(mac.path('/usr/sbin/pkgutil.forgot'), 'utf8')).toBe('com.apple.pkg.KDK.23F79\n');
 });
 
 it('leaves the KDK of somebody else where it is when its own install over it broke off', async () => {

@@ -143,6 +143,9 @@ function kitUnknown({ facts }: Situation): readonly Finding[] {
   return isKitUnknown(facts) ? [factUnknown(facts, 'visitKit')] : [];
 }
 
+const NOT_INSTALLED_BY_US =
+  ' Headroom did not install it, and leaves it alone: if its installation broke off, remove the KDK, and Headroom installs it.';
+
 type KdkStanding = 'ready' | 'variant_missing' | 'husk' | 'absent';
 
 export function readKdk(facts: Facts, { build, variant }: Target): KdkStanding {
@@ -174,9 +177,11 @@ function variantUnknown({ build, variant }: Target): Finding {
 }
 
 function kdkVariantMissing(facts: Facts, { build, variant }: Target): Finding {
-  const variants = (facts.kdks ?? []).filter((kdk) => kdk.build === build).flatMap((kdk) => kdk.variants);
+  const kdks = (facts.kdks ?? []).filter((kdk) => kdk.build === build);
+  const variants = kdks.flatMap((kdk) => kdk.variants);
+  const isOurs = kdks.every(({ ours }) => ours === true);
   return makeFinding('KDK_VARIANT_MISSING', {
-    detail: 'The KDK is whole, and holds the kernels of other chips only.',
+    detail: `The installed KDK holds the kernels of other chips only.${isOurs ? '' : NOT_INSTALLED_BY_US}`,
     expected: developmentKernelFileName(variant),
     seen: variants.join(', ') || 'no development kernel',
     path: 'kdks',
