@@ -23,8 +23,8 @@ const ofPostgres = () =>
 /** initdb is amid its work: its folder has some of what it will have, and not all. */
 const isMaking = () => ofPostgres().some((name) => existsSync(join(stateDir, name, 'global')));
 
-/** On a busy machine a cut may come too late: then once more, from nothing. */
-async function cut(signal: NodeJS.Signals, tries = 4): Promise<Ended> {
+/** A controller that loads its modules hears a signal late, and initdb may be done by then: then once more, from nothing. */
+async function cut(signal: NodeJS.Signals, tries = 15): Promise<Ended> {
   const controller = ControllerProcess.launched({ stateDir });
   await waitFor(isMaking);
   controller.signal(signal);
