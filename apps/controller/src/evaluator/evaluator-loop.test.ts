@@ -39,7 +39,7 @@ afterEach(() => {
   for (const loop of loops.splice(0)) loop.stop();
 });
 
-async function start(batches: number[], clock: Clock = new SystemClock()) {
+async function start(batches: number[], clock: Clock = new SystemClock(), runMs?: number) {
   const queue = new RecordingQueue();
   const bus = new InProcessBus();
   const runBatch = vi.fn(async () => batches.shift() ?? 0);
@@ -47,7 +47,7 @@ async function start(batches: number[], clock: Clock = new SystemClock()) {
   const openPending = vi.fn(async () => {});
   const evaluator = { runBatch, markReturned } as unknown as Evaluator;
   const rollouts = { openPending } as unknown as RolloutEngine;
-  const loop = new EvaluatorLoop(evaluator, rollouts, clock, queue, bus);
+  const loop = new EvaluatorLoop(evaluator, rollouts, clock, queue, bus, runMs);
   loops.push(loop);
   await loop.start();
   return { queue, bus, loop, runBatch, markReturned, openPending };
@@ -111,6 +111,18 @@ describe('the evaluator loop', () => {
     expect(queue.added).toEqual([]);
     expect(markReturned).toHaveBeenCalledTimes(1);
     expect(runBatch).toHaveBeenCalledTimes(2);
+  });
+
+  it('ends a run of a fleet that is never still: rollouts are opened, the sweep goes on, and the queue brings the next run', async () => {
+    const { queue, loop, runBatch, openPending } = await start([], new SystemClock(), 20);
+    // As from real batches, timers get their turn in between.
+    runBatch.mockImplementation(() => new Promise((resolve) => setTimeout(resolve, 1, 1)));
+    const sweeping = loop.sweepOnce(new Date()).then(() => 'swept');
+    const late = new Promise((resolve) => setTimeout(resolve, 2_000, 'still sweeping'));
+    expect(await Promise.race([sweeping, late])).toBe('swept');
+    expect(openPending).toHaveBeenCalled();
+    await vi.waitFor(() => expect(queue.added).toContain('evaluate fleet'));
+    runBatch.mockImplementation(async () => 0);
   });
 
   it('does not listen any more once stopped', async () => {

@@ -11,6 +11,8 @@ const log = logger('evaluator');
 const COALESCE_MS = 15;
 /** After a small batch: a rest as long as it took, so that what becomes due meanwhile is one more batch and not many. */
 const REST_MS_MAX = 250;
+/** One run. A large fleet is never still: whoever waits for the end of a run, as the sweep and the rollouts do, must not wait for that. */
+const RUN_MS_MAX = 5_000;
 const WORK_ID = 'fleet';
 
 /**
@@ -30,6 +32,7 @@ export class EvaluatorLoop {
     private readonly clock: Clock,
     private readonly queue: JobQueue,
     bus: ControllerBus,
+    private readonly runMs = RUN_MS_MAX,
   ) {
     this.unsubscribe = bus.subscribe(({ kind }) => {
       if (kind === 'due') this.soon();
@@ -45,18 +48,21 @@ export class EvaluatorLoop {
     if (this.timer !== null) clearTimeout(this.timer);
   }
 
-  /** Evaluates until nothing is due. */
+  /** Evaluates until nothing is due, or its time is over: then the queue brings the next run, after whoever waits there. */
   async drain(): Promise<void> {
+    const until = performance.now() + this.runMs;
+    let isLeft = false;
     this.draining += 1;
     try {
-      let taken = 0;
       do {
         this.isMoreDue = false;
-        taken = await this.batch();
-      } while (taken > 0 || this.isMoreDue);
+        const taken = await this.batch();
+        isLeft = taken > 0 || this.isMoreDue;
+      } while (isLeft && performance.now() < until);
     } finally {
       this.draining -= 1;
     }
+    if (isLeft) this.soon();
     await this.rollouts.openPending(this.clock.now());
   }
 
