@@ -1,5 +1,6 @@
 /** The contract of the bus, in one process and over Redis: wake-ups reach every listener, and nothing that breaks ends it. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ControllerBus, InProcessBus, type Wake } from '../../apps/controller/src/bus/bus.ts';
 import { RedisBus } from '../../apps/controller/src/bus/redis-bus.ts';
@@ -105,6 +106,37 @@ describe.skipIf(!hasRedis)(`the bus over Redis, needs ${REDIS_NEEDED}`, () => {
       return other.length > 0;
     });
     expect(other).not.toContainEqual(missed);
+  });
+
+  it('sees that Redis is silent, keeps little of what it has to say meanwhile, ends all the same, and goes on afterwards', async () => {
+    const { speaker: ending } = pair();
+    const silent = [await RedisBus.connect(redis.url, fleetId, 300), await RedisBus.connect(redis.url, fleetId, 300)];
+    buses.push(...silent);
+    const [speaker, listener] = silent as [RedisBus, RedisBus];
+    const other = heard(listener);
+    const raw = new Redis(redis.port, '127.0.0.1');
+    let passedOn = 0;
+    raw.on('message', () => {
+      passedOn += 1;
+    });
+    await raw.subscribe(`${redisName(fleetId)}:bus`);
+    redis.pause();
+    try {
+      for (let turn = 0; turn < 3_000; turn += 1) {
+        speaker.publish(work());
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect(await Promise.race([ending.close().then(() => 'ended'), sleep(10_000, 'still ending')])).toBe('ended');
+    } finally {
+      redis.resume();
+    }
+    const later = work();
+    await waitFor(() => {
+      speaker.publish(later);
+      return other.some(({ hostId }) => hostId === later.hostId);
+    });
+    raw.disconnect();
+    expect(passedOn).toBeLessThan(1_500);
   });
 });
 

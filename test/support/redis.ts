@@ -50,6 +50,15 @@ export class TestRedis {
     await ended;
   }
 
+  /** It takes connections and says nothing any more, until `resume`. */
+  pause(): void {
+    this.child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.child?.kill('SIGCONT');
+  }
+
   async stop(): Promise<void> {
     await this.kill();
     await rm(this.folder, { recursive: true, force: true });

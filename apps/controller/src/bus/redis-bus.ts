@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
 import { isUuid } from '../common/ids.ts';
-import { type Closable, KeptOpen } from '../common/kept-open.ts';
+import { type Closable, KeptOpen, within } from '../common/kept-open.ts';
 import { logger } from '../common/log.ts';
 import { connectRedis, redisName } from '../redis/redis-client.ts';
 import { ControllerBus, InProcessBus, WAKE_KINDS, type Wake } from './bus.ts';
@@ -9,6 +10,12 @@ const log = logger('bus');
 const WAKES_PER_MESSAGE = 500;
 /** Above what a full message takes; anything longer is not from us. */
 const MESSAGE_CHARS_MAX = 64 * 1024;
+/** A Redis, or a network, that is silent tells nobody: each link says a word to itself so often, and hears it before the next. */
+const ECHO_MS = 10_000;
+/** Messages that Redis has not taken yet. What comes beyond is lost, as wake-ups may be; it is not kept until memory is gone. */
+const UNANSWERED_MAX = 1_000;
+const SUBSCRIBE_MS = 3_000;
+const QUIT_MS = 1_000;
 
 interface Link extends Closable {
   send(message: string): void;
@@ -25,17 +32,23 @@ export class RedisBus extends ControllerBus {
   /** By kind and host: what waits to be sent at the end of this turn. */
   private outbox = new Map<string, Wake>();
 
-  private constructor(url: string, fleetId: string) {
+  private constructor(url: string, fleetId: string, echoMs: number) {
     super();
     const channel = `${redisName(fleetId)}:bus`;
     const hear = (message: string) => this.hear(message);
+    const echo = { text: this.textOf([]), everyMs: echoMs };
     const meanwhile = 'meanwhile each controller finds by its timer what others did';
-    this.link = new KeptOpen('the bus in Redis', meanwhile, (broken) => openLink(url, channel, hear, broken), log);
+    this.link = new KeptOpen(
+      'the bus in Redis',
+      meanwhile,
+      (broken) => openLink(url, channel, hear, echo, broken),
+      log,
+    );
   }
 
   /** Returns after the first try to reach Redis, however that ended. */
-  static async connect(url: string, fleetId: string): Promise<RedisBus> {
-    const bus = new RedisBus(url, fleetId);
+  static async connect(url: string, fleetId: string, echoMs = ECHO_MS): Promise<RedisBus> {
+    const bus = new RedisBus(url, fleetId, echoMs);
     await bus.link.start();
     return bus;
   }
@@ -60,9 +73,12 @@ export class RedisBus extends ControllerBus {
     const wakes = [...this.outbox.values()];
     this.outbox = new Map();
     for (let from = 0; from < wakes.length; from += WAKES_PER_MESSAGE) {
-      const some = wakes.slice(from, from + WAKES_PER_MESSAGE);
-      this.link.current?.send(JSON.stringify({ sender: this.sender, wakes: some }));
+      this.link.current?.send(this.textOf(wakes.slice(from, from + WAKES_PER_MESSAGE)));
     }
+  }
+
+  private textOf(wakes: readonly Wake[]): string {
+    return JSON.stringify({ sender: this.sender, wakes });
   }
 
   private hear(message: string): void {
@@ -72,30 +88,59 @@ export class RedisBus extends ControllerBus {
   }
 }
 
+interface Echo {
+  readonly text: string;
+  readonly everyMs: number;
+}
+
 /** Redis takes no other command on a connection that listens, hence two. */
 async function openLink(
   url: string,
   channel: string,
   hear: (message: string) => void,
+  echo: Echo,
   broken: (error: Error) => void,
 ): Promise<Link> {
   const sender = await connectRedis(url, broken);
   try {
     const listener = await connectRedis(url, broken);
-    listener.on('message', (_channel: string, message: string) => hear(message));
-    await listener.subscribe(channel);
+    let isHeard = true;
+    listener.on('message', (_channel: string, message: string) => {
+      if (message === echo.text) isHeard = true;
+      else hear(message);
+    });
+    await within(SUBSCRIBE_MS, 'Redis', listener.subscribe(channel));
+    const send = sendingBy(sender, channel, broken);
+    const listening = setInterval(() => {
+      if (!isHeard) broken(new Error(`it passed nothing on for ${echo.everyMs} ms`));
+      isHeard = false;
+      send(echo.text);
+    }, echo.everyMs).unref();
     return {
-      send: (message) => void sender.publish(channel, message).catch(broken),
+      send,
       async close() {
+        clearInterval(listening);
         listener.disconnect();
-        // What was said before the end still goes out, unless Redis is away.
-        await sender.quit().catch(() => sender.disconnect());
+        // What was said before the end still goes out, unless Redis is away or silent.
+        await within(QUIT_MS, 'Redis', sender.quit()).catch(() => sender.disconnect());
       },
     };
   } catch (error) {
     sender.disconnect();
     throw error;
   }
+}
+
+function sendingBy(sender: Redis, channel: string, broken: (error: Error) => void): (message: string) => void {
+  let unanswered = 0;
+  return (message) => {
+    if (unanswered >= UNANSWERED_MAX) return;
+    unanswered += 1;
+    const answered = () => {
+      unanswered -= 1;
+    };
+    sender.publish(channel, message).then(answered, broken);
+  };
 }
 
 interface Message {

@@ -1,5 +1,7 @@
 import { Redis } from 'ioredis';
+import { within } from '../common/kept-open.ts';
 
+/** Until it has answered: one that takes connections and says nothing must hold up neither a start nor an end. */
 const CONNECT_MS = 3_000;
 const KEEP_ALIVE_MS = 10_000;
 
@@ -23,7 +25,7 @@ export async function connectRedis(url: string, broken: (error: Error) => void):
   });
   client.on('end', () => broken(reason ?? new Error('Redis closed the connection')));
   try {
-    await client.connect();
+    await within(CONNECT_MS, 'Redis', client.connect());
     return client;
   } catch (error) {
     client.disconnect();
