@@ -76,6 +76,11 @@ describe('headroom-controller export and import', () => {
         expect(ended).toMatchObject({ code: 0, err: expect.stringContaining('keys') });
         expect(JSON.parse(ended.out)).toMatchObject({ file, rows: (await linesOf(file)).length });
         expect((await stat(file)).mode & 0o777).toBe(0o600);
+        const nowhere = await controller('export', '--state-dir', old, '--out', join(folder, 'none', 'a.gz'));
+        expect(nowhere).toMatchObject({
+          code: 1,
+          err: expect.stringMatching(/^headroom-controller: .*cannot be written.*\n$/),
+        });
         expect(await controller('import', '--state-dir', old, '--in', file)).toMatchObject({
           code: 1,
           err: expect.stringContaining('Another controller runs'),

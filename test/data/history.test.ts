@@ -85,7 +85,10 @@ describe('history', () => {
     expect(Object.keys(await places('host_event'))).not.toContain('host_event_2026_10');
     expect((await places('audit'))['audit_2026_10']).toEqual(['2026-10-31']);
     const where = { action: 'history.drop' };
-    expect(await database.prisma.audit.findMany({ where, select: { entityId: true, after: true } })).toEqual([
+    const said = { where, select: { entityId: true, after: true }, orderBy: { id: 'asc' } } as const;
+    expect(await database.prisma.audit.findMany(said)).toEqual([
+      { entityId: 'audit_default', after: { rows: 1, retentionDays: 400 } },
+      { entityId: 'host_event_default', after: { rows: 2, retentionDays: 180 } },
       { entityId: 'host_event_2026_10', after: { retentionDays: 180 } },
     ]);
   });
@@ -139,5 +142,19 @@ describe('history', () => {
       `SELECT DISTINCT extract(year FROM at)::int AS year FROM audit ORDER BY 1`,
     );
     expect(rows.map(({ year }) => year)).toEqual([2026, 2027, 2031, 2099]);
+  });
+
+  it('makes the month of today though an older one cannot be made, and says which', async () => {
+    const keeper = new HistoryKeeper(database, RETENTION);
+    await writeBoth('2028-02-10T00:00:00Z');
+    // No table may have the name of a type.
+    await database.pool.query('CREATE DOMAIN audit_2028_02 AS int');
+    const today = new Date('2028-03-10T00:00:00Z');
+    await expect(keeper.daily(today, false)).rejects.toThrow(/audit_2028_02/);
+    await writeBoth(today.toISOString());
+    expect(await places('audit')).toMatchObject({ audit_2028_03: ['2028-03-10'], audit_default: expect.anything() });
+    await database.pool.query('DROP DOMAIN audit_2028_02');
+    await keeper.daily(new Date(today.getTime() + 61_000), false);
+    expect(await places('audit')).toMatchObject({ audit_2028_02: ['2028-02-10'] });
   });
 });

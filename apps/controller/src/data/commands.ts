@@ -1,7 +1,8 @@
 /** `headroom-controller export` and `import`: a whole fleet as one file. */
-import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { SystemClock } from '../common/clock.ts';
 import { logger } from '../common/log.ts';
@@ -24,7 +25,7 @@ export async function runExport(args: readonly string[], env: NodeJS.ProcessEnv)
   const { place, file } = readOptions('out', args, env);
   if (existsSync(file)) throw new Problem('CONFLICT', `${file} exists already; an export overwrites nothing.`);
   const partial = `${file}.partial`;
-  const out = createWriteStream(partial, { mode: 0o600 });
+  const out = await create(partial);
   try {
     const summary = await withReadable(place, (connection) =>
       withClient(connection, (client) => exportFleet(client, out, new SystemClock().now())),
@@ -73,6 +74,15 @@ function readOptions(
     throw new Problem('VALIDATION_FAILED', `--${name} FILE is missing\n${DATA_USAGE}`);
   const place = { stateDir: resolve(String(values['state-dir'])), databaseUrl: env['DATABASE_URL'] || null };
   return { place, file: resolve(file) };
+}
+
+/** Before anything else is begun: a stream that opens its file later would tell an error that nobody listens for yet. */
+async function create(file: string): Promise<Writable> {
+  try {
+    return (await open(file, 'w', 0o600)).createWriteStream();
+  } catch (error) {
+    throw new Problem('NOT_FOUND', `${file} cannot be written: ${(error as Error).message}`);
+  }
 }
 
 async function flush(file: string): Promise<void> {

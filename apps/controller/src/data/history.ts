@@ -6,13 +6,14 @@ import { Daily } from '../common/daily.ts';
 import { logger } from '../common/log.ts';
 import type { ControllerConfig } from '../config/config.ts';
 import { type Database, writeAudit } from '../db/database.ts';
+import { eachApart } from '../db/each-apart.ts';
 import { type Month, monthInName, monthOf, nameOf, startOf } from './month.ts';
 
 const log = logger('history');
 
 export type HistoryRetention = Pick<ControllerConfig, 'auditDays' | 'eventDays'>;
 
-const HISTORY_TABLES = ['audit', 'host_event'] as const;
+export const HISTORY_TABLES = ['audit', 'host_event'] as const;
 type HistoryTable = (typeof HISTORY_TABLES)[number];
 
 const DAYS = { audit: 'auditDays', host_event: 'eventDays' } as const satisfies Record<
@@ -20,7 +21,7 @@ const DAYS = { audit: 'auditDays', host_event: 'eventDays' } as const satisfies 
   keyof HistoryRetention
 >;
 
-const MONTHS_AHEAD = 2;
+export const MONTHS_AHEAD = 2;
 const DAY_MS = 86_400_000;
 /** Changing partitions waits for open transactions and makes later ones wait: give up early and come again. */
 const LOCK_TIMEOUT = `SET LOCAL lock_timeout = '2s'`;
@@ -57,12 +58,16 @@ export class HistoryKeeper {
     return { made: await this.make(now), dropped: await this.drop(now) };
   }
 
+  /** One that can't be made, as more rows have to be moved into it than there is time for, holds up no other. */
   private async make(now: Date): Promise<readonly string[]> {
     const made: string[] = [];
-    for (const table of HISTORY_TABLES)
-      for (const month of await this.monthsToMake(table, this.keptFrom(table, now), now))
-        if (await this.makeMonth(table, month)) made.push(`${table}_${nameOf(month)}`);
-    return made;
+    for (const table of HISTORY_TABLES) {
+      const name = (month: Month) => `${table}_${nameOf(month)}`;
+      await eachApart(await this.monthsToMake(table, this.keptFrom(table, now), now), name, async (month) => {
+        if (await this.makeMonth(table, month)) made.push(name(month));
+      });
+    }
+    return made.sort();
   }
 
   private async drop(now: Date): Promise<readonly string[]> {
@@ -72,7 +77,7 @@ export class HistoryKeeper {
       for (const month of await this.monthsOf(table))
         if (startOf(month + 1) <= keptFrom && (await this.dropMonth(table, month, now)))
           dropped.push(`${table}_${nameOf(month)}`);
-      await this.database.pool.query(`DELETE FROM ${table}_default WHERE at < $1`, [startOf(monthOf(keptFrom))]);
+      await this.dropStrays(table, startOf(monthOf(keptFrom)), now);
     }
     return dropped;
   }
@@ -81,7 +86,7 @@ export class HistoryKeeper {
     return new Date(now.getTime() - this.retention[DAYS[table]] * DAY_MS);
   }
 
-  /** This month, those ahead, and the months of rows that landed in DEFAULT; without those that exist or are too old. */
+  /** This month, those ahead, then the months of rows that landed in DEFAULT; without those that exist or are too old. */
   private async monthsToMake(table: HistoryTable, keptFrom: Date, now: Date): Promise<readonly Month[]> {
     const [first, last] = [monthOf(keptFrom), monthOf(now) + MONTHS_AHEAD];
     const { rows } = await this.database.pool.query<{ start: Date }>(
@@ -89,9 +94,9 @@ export class HistoryKeeper {
       [startOf(first), startOf(last + 1)],
     );
     const ahead = Array.from({ length: MONTHS_AHEAD + 1 }, (_, index) => monthOf(now) + index);
-    const wanted = new Set([...rows.map(({ start }) => monthOf(start)), ...ahead]);
+    const wanted = new Set([...ahead, ...rows.map(({ start }) => monthOf(start))]);
     const existing = new Set(await this.monthsOf(table));
-    return [...wanted].filter((month) => !existing.has(month)).sort((a, b) => a - b);
+    return [...wanted].filter((month) => !existing.has(month));
   }
 
   private async monthsOf(table: HistoryTable): Promise<readonly Month[]> {
@@ -116,6 +121,20 @@ export class HistoryKeeper {
           INSERT INTO ${name} SELECT * FROM moved;
         ALTER TABLE ${table} ATTACH PARTITION ${name} FOR VALUES FROM ('${from}') TO ('${to}')`);
       return true;
+    });
+  }
+
+  /** What is too old and has no month. */
+  private async dropStrays(table: HistoryTable, before: Date, at: Date): Promise<void> {
+    const { database, retention } = this;
+    const strays = `FROM ${table}_default WHERE at < $1`;
+    if ((await database.look(`SELECT 1 ${strays} LIMIT 1`, before)).length === 0) return;
+    await database.transaction(async (tx) => {
+      const rows = await tx.$executeRawUnsafe(`DELETE ${strays}`, before);
+      if (rows === 0) return;
+      const after = { rows, retentionDays: retention[DAYS[table]] };
+      const what = { actor: 'system:history', action: 'history.drop', entity: 'history', entityId: `${table}_default` };
+      await writeAudit(tx, { ...what, after, at, siteId: database.siteId });
     });
   }
 

@@ -5,6 +5,7 @@ import type pg from 'pg';
 import { Problem } from '../common/problem.ts';
 import { quoted, readMigrationNames, readTables, type Table } from './catalogue.ts';
 import { type ExportHeader, type ExportSummary, exportHeader, exportTrailer, LINE_BYTES_MAX } from './export-format.ts';
+import { ImportMonths } from './import-months.ts';
 import { readLines } from './read-lines.ts';
 
 const BATCH_ROWS = 500;
@@ -34,7 +35,9 @@ async function load(client: pg.ClientBase, lines: Lines): Promise<ExportSummary>
   const known = await readTables(client);
   checkSchema(header, await readMigrationNames(client), known);
   await checkEmpty(client, known);
-  for (const table of header.tables) await loadTable(client, table, lines);
+  const exportedAt = new Date(header.exportedAt);
+  for (const table of header.tables)
+    await loadTable(client, table, lines, new ImportMonths(client, table.name, exportedAt));
   const sha256 = await checkSum(lines);
   let rows = 0;
   for (const table of header.tables) rows += await checkCount(client, table);
@@ -117,7 +120,7 @@ async function checkEmpty(client: pg.ClientBase, tables: readonly Table[]): Prom
 
 type FileTable = ExportHeader['tables'][number];
 
-async function loadTable(client: pg.ClientBase, table: FileTable, lines: Lines): Promise<void> {
+async function loadTable(client: pg.ClientBase, table: FileTable, lines: Lines, months: ImportMonths): Promise<void> {
   const columns = table.columns.map(quoted).join(', ');
   const insert = `INSERT INTO ${quoted(table.name)} (${columns})
     SELECT ${columns} FROM json_populate_recordset(NULL::${quoted(table.name)}, $1::json)`;
@@ -128,6 +131,7 @@ async function loadTable(client: pg.ClientBase, table: FileTable, lines: Lines):
     batch.push(line);
     bytes += line.length;
     if (row < table.rows && batch.length < BATCH_ROWS && bytes < BATCH_BYTES) continue;
+    await months.makeFor(batch);
     await client.query(insert, [`[${batch.join(',')}]`]);
     batch = [];
     bytes = 0;
