@@ -1,8 +1,9 @@
 /** Certificates over their life: renewed over the wire, replaced at first use, listeners renewed without a restart. */
 
-import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, randomUUID, X509Certificate } from 'node:crypto';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ISSUED_A_DAY_MAX } from '../../apps/controller/src/agents/certificate-renewal.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { startController, type TestController } from './support/controller.ts';
 import { codeOf, Mac, MacKey, refusal } from './support/mac.ts';
@@ -58,6 +59,22 @@ describe('renewal', () => {
     expect(await refusal(mac.renewCertificate(mac.keyPem, text))).toBe('RENEWAL_INVALID');
     expect(await refusal(mac.renewCertificate(P384))).toBe('VALIDATION_FAILED');
     expect(await rowsOf(mac)).toHaveLength(1);
+  });
+
+  it('ends for the day when a Mac asks for ever more: each is kept for ever', async () => {
+    const mac = await Mac.enrol(controller);
+    const [row] = await rowsOf(mac);
+    if (row === undefined) throw new Error('no certificate');
+    const ago = (ms: number) => new Date(controller.clock.now().getTime() - ms);
+    const many = (count: number, issuedAt: Date) =>
+      controller.database.prisma.certificate.createMany({
+        data: Array.from({ length: count }, () => ({ ...row, serial: randomUUID(), issuedAt })),
+      });
+    await many(ISSUED_A_DAY_MAX, ago(25 * 3_600_000));
+    await many(ISSUED_A_DAY_MAX - 2, ago(3_600_000));
+    const key = () => new MacKey().privateKeyPem;
+    expect(await refusal(mac.renewCertificate(key()))).toBe('accepted');
+    expect(await refusal(mac.renewCertificate(key()))).toBe('RATE_LIMITED');
   });
 
   it('is not for a revoked certificate', async () => {

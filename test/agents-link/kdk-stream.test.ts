@@ -5,7 +5,7 @@ import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ServiceError } from '@grpc/grpc-js';
 import type { KdkChunk } from '@headroom/proto';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Caller } from '../../apps/controller/src/agents/caller.ts';
 import { FetchKdkHandler } from '../../apps/controller/src/agents/handlers/fetch-kdk.ts';
 import { LiveStreams } from '../../apps/controller/src/agents/live-streams.ts';
@@ -124,6 +124,16 @@ describe('FetchKdk', () => {
     expect(received).toBeLessThan(LARGE_BYTES);
   });
 
+  it('is not begun when the certificate is revoked between its admission and its first byte', async () => {
+    const own = await macWithLargeImage();
+    const { serial } = await controller.database.prisma.certificate.findFirstOrThrow({ where: { hostId: own.hostId } });
+    vi.spyOn(controller.kdkFiles, 'open').mockImplementationOnce(async (sum) => {
+      await controller.certificates.revoke(serial, 'token:test', 'stolen');
+      return controller.kdkFiles.files.get(sum) ?? null;
+    });
+    expect(await refusal(fetchKdk(own, 0, KDK.sha256))).toBe('CERTIFICATE_REVOKED');
+  });
+
   it('is one for each host: the newer takes the place of the older, and of no other host', async () => {
     const own = await macWithLargeImage();
     const other = await halfRead(await macWithLargeImage());
@@ -144,7 +154,8 @@ describe('FetchKdk', () => {
       request: { sha256: KDK.sha256, offset: 0n },
       write: () => true,
     });
-    const caller = { hostId: own.hostId, serial: 'serial' } as Caller;
+    const { serial } = await controller.database.prisma.certificate.findFirstOrThrow({ where: { hostId: own.hostId } });
+    const caller = { hostId: own.hostId, serial } as Caller;
     const call = asleep as unknown as Parameters<FetchKdkHandler['handle']>[1];
     await expect(handler.handle(caller, call)).rejects.toMatchObject({ code: 'NOT_READY' });
   });

@@ -12,6 +12,10 @@ import { KeyStore } from '../keys/key-store.ts';
 import type { Caller } from './caller.ts';
 import { lockHost } from './host-lock.ts';
 
+const DAY_MS = 86_400_000;
+/** A Mac needs one in 45 days. Each is a row that is kept for ever. */
+export const ISSUED_A_DAY_MAX = 50;
+
 export interface RenewalRequest {
   readonly publicKeyPem: string;
   readonly proof: Uint8Array;
@@ -61,6 +65,10 @@ export class CertificateRenewal {
     const { fleetId, siteId } = this.database;
     const { hostId } = caller;
     const at = this.clock.now();
+    const since = new Date(at.getTime() - DAY_MS);
+    const issued = await tx.certificate.count({ where: { hostId, issuedAt: { gt: since } } });
+    if (issued >= ISSUED_A_DAY_MAX)
+      throw new Problem('RATE_LIMITED', `host ${hostId} was given ${issued} certificates within a day`);
     const { pem, serial, notAfter } = await this.keys.issueClient({ fleetId, hostId, publicKeyPem }, at);
     await tx.certificate.create({ data: { serial, siteId, hostId, publicKeySha256, pem, notAfter, issuedAt: at } });
     const detail = { serial, previousSerial: caller.serial, notAfter: notAfter.toISOString() };

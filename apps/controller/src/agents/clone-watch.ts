@@ -4,6 +4,7 @@
  */
 import { toJson } from '../audit/json.ts';
 import { Clock } from '../common/clock.ts';
+import { firstIdAt } from '../common/ids.ts';
 import { Database, type Tx, writeAudit } from '../db/database.ts';
 import { markDue, writeHostEvent } from '../db/host-events.ts';
 import type { Caller } from './caller.ts';
@@ -55,7 +56,8 @@ export class CloneWatch {
   private async lastSessions(tx: Tx, hostId: string): Promise<readonly MacHint[]> {
     const since = new Date(this.clock.now().getTime() - COMPARED_MS);
     const sessions = await tx.hostEvent.findMany({
-      where: { hostId, kind: 'session', at: { gte: since } },
+      // The id says the time once more, to the index: a Mac may have thousands of lines in a month.
+      where: { hostId, kind: 'session', at: { gte: since }, id: { gte: firstIdAt(since.getTime()) } },
       orderBy: { id: 'desc' },
       take: SESSIONS_COMPARED,
       select: { detail: true },

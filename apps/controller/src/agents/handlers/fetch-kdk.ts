@@ -38,7 +38,10 @@ export class FetchKdkHandler {
     const leaving = this.begin(caller.hostId);
     const remove = this.streams.add({ caller, sessionNumber: null, cut: (reason) => leaving.abort(reason) });
     call.once('cancelled', () => leaving.abort(LEFT));
+    if (call.cancelled) leaving.abort(LEFT);
     try {
+      // What was revoked between admission and registering cut nothing yet.
+      await this.streams.sweep(caller.hostId);
       await sendFile(call, file, offset, leaving.signal, this.stallMs);
     } catch (error) {
       // The stream may be gone before the news of it arrives here.
