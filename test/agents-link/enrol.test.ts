@@ -1,7 +1,6 @@
 /** A Mac joins with a token, over real TLS, and every way it may fail. */
 import { randomUUID, X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../support/wait-for.ts';
 import { startController, type TestController } from './support/controller.ts';
@@ -13,9 +12,9 @@ beforeAll(async () => {
 });
 afterAll(() => controller?.stop());
 
-/** Asked on a connection that is held already: there may be no other. */
-async function waitingForLocks(client: pg.ClientBase): Promise<number> {
-  const { rows } = await client.query<{ waiting: number }>(
+/** Not within a transaction, which would be told the same again and again. */
+async function waitingForLocks(): Promise<number> {
+  const { rows } = await controller.database.pool.query<{ waiting: number }>(
     `SELECT count(*)::int AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock'`,
   );
   return rows[0]?.waiting ?? 0;
@@ -109,10 +108,10 @@ describe('enrolment', () => {
       await client.query('BEGIN');
       await client.query('SELECT 1 FROM enrol_token WHERE id = $1 FOR UPDATE', [token.split('.')[0]]);
       const answers = Promise.all(bodies.map((body) => postEnrol(controller, body)));
-      await waitFor(async () => (await waitingForLocks(client)) > 0);
+      await waitFor(async () => (await waitingForLocks()) > 0);
       // Time for those that would wait too, were they let.
       await sleep(500);
-      expect(await waitingForLocks(client)).toBe(1);
+      expect(await waitingForLocks()).toBe(1);
       await pool.query('SELECT 1');
       await client.query('COMMIT');
       const hosts = (await answers).map(({ status, body }) => [status, body['hostId']]);
@@ -130,6 +129,33 @@ describe('enrolment', () => {
     controller.clock.advance(1500);
     const { status, body } = await postEnrol(controller, new MacKey().enrolBody(token, newUuid()));
     expect([status, body['code']]).toEqual([401, 'TOKEN_EXPIRED']);
+  });
+
+  it('refuses a token that somebody ended, also whoever waited for it; an answer that was lost is given again', async () => {
+    const token = await newToken(controller, 5);
+    const [id = ''] = token.split('.');
+    const known = new MacKey().enrolBody(token, newUuid());
+    expect((await postEnrol(controller, known)).status).toBe(200);
+    const client = await controller.database.pool.connect();
+    try {
+      await client.query('BEGIN');
+      await client.query('SELECT 1 FROM enrol_token WHERE id = $1 FOR UPDATE', [id]);
+      const revoking = controller.tokens.revoke(id, 'token:admin');
+      await waitFor(async () => (await waitingForLocks()) === 1);
+      const waiting = postEnrol(controller, new MacKey().enrolBody(token, newUuid()));
+      await waitFor(async () => (await waitingForLocks()) === 2);
+      controller.clock.advance(1_000);
+      await client.query('COMMIT');
+      await revoking;
+      const { status, body } = await waiting;
+      expect([status, body['code']]).toEqual([401, 'TOKEN_EXPIRED']);
+    } finally {
+      client.release();
+    }
+    expect((await postEnrol(controller, known)).status).toBe(200);
+    await controller.tokens.revoke(id, 'token:admin');
+    const { prisma } = controller.database;
+    expect(await prisma.audit.count({ where: { action: 'enrol_token.revoke', entityId: id } })).toBe(1);
   });
 
   it('refuses a wrong secret and an unknown token alike', async () => {

@@ -1,6 +1,7 @@
 /** Ends that no report tells: cancelled while a Mac works on it, too old, not heard of again. None of them lies about what happened. */
 import { Outcome } from '@headroom/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { InProcessBus } from '../../apps/controller/src/bus/bus.ts';
 import { EndedTally } from '../../apps/controller/src/jobs/ended-tally.ts';
 import { JobEnds } from '../../apps/controller/src/jobs/job-ends.ts';
 import { JOB_AGE_MS_MAX } from '../../apps/controller/src/jobs/job-life.ts';
@@ -14,7 +15,7 @@ let tally: EndedTally;
 beforeAll(async () => {
   controller = await startController();
   tally = new EndedTally(controller.database, controller.clock.now());
-  ends = new JobEnds(controller.database, controller.bus);
+  ends = new JobEnds(controller.database, controller.bus, controller.clock);
 });
 afterAll(() => controller?.stop());
 
@@ -84,6 +85,24 @@ describe('a job that becomes too old', () => {
     expect(row).toMatchObject({ errorCode: 'JOB_DEADLINE', errorDetail: 'not done within 7 days' });
   });
 
+  it('ends at its own time, however many were before it: who watches is told of the last few seconds', async () => {
+    const { database, clock } = controller;
+    const bus = new (class extends InProcessBus {
+      override publish(): void {
+        clock.advance(1_000);
+      }
+    })();
+    const old: string[] = [];
+    for (const mac of [await Mac.enrol(controller), await Mac.enrol(controller)])
+      old.push((await openPlan(controller, mac, [...STEPS])).jobId);
+    const createdAt = new Date(clock.now().getTime() - JOB_AGE_MS_MAX);
+    await database.prisma.job.updateMany({ where: { id: { in: old } }, data: { createdAt } });
+    await new JobEnds(database, bus, clock).expire(clock.now());
+    const ended = await database.prisma.job.findMany({ where: { id: { in: old } }, orderBy: { finishedAt: 'asc' } });
+    const [first, second] = ended.map(({ finishedAt }) => finishedAt?.getTime() ?? 0);
+    expect((second ?? 0) - (first ?? 0)).toBeGreaterThanOrEqual(1_000);
+  });
+
   it('is taken from a Mac that is still at it', async () => {
     const { mac, job, planId } = await working();
     const { prisma } = controller.database;
@@ -118,7 +137,7 @@ describe('how many ended, for Prometheus', () => {
   it('goes on counting when the clock was set back', async () => {
     const before = await counted(7_200_000);
     const soon = (ms: number) => new Date(controller.clock.now().getTime() + ms);
-    await tally.keepUp(soon(21_000));
+    await tally.keepUp(soon(31_000));
     controller.clock.advance(2_000);
     const { mac, job } = await working(STEPS.slice(1));
     expect(await mac.finish({ ...job })).toMatchObject({ accepted: true });

@@ -73,6 +73,8 @@ export interface TestApi {
   /** What the controller's timer does; throws when a part of it failed. */
   sweep(): Promise<void>;
   readonly health: SweepHealth;
+  /** Is the clock trusted, so that what is old may go? It is, unless a test takes it away. */
+  trustClock(isTrusted: boolean): void;
   stop(): Promise<void>;
 }
 
@@ -89,6 +91,7 @@ export async function openTestApi(): Promise<TestApi> {
   const { grantKey, webhookKey } = keys;
   const watchTimes = { pollMs: 100, restMs: 20, heartbeatMs: 200, unreadMs: 30_000 };
   const health = new SweepHealth();
+  let isTrusted = true;
   const parts = {
     config,
     database,
@@ -102,6 +105,7 @@ export async function openTestApi(): Promise<TestApi> {
     certificates,
     health,
     calls: new CallLimit(),
+    mayRemove: () => isTrusted,
     watchTimes,
   };
   const api = createApi(parts);
@@ -121,6 +125,9 @@ export async function openTestApi(): Promise<TestApi> {
     token: (role) => tokens.get(role) ?? '',
     call: (method, path, options = {}) => call(url, tokens, method, path, options),
     health,
+    trustClock(wanted) {
+      isTrusted = wanted;
+    },
     async sweep() {
       await health.round(api.sweepParts, clock);
       const failed = health.rounds().filter(([, rounds]) => rounds > 0);

@@ -13,6 +13,30 @@ afterAll(() => test.stop());
 
 const withToken = (token: unknown) => ({ role: null, headers: { authorization: `Bearer ${String(token)}` } });
 
+describe('enrolment tokens', () => {
+  it('are made, listed without their texts, and ended before their time, by admins', async () => {
+    const order = { uses: 3, labels: ['lab'], expiresInHours: 2 };
+    const made = await test.call('POST', '/api/v1/enrol-tokens', { body: order, role: 'tool' });
+    const { id, token, expiresAt } = made.body;
+    const listed = await test.call('GET', '/api/v1/enrol-tokens?limit=1');
+    expect(itemsOf(listed.body)[0]).toMatchObject({
+      id,
+      usesLeft: 3,
+      labels: ['lab'],
+      createdBy: 'token:tool',
+      expiresAt,
+    });
+    expect(JSON.stringify(listed.body)).not.toContain(String(token).split('.')[1]);
+    const end = (role: 'tool' | 'admin', which: unknown = id) =>
+      test.call('DELETE', `/api/v1/enrol-tokens/${String(which)}`, { role });
+    expect((await end('tool')).status).toBe(403);
+    expect((await end('admin')).status).toBe(200);
+    expect((await end('admin', '00000000-0000-7000-8000-000000000000')).status).toBe(404);
+    const [ended] = itemsOf((await test.call('GET', '/api/v1/enrol-tokens')).body);
+    expect(ended?.['expiresAt']).toBe(test.clock.now().toISOString());
+  });
+});
+
 describe('API tokens', () => {
   it('are made, listed without their texts, and revoked', async () => {
     const body = { name: 'ci', role: 'tool' };

@@ -1,4 +1,6 @@
 /** Whoever watches is told what happens, misses nothing while away, and is cut off when slow or not allowed any more. */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
@@ -94,6 +96,19 @@ async function runningJob() {
   return { jobId, renew };
 }
 
+/** An answer that is open to a hub of a test's own, and what was written to it. */
+function answer() {
+  const response = Object.assign(new PassThrough(), { setHeader: () => {} });
+  let text = '';
+  response.on('data', (chunk: Buffer) => {
+    text += chunk.toString('utf8');
+  });
+  return { response, text: () => text, stream: { response: response as unknown as ServerResponse, lastEventId: null } };
+}
+
+const reader = { tokenId: randomUUID() } as Actor;
+const SHOW_ID = { event: ({ id }: LoggedEvent) => ({ name: 'host', data: { id } }), progress: () => null };
+
 const ids = ({ events }: Watch) => events.filter(({ name }) => name !== 'ready').map(({ id }) => id);
 
 describe('watching', () => {
@@ -186,11 +201,14 @@ describe('watching', () => {
     one.stop();
   });
 
-  it('replays more than one page', async () => {
+  it('replays more than one page, also of one moment whose ids ran ahead of it as thousands were made', async () => {
     const from = await happen('session');
     const at = test.clock.now();
     const { siteId } = test.database;
-    const many = Array.from({ length: 1200 }, () => uuidv7(at.getTime()));
+    const many = Array.from({ length: 1200 }, () => {
+      for (let others = 0; others < 7; others += 1) uuidv7(at.getTime());
+      return uuidv7(at.getTime());
+    });
     await test.database.prisma.hostEvent.createMany({
       data: many.map((id) => ({ id, siteId, hostId: host, at, kind: 'session', detail: {} })),
     });
@@ -311,6 +329,51 @@ describe('watching', () => {
     goLive.mockRestore();
     expect(ids(one).length).toBeGreaterThan(5);
     one.stop();
+  });
+
+  it('forgets who hung up before it was opened', async () => {
+    const times = { pollMs: 600_000, restMs: 600_000, heartbeatMs: 600_000, unreadMs: 30_000 };
+    const hub = new WatchHub(new EventLog(test.database), test.clock, test.bus, times);
+    for (let gone = 0; gone <= WATCHERS_PER_TOKEN_MAX; gone += 1) {
+      const { response, stream } = answer();
+      response.destroy();
+      await once(response, 'close');
+      await hub.open(reader, stream, SHOW_ID);
+    }
+    const { text, response, stream } = answer();
+    await hub.open(reader, stream, SHOW_ID);
+    expect(text()).toContain('event: ready');
+    hub.stop();
+    response.destroy();
+  });
+
+  it('tells the first watcher what happens while the second one begins, and lets no more in at once than one by one', async () => {
+    const asked: ((ids: readonly string[]) => void)[] = [];
+    const happened = uuidv7(test.clock.now().getTime());
+    const log = {
+      idsSince: () => new Promise<readonly string[]>((resolve) => asked.push(resolve)),
+      byIds: async (ids: readonly string[]) => ids.map((id) => ({ id })),
+      revokedOf: async () => new Set(),
+    } as unknown as EventLog;
+    const times = { pollMs: 10, restMs: 10, heartbeatMs: 600_000, unreadMs: 30_000 };
+    const hub = new WatchHub(log, test.clock, test.bus, times);
+    const first = answer();
+    const opening = hub.open(reader, first.stream, SHOW_ID);
+    const others = Array.from({ length: WATCHERS_PER_TOKEN_MAX }, () => answer());
+    const more = Promise.allSettled(others.map(({ stream }) => hub.open(reader, stream, SHOW_ID)));
+    asked[0]?.([]);
+    await opening;
+    // Whoever asks next, the event is there since: another that begins, or the look that tells it.
+    await waitFor(() => asked.length > 1);
+    for (const answerTo of asked) answerTo([happened]);
+    const states = (await more).map(({ status }) => status);
+    await waitFor(() => {
+      for (const answerTo of asked) answerTo([happened]);
+      return first.text().includes(happened);
+    }, 5_000);
+    expect(states.filter((state) => state === 'rejected')).toHaveLength(1);
+    hub.stop();
+    for (const { response } of [first, ...others]) response.destroy();
   });
 
   it('is limited for each token', async () => {

@@ -69,7 +69,7 @@ function partsOf(database: Database) {
     bus,
     plans: new PlanWriter(database, jobs),
     visits: new VisitWriter(database),
-    rollouts: new RolloutEngine(database, bus),
+    rollouts: new RolloutEngine(database, bus, clock),
     labels: new LabelRules(database, bus),
     key: signer,
     checkInMs: 60_000,

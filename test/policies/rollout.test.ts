@@ -1,5 +1,5 @@
 // Goal: one policy change moves Macs ring by ring, only as far as it goes well, and says why it stands where it stands.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
 import type { Tx } from '../../apps/controller/src/db/database.ts';
 import { addMac, EXCEPTION, openTestApi, type ReplyBody, type TestApi } from '../api/support.ts';
@@ -176,6 +176,37 @@ describe('a gated rollout', () => {
     test.clock.advance(Date.parse('2026-11-23T21:00:01Z') - test.clock.now().getTime());
     await sweep();
     expect(await quotaOf(a)).toBe(8);
+  });
+
+  it('dates each step of many Macs at its own time: who watches is told of the last half a minute only', async () => {
+    const [first = ''] = await macsOf('stepwise', 1);
+    const { siteId, pool } = test.database;
+    // As many as one step takes, and all of them beside the first one.
+    await pool.query(
+      `WITH mac AS (INSERT INTO host (id, site_id, hardware_uuid, name, simulated, enrolled_at)
+         SELECT gen_random_uuid(), $1, upper(gen_random_uuid()::text), 'stepwise', true, $2 FROM generate_series(1, 200) RETURNING id),
+       labelled AS (INSERT INTO host_label (host_id, site_id, label) SELECT id, $1, 'stepwise' FROM mac),
+       reported AS (INSERT INTO host_report (host_id, site_id) SELECT id, $1 FROM mac),
+       stated AS (INSERT INTO host_state (host_id, site_id, state_since) SELECT id, $1, $2 FROM mac)
+       INSERT INTO intent (host_id, site_id, number, quota, extra_args, set_at) SELECT id, $1, 1, 2, '{}', $2 FROM mac`,
+      [siteId, test.clock.now()],
+    );
+    const start = test.clock.now().getTime();
+    let looks = 0;
+    const ticking = vi.spyOn(test.clock, 'now').mockImplementation(() => new Date(start + 1_000 * looks++));
+    await post('/policies', {
+      name: 'stepwise',
+      quota: 8,
+      selector: { labels: ['stepwise'] },
+      exception: EXCEPTION,
+      apply: true,
+    });
+    ticking.mockRestore();
+    const times = await pool.query(
+      `SELECT DISTINCT set_at FROM intent i JOIN host_label l USING (host_id) WHERE l.label = 'stepwise'`,
+    );
+    expect(await quotaOf(first)).toBe(8);
+    expect(times.rows).toHaveLength(2);
   });
 
   it('takes late joiners into its last ring, those that a grant names', async () => {

@@ -44,7 +44,7 @@ export interface ControllerPorts {
   readonly ask: (order: ExceptionOrder) => { readonly id: string; readonly awaitsApproval: boolean };
 }
 
-export type MakeEngine = (rows: Rows, database: Database, bus: ControllerBus) => RolloutEngine;
+export type MakeEngine = (rows: Rows, database: Database, bus: ControllerBus, clock: Clock) => RolloutEngine;
 
 type Parts = ReturnType<SimController['makeParts']>;
 
@@ -156,11 +156,17 @@ export class SimController {
       onFlip: (rolloutId, hostIds) => watch.rollouts.onFlip(rolloutId, hostIds),
     });
     const bus = new LossyBus(publish);
-    const engine = makeEngine?.(rows, database, bus) ?? new RolloutEngine(database, bus);
+    const clock = new SimClock(now);
+    const engine = makeEngine?.(rows, database, bus, clock) ?? new RolloutEngine(database, bus, clock);
     const plans = new PlanWriter(database, jobs);
     const asked = { ask: async (_tx: unknown, order: ExceptionOrder) => ask(order) } as unknown as Exceptions;
     const policies = new ApplyRevision(database, asked, engine);
-    engine.hostsOfPolicy = (tx, revisionId) => policies.hostsOf(tx, revisionId);
+    // The selector's way of leaving targets out is SQL's; here they are left out afterwards.
+    engine.lateHosts = async (tx, revisionId, rolloutId) => {
+      const isTarget = (hostId: string) =>
+        rows.targets.some((one) => one.rolloutId === rolloutId && one.hostId === hostId);
+      return (await policies.hostsOf(tx, revisionId)).filter(({ id }) => !isTarget(id));
+    };
     const evaluator = new Evaluator({
       ...{ database, bus, plans, rollouts: engine, key: signer, checkInMs: CHECK_IN_MS },
       visits: new VisitWriter(database),
@@ -169,7 +175,7 @@ export class SimController {
     return {
       ...{ jobs, database, engine, policies, evaluator },
       visits: new Visits(database, bus),
-      exceptions: new Exceptions(database, bus, new SimClock(now), signer, true, plans),
+      exceptions: new Exceptions(database, bus, clock, signer, true, plans),
       control: new RolloutControl(database, engine),
       ends: new ExceptionEnds(database, engine),
       relabelled: new RelabelledHosts(database, engine),

@@ -113,13 +113,13 @@ describe('the watch notices', () => {
   });
 
   it('a rollout that goes on though it was stopped', async () => {
-    const makeEngine: MakeEngine = (rows, database, bus) =>
+    const makeEngine: MakeEngine = (rows, database, bus, clock) =>
       new (class extends RolloutEngine {
         override openDue(now: Date): Promise<void> {
           for (const rollout of rows.rollouts) if (rollout.state === 'paused') rollout.state = 'running';
           return super.openDue(now);
         }
-      })(database, bus);
+      })(database, bus, clock);
     const one = { ...AT_ONCE, success: 'prepared', concurrency: { ...AT_ONCE.concurrency, total: 1 } } as const;
     const acts: readonly Act[] = [
       { name: 'apply', run: ({ people }) => people.apply({ policy: 0, quota: 8, strategy: one, lastsMs: 90 * DAY }) },

@@ -332,6 +332,28 @@ describe('a receiver that fails', () => {
     expect((await deliveries(id, 'dead'))[0]).toMatchObject({ lastError: expect.stringContaining('3 days') });
   });
 
+  it('ends it with 410 while the answer to another message is written down, and neither has to give way', async () => {
+    const id = await subscribe(['visit.*'], status(410));
+    await happen('visit.due', {}, 2);
+    const [other] = await deliveries(id);
+    const client = await test.database.pool.connect();
+    try {
+      // In the order of RECORD: the delivery, then its webhook.
+      await client.query('BEGIN');
+      await client.query('UPDATE webhook_delivery SET last_error = NULL WHERE event_id = $1', [
+        String(other?.['eventId']),
+      ]);
+      await test.sweep();
+      const waits = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%webhook_delivery%'`;
+      await waitFor(async () => (await test.database.pool.query(waits)).rowCount === 1);
+      await client.query('UPDATE webhook SET last_error = NULL WHERE id = $1', [id]);
+      await client.query('COMMIT');
+    } finally {
+      client.release(true);
+    }
+    await waitFor(async () => ((await view(id))['state'] as unknown) === 'gone', 10_000);
+  });
+
   it('ends it with 410, visibly; turned on again, it goes on', async () => {
     const id = await subscribe(['visit.*'], status(410));
     await happen('visit.due', {}, 2);
@@ -430,6 +452,10 @@ describe('webhooks', () => {
     const dead = { webhookId_eventId: { webhookId: id, eventId: ids[0] ?? '' } };
     await test.database.prisma.webhookDelivery.update({ where: dead, data: { state: 'dead' } });
     test.clock.advance((KEPT_DAYS.delivered + 1) * DAY_MS);
+    test.trustClock(false);
+    await test.sweep();
+    expect(await deliveries(id), 'by a clock that jumped').toHaveLength(5);
+    test.trustClock(true);
     await test.sweep();
     expect((await deliveries(id)).map(({ state }) => state as unknown)).toEqual(['dead']);
     test.clock.advance(KEPT_DAYS.dead * DAY_MS);

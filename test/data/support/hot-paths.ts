@@ -80,7 +80,7 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
     new CloneWatch(database, clock),
   );
   const finishing = new FinishJob(database, clock, bus);
-  const rollouts = new RolloutEngine(database, bus);
+  const rollouts = new RolloutEngine(database, bus, clock);
   const publicKeyPem = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
   const key = { keyId: 'none', publicKeyPem, sign: () => '' };
   const plans = new PlanWriter(database, jobs);
@@ -97,9 +97,9 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
   });
   const visits = visitRoutes(database, new Visits(database, bus));
   const audit = auditRoutes(database);
-  const jobEnds = new JobEnds(database, bus);
+  const jobEnds = new JobEnds(database, bus, clock);
   const hostEnds = new HostEnds(database, new HostCertificates(database, clock), jobs, bus, rollouts);
-  const jobPages = jobRoutes(database, jobEnds);
+  const jobPages = jobRoutes(database, jobEnds, clock);
   const rolloutPages = rolloutRoutes(database);
   const rolloutId = idOf('rollout', ROLLOUTS);
   const events = new EventLog(database);

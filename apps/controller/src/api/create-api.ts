@@ -9,6 +9,8 @@ import type { Clock } from '../common/clock.ts';
 import type { SweepHealth, SweepPart } from '../common/sweep-parts.ts';
 import type { ControllerConfig } from '../config/config.ts';
 import type { Database } from '../db/database.ts';
+import { enrolTokenRoutes } from '../enrol/token-routes.ts';
+import type { TokenService } from '../enrol/token-service.ts';
 import { Evaluator } from '../evaluator/evaluator.ts';
 import { EvaluatorLoop } from '../evaluator/evaluator-loop.ts';
 import { ExceptionUpkeep } from '../exceptions/exception-upkeep.ts';
@@ -19,7 +21,7 @@ import { exceptionRoutes } from '../exceptions/routes.ts';
 import { placeRoutes } from '../hosts/place-routes.ts';
 import { HostPlaces } from '../hosts/place-store.ts';
 import { HostEnds } from '../hosts/retire.ts';
-import { type EnrolTokens, hostRoutes } from '../hosts/routes.ts';
+import { hostRoutes } from '../hosts/routes.ts';
 import { EndedTally } from '../jobs/ended-tally.ts';
 import { JobEnds } from '../jobs/job-ends.ts';
 import type { JobStore } from '../jobs/job-store.ts';
@@ -84,11 +86,12 @@ export interface ApiDeps {
   /** The job store. */
   readonly jobs: Pick<JobStore, 'openJob' | 'cancelOpen'>;
   readonly certificates: HostCertificates;
-  /** The token service. */
-  readonly enrolTokens: EnrolTokens;
+  readonly enrolTokens: TokenService;
   /** Of this process. */
   readonly health: SweepHealth;
   readonly calls: CallLimit;
+  /** `ClockTrust.isSettled`: may what is old be removed for good? */
+  readonly mayRemove: (now: Date) => boolean;
   /** Tests hurry. */
   readonly watchTimes?: WatchTimes;
 }
@@ -113,12 +116,13 @@ export interface Api {
 export function createApi(deps: ApiDeps): Api {
   const { config, database, clock, bus, queue, grantKey, webhookKey, jobs, enrolTokens, certificates, health, calls } =
     deps;
-  const rollouts = new RolloutEngine(database, bus);
+  const { mayRemove } = deps;
+  const rollouts = new RolloutEngine(database, bus, clock);
   const plans = new PlanWriter(database, jobs);
   const exceptions = new Exceptions(database, bus, clock, grantKey, config.simulation, plans);
   const policies = new Policies(database, exceptions, rollouts);
   const hostsOf: HostsOfRevision = (tx, revisionId) => policies.hostsOf(tx, revisionId);
-  rollouts.hostsOfPolicy = hostsOf;
+  rollouts.lateHosts = (tx, revisionId, rolloutId) => policies.lateHostsOf(tx, revisionId, rolloutId);
   const upkeep = new ExceptionUpkeep(database, exceptions);
   const exceptionEnds = new ExceptionEnds(database, rollouts);
   const { simulation } = config;
@@ -140,7 +144,7 @@ export function createApi(deps: ApiDeps): Api {
   const idempotency = new Idempotency(database);
   const signIn = new SignIn(database);
   const hub = new WatchHub(new EventLog(database), clock, bus, deps.watchTimes);
-  const jobEnds = new JobEnds(database, bus);
+  const jobEnds = new JobEnds(database, bus, clock);
   const endedTally = new EndedTally(database, clock.now());
   const hostEnds = new HostEnds(database, certificates, jobs, bus, rollouts);
   const relabelled = new RelabelledHosts(database, rollouts);
@@ -150,7 +154,8 @@ export function createApi(deps: ApiDeps): Api {
     // Before the routes with an id in the same place.
     ...watchRoutes(hub),
     ...tokenRoutes(database, () => hub.soon()),
-    ...hostRoutes(database, enrolTokens, hostEnds),
+    ...hostRoutes(database, hostEnds),
+    ...enrolTokenRoutes(database, enrolTokens),
     ...labelRuleRoutes(database, labels),
     ...placeRoutes(new HostPlaces(database, bus)),
     ...revertRoutes(new Reverts(database, rollouts)),
@@ -164,7 +169,7 @@ export function createApi(deps: ApiDeps): Api {
     ...exceptionRoutes(database, exceptions, hostsOf, keyRetirement),
     ...rolloutRoutes(database),
     ...controlRoutes(database, new RolloutControl(database, rollouts)),
-    ...jobRoutes(database, jobEnds),
+    ...jobRoutes(database, jobEnds, clock),
     ...visitRoutes(database, new Visits(database, bus)),
     ...planningRoutes(database, new VisitPlanning(database, bus)),
     ...sheetRoutes(database, config.publicUrl ?? null),
@@ -187,7 +192,7 @@ export function createApi(deps: ApiDeps): Api {
       sender.start();
     },
     sweepParts: [
-      { name: 'repeated requests', run: (now) => idempotency.purge(now) },
+      { name: 'repeated requests', run: async (now) => mayRemove(now) && idempotency.purge(now) },
       { name: 'warnings before an end', run: (now) => upkeep.warn(now) },
       { name: 'approvers that are gone', run: (now) => upkeep.endOrphaned(now) },
       { name: 'requests that lapse', run: (now) => upkeep.lapse(now) },
@@ -199,10 +204,10 @@ export function createApi(deps: ApiDeps): Api {
       { name: 'count of ended jobs', run: (now) => endedTally.keepUp(now) },
       { name: 'label rules', run: (now) => labels.sweepOnce(now) },
       { name: 'changed labels', run: (now) => relabelled.sweepOnce(now) },
-      { name: 'proposals', run: (now) => proposals.sweepOnce(now) },
+      { name: 'proposals', run: (now) => proposals.sweepOnce(now, mayRemove(now)) },
       { name: 'rollouts', run: (now) => rollouts.openDue(now) },
       { name: 'evaluator', run: (now) => evaluatorLoop.sweepOnce(now) },
-      { name: 'old deliveries', run: (now) => sender.purge(now) },
+      { name: 'old deliveries', run: async (now) => mayRemove(now) && sender.purge(now) },
       { name: 'webhooks', run: () => sender.look() },
     ],
     async stop() {

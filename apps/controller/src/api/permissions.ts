@@ -13,6 +13,8 @@ export const PERMISSIONS = [
   'readiness.read',
   'update.accept',
   'enrol_token.create',
+  'enrol_token.read',
+  'enrol_token.revoke',
   'policy.read',
   'policy.write',
   'policy.apply',

@@ -8,6 +8,11 @@ import { undone } from './undone.ts';
 /** What a store works with: the client itself or an open transaction. */
 export type Tx = Prisma.TransactionClient;
 
+/** How long a transaction waits for its connection, and how long it may take then. */
+const [WAIT_MS, WORK_MS] = [10_000, 15_000];
+/** So long after it was asked for, a change is committed or never will be. */
+export const CHANGE_MS_MAX = WAIT_MS + WORK_MS;
+
 /**
  * The one door to Postgres. Every change goes through `transaction`, together with its audit row. Prisma is woken by its first use,
  * and weighs more than all else: what a start or the plain timer asks when there is nothing to do goes through `look`.
@@ -34,7 +39,7 @@ export class Database {
 
   /** Runs `work` in one transaction (READ COMMITTED, at most 15 s). Publish wake-ups only after it has returned. */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.prisma.$transaction(work, { timeout: 15_000, maxWait: 10_000 });
+    return this.prisma.$transaction(work, { timeout: WORK_MS, maxWait: WAIT_MS });
   }
 
   /**

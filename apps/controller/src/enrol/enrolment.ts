@@ -43,10 +43,11 @@ export class Enrolment {
   ) {}
 
   async enrol(request: EnrolRequest): Promise<Enrolled> {
-    const now = this.clock.now();
     const enrolOne = () =>
       this.database.transaction(async (tx) => {
         const token = await lockToken(tx, request);
+        // Only now: while it waited, the token may have ended.
+        const now = this.clock.now();
         return (await this.earlierAnswer(tx, token, request, now)) ?? (await this.take(tx, token, request, now));
       });
     // A rack that is switched on enrols with one token: were all to wait for its row, they would hold every connection there is, and

@@ -66,6 +66,23 @@ export class TokenService {
     });
     return { id, text: formatToken({ id, secret }, this.keys.caFingerprint) };
   }
+
+  /** Its time ends now. A Mac that it let in before may still ask again for the answer that it lost. Repeating it changes nothing. */
+  async revoke(id: string, actor: string): Promise<void> {
+    const at = this.clock.now();
+    const { siteId } = this.database;
+    await this.database.transaction(async (tx) => {
+      await tx.$queryRaw`SELECT 1 FROM enrol_token WHERE id = ${id}::uuid FOR UPDATE`;
+      const token = await tx.enrolToken.findUnique({ where: { id } });
+      if (token === null) throw new Problem('NOT_FOUND', `There is no enrolment token ${id}.`);
+      const { usesLeft, expiresAt } = token;
+      if (expiresAt <= at) return;
+      await tx.enrolToken.update({ where: { id }, data: { expiresAt: at } });
+      const change = { entity: 'enrol_token', entityId: id, before: { usesLeft, expiresAt: expiresAt.toISOString() } };
+      const after = { expiresAt: at.toISOString() };
+      await writeAudit(tx, { actor, action: 'enrol_token.revoke', ...change, after, at, siteId });
+    });
+  }
 }
 
 function checkOrder({ labels, uses, expiresAt }: TokenOrder, now: Date): void {

@@ -1,32 +1,19 @@
 import { z } from 'zod';
 import { hostEtag } from '../api/etag.ts';
-import { idParams, isoDate, pageOf } from '../api/paging.ts';
+import { idParams, pageOf } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
 import type { Database } from '../db/database.ts';
 import { labelText } from '../policies/selector.ts';
 import { hostListQuery, hostRow, listHosts } from './host-list.ts';
 import { hostView, viewHost } from './host-view.ts';
-import { LABELS_PER_HOST_MAX, setLabel } from './labels.ts';
+import { setLabel } from './labels.ts';
 import type { HostEnds } from './retire.ts';
 
-/** Makes enrolment tokens; the token service is one. */
-export interface EnrolTokens {
-  create(order: EnrolTokenOrder): Promise<{ readonly id: string; readonly text: string }>;
-}
-
-interface EnrolTokenOrder {
-  readonly labels: readonly string[];
-  readonly uses: number;
-  readonly expiresAt: Date;
-  readonly actor: string;
-}
-
-const HOUR_MS = 3_600_000;
 const labelParams = z.object({ id: z.uuid(), label: labelText });
 const labelsReply = z.object({ id: z.uuid(), name: z.string(), labels: z.array(z.string()) });
 const reason = z.string().trim().min(1).max(500).describe('Stands in the audit and in the timeline.');
 
-export function hostRoutes(database: Database, tokens: EnrolTokens, ends: HostEnds): readonly Route[] {
+export function hostRoutes(database: Database, ends: HostEnds): readonly Route[] {
   return [
     route({
       id: 'listHosts',
@@ -109,35 +96,6 @@ export function hostRoutes(database: Database, tokens: EnrolTokens, ends: HostEn
       handle: async ({ params: { id }, body, actor, now }) => {
         const order = { hostId: id, reason: body.reason, actor: actor.name, now };
         return { id, serials: [...(await ends.revokeCertificates(order))] };
-      },
-    }),
-    route({
-      id: 'createEnrolToken',
-      method: 'POST',
-      repeat: 'secret',
-      path: '/api/v1/enrol-tokens',
-      permission: 'enrol_token.create',
-      summary: 'Makes a token with which Macs enrol. Its text is shown this once.',
-      status: 201,
-      body: z.strictObject({
-        uses: z.number().int().min(1).max(10_000).default(1),
-        expiresInHours: z
-          .number()
-          .int()
-          .min(1)
-          .max(24 * 90)
-          .default(24),
-        labels: z
-          .array(labelText)
-          .max(LABELS_PER_HOST_MAX)
-          .default([])
-          .describe('Given to each Mac that enrols with it.'),
-      }),
-      reply: z.object({ id: z.uuid(), token: z.string(), uses: z.number().int(), expiresAt: isoDate }),
-      handle: async ({ body: { uses, expiresInHours, labels }, actor, now }) => {
-        const expiresAt = new Date(now.getTime() + expiresInHours * HOUR_MS);
-        const { id, text } = await tokens.create({ labels, uses, expiresAt, actor: actor.name });
-        return { id, token: text, uses, expiresAt: expiresAt.toISOString() };
       },
     }),
   ];

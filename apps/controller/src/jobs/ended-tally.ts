@@ -3,11 +3,13 @@
  * kept. It reads the timeline, in which every end of a job has one line.
  */
 import { firstIdAt } from '../common/ids.ts';
-import type { Database } from '../db/database.ts';
+import { CHANGE_MS_MAX, type Database } from '../db/database.ts';
 import { JOB_STATES, OPEN_STATES } from './job-life.ts';
 
-/** A line may become visible so long after its time: no transaction lasts longer (database.ts). */
-const LATE_MS = 20_000;
+/** A line may become visible so long after its time. */
+const LATE_MS = CHANGE_MS_MAX + 5_000;
+/** Thousands of ids of one moment run ahead of it (ids.ts): the times decide, the ids only narrow. */
+const IDS_AHEAD_MS = 1_000;
 /** Nobody asked for so long: it is counted all the same, so that the next look is short too. */
 const UNASKED_MS = 10 * 60_000;
 
@@ -52,7 +54,7 @@ export class EndedTally {
     const until = new Date(now.getTime() - LATE_MS);
     const from = this.until;
     if (until > from) {
-      const ids = [firstIdAt(from.getTime()), firstIdAt(until.getTime())];
+      const ids = [firstIdAt(from.getTime()), firstIdAt(until.getTime() + IDS_AHEAD_MS)];
       const rows = await this.database.look<{ state: string; count: number }>(ENDED, from, until, ...ids);
       for (const { state, count } of rows) this.counts.set(state, (this.counts.get(state) ?? 0) + count);
       this.until = until;

@@ -5,6 +5,7 @@
 import type { ErrorCode } from '@headroom/core';
 import { lockHost } from '../agents/host-lock.ts';
 import type { ControllerBus } from '../bus/bus.ts';
+import type { Clock } from '../common/clock.ts';
 import { Problem } from '../common/problem.ts';
 import { type Database, type Tx, writeAudit } from '../db/database.ts';
 import { eachApart } from '../db/each-apart.ts';
@@ -26,6 +27,7 @@ export class JobEnds {
   constructor(
     private readonly database: Database,
     private readonly bus: ControllerBus,
+    private readonly clock: Clock,
   ) {}
 
   /** A job that no Mac works on ends at once; else its Mac is asked to stop. Asking again changes nothing. */
@@ -60,22 +62,24 @@ export class JobEnds {
   expire(now: Date): Promise<number> {
     const madeBefore = new Date(now.getTime() - JOB_AGE_MS_MAX);
     const reason = `not done within ${DAYS_MAX} days`;
-    return this.sweepAll(TOO_OLD, madeBefore, 'expire', { now, code: 'JOB_DEADLINE', reason });
+    return this.sweepAll(TOO_OLD, madeBefore, 'expire', { code: 'JOB_DEADLINE', reason });
   }
 
   /** For the plain timer: jobs whose Mac was asked to stop and is not heard of. */
   letGo(now: Date): Promise<number> {
-    return this.sweepAll(LET_GO, now, 'let_go', { now, code: 'JOB_CANCELLED', reason: null });
+    return this.sweepAll(LET_GO, now, 'let_go', { code: 'JOB_CANCELLED', reason: null });
   }
 
-  private async sweepAll(sql: string, until: Date, event: JobEvent, end: Pick<End, 'now' | 'code' | 'reason'>) {
+  /** Each at its own time: who watches is told of what is dated seconds back, and of nothing older. */
+  private async sweepAll(sql: string, until: Date, event: JobEvent, end: Pick<End, 'code' | 'reason'>) {
     const { rows } = await this.database.pool.query<{ id: string }>(sql, [until, SWEEP_BATCH]);
     const ids = rows.map(({ id }) => id);
     await eachApart(ids, String, (id) =>
       this.change(id, async (tx, job) => {
         const cell = nextOf(job.state, event);
         // It ended meanwhile.
-        if (cell !== null) await this.apply(tx, job, { ...end, jobId: id, actor: JOBS_ACTOR, cell, event });
+        if (cell === null) return;
+        await this.apply(tx, job, { ...end, now: this.clock.now(), jobId: id, actor: JOBS_ACTOR, cell, event });
       }),
     );
     return rows.length;

@@ -7,7 +7,7 @@ import { writeAudit } from '../db/database.ts';
 import type { ExceptionInput, Exceptions } from '../exceptions/exceptions.ts';
 import type { MadeRollout, RolloutEngine } from '../rollouts/rollout-engine.ts';
 import { holderOf } from './claims.ts';
-import { selectorText } from './selector.ts';
+import { selectHosts, selectorText } from './selector.ts';
 import {
   type HeldHost,
   type HostStanding,
@@ -127,6 +127,17 @@ export class ApplyRevision {
     const row = await tx.policyRevision.findUniqueOrThrow({ where: { id: revisionId }, include: { policy: true } });
     const revision = standingRevision(row);
     return reachOf(revision.policyId, await standings(tx, await standingRevisions(tx, [revision]))).held;
+  }
+
+  /** Of those, the ones that are no targets of this rollout. Its own selector is asked first: mostly nobody is left to ask others about. */
+  async lateHostsOf(tx: Tx, revisionId: string, rolloutId: string): Promise<readonly HeldHost[]> {
+    const row = await tx.policyRevision.findUniqueOrThrow({ where: { id: revisionId }, include: { policy: true } });
+    const revision = standingRevision(row);
+    const meant = await selectHosts(tx, revision.selector, undefined, 'identity', rolloutId);
+    if (meant.length === 0) return [];
+    const revisions = await standingRevisions(tx, [revision]);
+    const ids = meant.map(({ hostId }) => hostId);
+    return reachOf(revision.policyId, await standings(tx, revisions, ids)).held;
   }
 
   /** Ends a policy, under the lock of standing: the hosts that it held go to whoever holds them next, or back to stock. */

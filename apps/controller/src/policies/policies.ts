@@ -36,6 +36,10 @@ export class Policies {
     return this.applying.hostsOf(tx, revisionId);
   }
 
+  lateHostsOf(tx: Tx, revisionId: string, rolloutId: string) {
+    return this.applying.lateHostsOf(tx, revisionId, rolloutId);
+  }
+
   async create(name: string, input: RevisionInput, actor: Actor, now: Date): Promise<Outcome> {
     const { siteId } = this.database;
     const policyId = uuidv7(now.getTime());

@@ -96,29 +96,36 @@ export async function resolveSelector(
   };
 }
 
-/** What the selector says at this moment, in host order: of all hosts, or of these. */
+/** What the selector says at this moment, in host order: of all hosts, or of these, or of all but the targets of a rollout. */
 export async function selectHosts(
   tx: Tx,
   selector: Selector,
   onlyHosts?: readonly string[],
   scope: FilterScope = 'identity',
+  withoutTargetsOf?: string,
 ): Promise<readonly Selection[]> {
   const { labels, hosts, filter } = selector;
   const { sql, values } =
     filter === null ? { sql: 'false', values: [] } : hostCondition(filter, scope, 'selector.filter', 3);
-  const only = onlyHosts === undefined ? '' : `AND h.id = ANY($${3 + values.length}::uuid[])`;
+  const place = 3 + values.length;
+  const only = onlyHosts === undefined ? '' : `AND h.id = ANY($${place}::uuid[])`;
+  const without =
+    withoutTargetsOf === undefined
+      ? ''
+      : `AND NOT EXISTS (SELECT 1 FROM rollout_target st WHERE st.rollout_id = $${place + (only === '' ? 0 : 1)}::uuid AND st.host_id = h.id)`;
   return tx.$queryRawUnsafe<Selection[]>(
     `SELECT * FROM (
        SELECT h.id::text AS "hostId", h.hardware_uuid AS "hardwareUuid", h.id = ANY($1::uuid[]) AS named,
          (h.id = ANY($1::uuid[])
            OR EXISTS (SELECT 1 FROM host_label sl WHERE sl.host_id = h.id AND sl.label = ANY($2::text[]))
            OR ${sql}) AS selected
-       FROM ${FILTER_TABLES} WHERE h.retired_at IS NULL ${only}) chosen
+       FROM ${FILTER_TABLES} WHERE h.retired_at IS NULL ${only} ${without}) chosen
      WHERE selected IS NOT FALSE ORDER BY "hostId"`,
     [...hosts],
     [...labels],
     ...values,
     ...(onlyHosts === undefined ? [] : [[...onlyHosts]]),
+    ...(withoutTargetsOf === undefined ? [] : [withoutTargetsOf]),
   );
 }
 

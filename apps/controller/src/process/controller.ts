@@ -73,7 +73,9 @@ async function startParts(
   const health = new SweepHealth();
   const calls = new CallLimit();
   const stores = { database, clock, bus, queue, jobs, enrolTokens, certificates };
-  const api = createApi({ config, ...stores, grantKey, webhookKey, health, calls });
+  const trust = new ClockTrust();
+  const mayRemove = (now: Date) => trust.isSettled(now);
+  const api = createApi({ config, ...stores, grantKey, webhookKey, health, calls, mayRemove });
   await api.start();
   onStop(() => api.stop());
 
@@ -90,14 +92,13 @@ async function startParts(
 
   const history = new HistoryKeeper(database, config);
   const endedWork = new EndedWork(database, config);
-  const trust = new ClockTrust();
   const timesAhead = new TimesAhead(database);
   const parts = [
-    { name: 'times ahead', run: (now: Date) => timesAhead.sweepOnce(now, trust.isSettled(now)) },
+    { name: 'times ahead', run: (now: Date) => timesAhead.sweepOnce(now, mayRemove(now)) },
     { name: 'leases', run: () => jobs.sweep() },
     ...api.sweepParts,
-    { name: 'history', run: (now: Date) => history.daily(now, trust.isSettled(now)) },
-    { name: 'ended work', run: (now: Date) => endedWork.step(now, trust.isSettled(now)) },
+    { name: 'history', run: (now: Date) => history.daily(now, mayRemove(now)) },
+    { name: 'ended work', run: (now: Date) => endedWork.step(now, mayRemove(now)) },
   ];
   const sweep = new Sweep(config.sweepMs, clock, parts, health);
   sweep.start();

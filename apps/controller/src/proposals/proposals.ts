@@ -70,10 +70,10 @@ export class Proposals {
     return id;
   }
 
-  /** Computes what waits, and ends what is too old. A lost wake-up costs time only. */
-  async sweepOnce(now: Date): Promise<void> {
+  /** Computes what waits, and ends what is too old. A lost wake-up costs time only. While the clock is not trusted nothing is removed. */
+  async sweepOnce(now: Date, mayRemove: boolean): Promise<void> {
     await this.database.look(EXPIRE, now);
-    await this.database.look(FORGET, new Date(now.getTime() - KEPT_DAYS * DAY_MS));
+    if (mayRemove) await this.database.look(FORGET, new Date(now.getTime() - KEPT_DAYS * DAY_MS));
     const waiting = await this.database.look<{ id: string }>(WAITING);
     await eachApart(
       waiting,
@@ -107,7 +107,8 @@ export class Proposals {
     requireReady(row, now);
     const input = row.request as unknown as ProposalInput;
     const guard = async (tx: Tx) => this.hold(tx, id, input, actor, now);
-    const changed = await prisma.proposalHost.findMany({ where: { proposalId: id } });
+    const shown = { hostId: true, revisionId: true };
+    const changed = await prisma.proposalHost.findMany({ where: { proposalId: id }, select: shown });
     if (changed.length === 0) {
       await this.database.transaction(guard);
       return { outcomes: [], letGo: [] };

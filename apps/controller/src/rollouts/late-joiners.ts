@@ -4,14 +4,14 @@ import { grantsOf } from './intent-flip.ts';
 import { ADD_TARGETS, IN_NEWER } from './rollout-sql.ts';
 import { takenBack } from './taken-back.ts';
 
-/** The hosts that a revision's policy holds now. */
-export type HostsOfPolicy = (tx: Tx, revisionId: string) => Promise<readonly { readonly id: string }[]>;
+/** The hosts that a revision's policy holds now and that are no targets of this rollout. */
+export type LateHosts = (tx: Tx, revisionId: string, rolloutId: string) => Promise<readonly { readonly id: string }[]>;
 
 export interface JoinOrder {
   readonly rollout: { readonly id: string; readonly revisionId: string | null };
   readonly strategy: RolloutStrategy;
   readonly siteId: string;
-  readonly hostsOfPolicy: HostsOfPolicy;
+  readonly lateHosts: LateHosts;
   readonly now: Date;
 }
 
@@ -27,15 +27,13 @@ const TAKEN_BACK = 'Taken back to stock since: apply the policy again to raise i
  * Adds Macs that the policy holds since the rollout was made to its last ring, if its strategy says so. A grant never widens, and a revision
  * that is not the applied one any more takes no new Mac.
  */
-export async function joinLate(tx: Tx, { rollout, strategy, siteId, hostsOfPolicy, now }: JoinOrder): Promise<void> {
+export async function joinLate(tx: Tx, { rollout, strategy, siteId, lateHosts, now }: JoinOrder): Promise<void> {
   const { id, revisionId } = rollout;
   if (strategy.lateJoiners === 'leave' || revisionId === null) return;
   const { quota, policyId } = await tx.policyRevision.findUniqueOrThrow({ where: { id: revisionId } });
   const policy = await tx.policy.findUniqueOrThrow({ where: { id: policyId }, select: { appliedRevisionId: true } });
   if (policy.appliedRevisionId !== revisionId) return;
-  const known = await tx.rolloutTarget.findMany({ where: { rolloutId: id }, select: { hostId: true } });
-  const targets = new Set(known.map(({ hostId }) => hostId));
-  const joined = (await hostsOfPolicy(tx, revisionId)).map((host) => host.id).filter((hostId) => !targets.has(hostId));
+  const joined = (await lateHosts(tx, revisionId, id)).map((host) => host.id);
   if (joined.length === 0) return;
   const newer = await tx.$queryRawUnsafe<{ hostId: string }[]>(IN_NEWER, joined, id);
   const isElsewhere = new Set(newer.map(({ hostId }) => hostId));

@@ -11,6 +11,7 @@ import {
 } from '@headroom/core';
 import { toJson } from '../audit/json.ts';
 import type { ControllerBus } from '../bus/bus.ts';
+import type { Clock } from '../common/clock.ts';
 import { uuidv7 } from '../common/ids.ts';
 import { logger } from '../common/log.ts';
 import type { Database, Tx } from '../db/database.ts';
@@ -18,7 +19,7 @@ import { writeAudit } from '../db/database.ts';
 import { eachApart } from '../db/each-apart.ts';
 import { neverWitnessed } from '../witness/pairs.ts';
 import { flipIntents } from './intent-flip.ts';
-import { type HostsOfPolicy, joinLate } from './late-joiners.ts';
+import { joinLate, type LateHosts } from './late-joiners.ts';
 import { type ToldRollout, tellRollouts } from './rollout-news.ts';
 import {
   ADD_TARGETS,
@@ -85,13 +86,14 @@ const REVIEW_MS = 60_000;
 /** The one writer of intents: it decides with the rollout locked and its targets counted, so that two controllers never both do. */
 export class RolloutEngine {
   /** Set once by whoever knows policies. */
-  hostsOfPolicy: HostsOfPolicy = async () => [];
+  lateHosts: LateHosts = async () => [];
   /** Rollouts with news that a decision made meanwhile may not have counted. */
   private readonly withNews = new Set<string>();
 
   constructor(
     private readonly database: Database,
     private readonly bus: ControllerBus,
+    private readonly clock: Clock,
   ) {}
 
   /** Writes the rollout and its targets in the caller's transaction. Intents flip in `openPending`, after commit. */
@@ -173,7 +175,8 @@ export class RolloutEngine {
   private async open(id: string, now: Date): Promise<void> {
     const hasNews = this.withNews.delete(id);
     try {
-      while (await this.step(id, now, hasNews));
+      // Many Macs take many steps. Each has its own time: who watches is told of the last half a minute.
+      for (let at = now; await this.step(id, at, hasNews); at = this.clock.now());
     } catch (error) {
       if (hasNews) this.withNews.add(id);
       throw error;
@@ -211,7 +214,7 @@ export class RolloutEngine {
       if (rollout === undefined) return null;
       const strategy = rollout.strategy ?? AT_ONCE;
       if (rollout.reviewAt !== null && rollout.reviewAt <= now)
-        await joinLate(tx, { rollout, strategy, siteId: this.database.siteId, hostsOfPolicy: this.hostsOfPolicy, now });
+        await joinLate(tx, { rollout, strategy, siteId: this.database.siteId, lateHosts: this.lateHosts, now });
       const decision = decideRollout({ ...rollout, strategy }, await countedTargets(tx, id, strategy), now);
       return this.carryOut(tx, rollout, decision, now);
     });

@@ -43,6 +43,11 @@ export const RECORD = `
     last_error = $9
   FROM tried WHERE w.id = tried.webhook_id`;
 
+/** $1 webhook. Deliveries are locked before their webhook, as `RECORD` does: neither waits for the other in a circle. */
+export const LOCK_QUEUED = `
+  SELECT count(*) FROM (
+    SELECT 1 FROM webhook_delivery WHERE webhook_id = $1::uuid AND state = 'queued' ORDER BY event_id FOR UPDATE) locked`;
+
 /** $1 webhook, $2 now, $3 why: nothing more is sent to it. */
 export const BURY_QUEUED = `
   UPDATE webhook_delivery SET state = 'dead', ended_at = $2::timestamptz, lease_until = NULL, last_error = $3

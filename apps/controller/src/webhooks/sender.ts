@@ -7,7 +7,17 @@ import type { Clock } from '../common/clock.ts';
 import { logger } from '../common/log.ts';
 import { type Database, writeAudit } from '../db/database.ts';
 import { pauseMs } from './back-off.ts';
-import { ANY_DEAD, BURY_OLD, BURY_QUEUED, CLAIM, DUE_WEBHOOKS, PURGE, RECORD, RELEASE } from './delivery-sql.ts';
+import {
+  ANY_DEAD,
+  BURY_OLD,
+  BURY_QUEUED,
+  CLAIM,
+  DUE_WEBHOOKS,
+  LOCK_QUEUED,
+  PURGE,
+  RECORD,
+  RELEASE,
+} from './delivery-sql.ts';
 import { type Answered, POST_MS, post } from './post.ts';
 
 const log = logger('webhooks');
@@ -157,6 +167,7 @@ export class WebhookSender {
     const at = this.clock.now();
     const reason = 'The receiver answered 410 Gone.';
     await this.database.transaction(async (tx) => {
+      await tx.$queryRawUnsafe(LOCK_QUEUED, id);
       const { count } = await tx.webhook.updateMany({
         where: { id, state: 'on', url },
         data: { state: 'gone', stateReason: reason, lastError: reason, failingSince: at, changedAt: at },

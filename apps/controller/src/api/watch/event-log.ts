@@ -1,6 +1,6 @@
 /** Reads the timelines of all hosts in order, for whoever watches. Events lie in Postgres: a watcher that was away misses none. */
 import { firstIdAt, timeOf } from '../../common/ids.ts';
-import type { Database } from '../../db/database.ts';
+import { CHANGE_MS_MAX, type Database } from '../../db/database.ts';
 
 export interface LoggedEvent {
   readonly id: string;
@@ -22,10 +22,12 @@ export interface ProgressLine {
 }
 
 /**
- * Ids are made before their transaction commits, so a lower one may appear after a higher one. No transaction lasts longer than
- * 15 s (database.ts): whoever looks this far back sees all.
+ * Ids are made before their transaction commits, so a lower one may appear after a higher one. No change takes longer than
+ * `CHANGE_MS_MAX`: whoever looks this far back sees all.
  */
-export const OVERLAP_MS = 20_000;
+export const OVERLAP_MS = CHANGE_MS_MAX + 5_000;
+/** Thousands of ids of one moment run ahead of it, by a millisecond for each four thousand (ids.ts). */
+const IDS_AHEAD_MS = 1_000;
 /** More than this at once is caught up page by page. */
 export const PAGE = 500;
 
@@ -53,7 +55,7 @@ export class EventLog {
   async after(id: string): Promise<readonly LoggedEvent[]> {
     const { rows } = await this.database.pool.query<LoggedEvent>(
       `${SELECT} WHERE e.at >= $1 AND e.id > $2 ORDER BY e.id LIMIT ${PAGE}`,
-      [new Date(timeOf(id)), id],
+      [new Date(timeOf(id) - IDS_AHEAD_MS), id],
     );
     return rows;
   }

@@ -32,6 +32,9 @@ const TIMES: WatchTimes = { pollMs: 1_000, restMs: 100, heartbeatMs: 15_000, unr
 
 export class WatchHub {
   private readonly watchers = new Set<Watcher>();
+  /** Those that are about to become watchers: they count, or many at once would all find room. */
+  private readonly opening = new Set<Watcher>();
+  private beginning: Promise<void> | null = null;
   private seen: ReadonlySet<string> = new Set();
   /** Hosts with a new line of progress; each is told once for every look, however many lines came. */
   private progressed = new Set<string>();
@@ -51,16 +54,22 @@ export class WatchHub {
 
   async open(actor: Actor, { response, lastEventId }: EventStream, show: Show): Promise<void> {
     const { tokenId } = actor;
-    if (tokenId === null || this.isStopped) throw new Problem('NOT_READY', 'the controller is stopping');
-    const own = [...this.watchers].filter((one) => one.tokenId === tokenId).length;
-    if (this.watchers.size >= WATCHERS_MAX || own >= WATCHERS_PER_TOKEN_MAX)
-      throw new Problem('RATE_LIMITED', `${own} watches of this token are open, ${this.watchers.size} in all.`);
+    if (tokenId === null || this.isStopped) throw stopping();
+    const all = [...this.watchers, ...this.opening];
+    const own = all.filter((one) => one.tokenId === tokenId).length;
+    if (all.length >= WATCHERS_MAX || own >= WATCHERS_PER_TOKEN_MAX)
+      throw new Problem('RATE_LIMITED', `${own} watches of this token are open, ${all.length} in all.`);
     const watcher = new Watcher(tokenId, response, show);
-    await this.begin();
+    this.opening.add(watcher);
+    await this.begin().finally(() => this.opening.delete(watcher));
+    if (this.isStopped) throw stopping();
+    // It hung up meanwhile, and nothing would say so a second time.
+    if (!watcher.isOpen) return;
     const now = this.clock.now().getTime();
     watcher.open(firstIdAt(now));
     this.watchers.add(watcher);
     watcher.onClose(() => this.leave(watcher));
+    this.attend();
     await this.catchUp(watcher, lastEventId, now);
   }
 
@@ -74,10 +83,20 @@ export class WatchHub {
     for (const watcher of this.watchers) watcher.end();
   }
 
-  /** The first watcher finds the present as known. */
-  private async begin(): Promise<void> {
-    if (this.watchers.size > 0 || this.timer !== null) return;
+  /** The first watchers find the present as known: asked once for all of them, or what a second answer knows none is told. */
+  private begin(): Promise<void> {
+    if (this.watchers.size > 0) return Promise.resolve();
+    this.beginning ??= this.learnPresent().finally(() => {
+      this.beginning = null;
+    });
+    return this.beginning;
+  }
+
+  private async learnPresent(): Promise<void> {
     this.seen = new Set(await this.events.idsSince(this.since()));
+  }
+
+  private attend(): void {
     this.stopListening ??= this.bus.subscribe(({ kind, hostId }) => {
       // Progress waits for the next look: nothing is decided by it.
       if (kind === 'progress') this.progressed.add(hostId);
@@ -183,6 +202,10 @@ export class WatchHub {
   private since(): Date {
     return new Date(this.clock.now().getTime() - OVERLAP_MS);
   }
+}
+
+function stopping(): Problem {
+  return new Problem('NOT_READY', 'the controller is stopping');
 }
 
 /** Ids that a replay has sent, of those only that the present may bring once more. */
