@@ -145,6 +145,7 @@ function filesOf(kcMd5: string): Readonly<Record<string, string>> {
     quota: '255',
     'kc-file': 'KernelCollection.kc',
     'kc-md5': kcMd5,
+    'agent-version': '0.1.0',
   };
   const done = { 'step-csrutil': '0', 'step-configure-boot': '0', coih: 'absent', outcome: 'done' };
   const receipt = { 'headroom-receipt': '1', visit: 'V1', nonce: 'abc', at: '2026-01-02T03:04:05Z', ...done };

@@ -1,6 +1,6 @@
 /** The agent raises a simulated Mac as far as macOS allows, from a plan in a file, with no controller; and refuses what it must. */
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { KcResult } from '@headroom/core';
@@ -107,6 +107,19 @@ describe('apply-plan', () => {
     writeFileSync(join(mac.sysroot, 'Library/Headroom/BREAK-GLASS.txt'), 'the page of another Mac');
     await mac.apply(mac.plan(mac.raiseSteps()));
     expect(mac.read('/Library/Headroom/BREAK-GLASS.txt')).toBe(page);
+  });
+
+  it.each([
+    ['a note beside the kernel collection that was cut', '/var/db/headroom/kc/23F79-T6020.kc.json'],
+    ['a kernel collection that was cut', '/var/db/headroom/kc/23F79-T6020.kc'],
+    ['a manifest that was cut', '/Library/Headroom/manifest'],
+    ['a script that was cut', '/Library/Headroom/raise'],
+  ])('puts %s right', async (_what, path) => {
+    const file = join(mac.sysroot, path);
+    truncateSync(file, Math.floor(statSync(file).size / 2));
+    const { code, stdout } = await mac.apply(mac.plan(mac.raiseSteps()));
+    expect(code, stdout).toBe(0);
+    expect(mac.list('/var/db/headroom/kc')).toEqual(['23F79-T6020.kc', '23F79-T6020.kc.json']);
   });
 
   it('finds everything done the second time, and changes nothing', async () => {

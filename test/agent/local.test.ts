@@ -155,6 +155,11 @@ describe('doctor and status', () => {
       ]);
       own.write('/var/db/headroom/status.json', JSON.stringify({ ...status, lastError: { ...lastError, of: 'job' } }));
       expect(await bad()).toEqual(['agent: It is not running.']);
+      own.write('/var/db/headroom/state.json', '');
+      expect(await bad()).toEqual([
+        expect.stringMatching(/^memory: .*state\.json is damaged \(it is not JSON\): move it away/),
+        'agent: It is not running.',
+      ]);
       own.write('/var/db/headroom/status.json', 'junk');
       expect(await command('headroom-agent', ['status', '--sysroot', own.sysroot])).toMatchObject({
         code: 1,

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { type Facts, factsFromUnknown } from '@headroom/core';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { collectFacts, factsSha256 } from '../../apps/agent/src/facts/index.ts';
+import { readVisitKit } from '../../apps/agent/src/facts/visit-files.ts';
+import { valueOrNull } from '../../apps/agent/src/macos/reading.ts';
 import { WITNESS_FILE } from '../../apps/agent/src/paths.ts';
 import { buildBundleFile, buildKernelCollection, buildKernelFile } from '../../packages/mac-sim/src/kernel/index.ts';
 import { FIXTURES } from './capture.ts';
@@ -98,8 +100,11 @@ describe('facts of a raised Mac', () => {
       `kc-md5=${MD5}`,
       'build=24B82',
       'variant=T6020',
+      'agent-version=0.1.0',
     ];
-    stub.file('/Library/Headroom/manifest', `${manifest.join('\n')}\n`);
+    const whole = `${manifest.join('\n')}\n`;
+    stub.file('/Library/Headroom/manifest', whole);
+    stub.file('/Library/Headroom/BREAK-GLASS.txt', 'Hold the power button.');
     const receipt = [
       'headroom-receipt=1',
       'visit=V1',
@@ -129,12 +134,26 @@ describe('facts of a raised Mac', () => {
       customKernel: 'absent',
       outcome: 'done',
     });
-    stub.remove('/Library/Headroom/check');
-    expect((await factsOf(stub)).visitKit?.complete).toBe(false);
+    const kit = async () => valueOrNull(await readVisitKit({ sysroot: stub.sysroot }));
+    for (const cut of ['check', 'raise', 'BREAK-GLASS.txt'].map((name) => `/Library/Headroom/${name}`)) {
+      const text = cut.endsWith('txt') ? 'Hold the power button.' : '#!/bin/sh\n';
+      stub.remove(cut);
+      expect(await kit(), cut).toMatchObject({ visitId: 'V1', complete: false });
+      if (!cut.endsWith('txt')) {
+        stub.file(cut, text.slice(0, 4));
+        expect(await kit(), cut).toMatchObject({ complete: false, armed: true });
+      }
+      stub.file(cut, text);
+    }
+    for (let length = 0; length < whole.length; length += 1) {
+      stub.file('/Library/Headroom/manifest', whole.slice(0, length));
+      expect(await kit(), `${length} bytes of the manifest`).toMatchObject({ complete: false, armed: true });
+    }
+    stub.file('/Library/Headroom/manifest', whole);
+    expect(await kit()).toMatchObject({ complete: true });
     stub.file('/Library/Headroom/KernelCollection.kc', Buffer.concat([KC.bytes, Buffer.from('x')]));
     expect((await factsOf(stub)).kernelCollections?.[1]?.md5).not.toBe(MD5);
-    stub.file('/Library/Headroom/manifest', 'visit=V1');
-    expect((await factsOf(stub)).unknown['visitKit']).toContain('manifest');
+    expect(await kit()).toMatchObject({ complete: false });
   });
 
   it('name another system, and none where a volume does not say what it is', async () => {

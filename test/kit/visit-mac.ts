@@ -4,7 +4,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { crockford25, quotaWords, visitCode, visitRandom } from '@headroom/core';
+import { BREAK_GLASS_FILE, crockford25, quotaWords, visitCode, visitRandom } from '@headroom/core';
 import { bootMac, createMac, kernelVersionText, loadState, type SimState, systemFor } from '@headroom/mac-sim';
 import { buildBundleFile, buildKernelFile, writeKernelCollection } from '../../packages/mac-sim/dist/kernel/index.js';
 import {
@@ -113,6 +113,7 @@ function openVisitMac(folder: string): VisitMac {
   const writeCollection = (of: CollectionOptions): Promise<string> =>
     writeKc(collection, { variant, version, build, bundleVersion: '1.0.0', hasQuotaSupport: true, ...of });
   const placeKit = async (of: CollectionOptions = {}, change: Readonly<Record<string, string>> = {}): Promise<void> => {
+    writeFileSync(join(kit, BREAK_GLASS_FILE), 'The page of this Mac.\n');
     for (const name of KIT_NAMES) cpSync(join(KIT_SOURCE, 'raise'), join(kit, name));
     kcUuid = await writeCollection(of);
     setManifest({
@@ -131,6 +132,7 @@ function openVisitMac(folder: string): VisitMac {
       'boot-args': quotaWords(QUOTA).join(' '),
       expires: EXPIRES,
       'proven-coih': '',
+      'agent-version': '0.1.0',
       ...change,
     });
     code = codeFor(manifest);

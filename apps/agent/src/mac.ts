@@ -1,5 +1,7 @@
 /** The Mac that the agent works on: `/`, or a simulated one below a sysroot. Bundles the checked sysroot with the tool runner. */
+import type { ErrorCode } from '@headroom/core';
 import { AgentError } from './agent-error.ts';
+import type { CommandFailure } from './macos/command-error.ts';
 import type { Unknown } from './macos/reading.ts';
 import { commandError, type RunOptions, type RunResult, runTool } from './macos/runner.ts';
 import { checkSysroot, isSimulated, resolve } from './macos/sysroot.ts';
@@ -32,8 +34,14 @@ export function openMac(dir: string): Mac {
 export function ranToItsEnd(result: RunResult): RunResult {
   const failure = commandError(result)?.failure;
   if (failure === undefined || failure === 'exit_code') return result;
-  throw new AgentError(failure === 'timed_out' ? 'COMMAND_TIMED_OUT' : 'COMMAND_FAILED', toolText(result));
+  throw new AgentError(CODE_OF[failure] ?? 'COMMAND_FAILED', toolText(result));
 }
+
+/** Time cures these: the same call may run to its end a minute later. */
+const CODE_OF: Partial<Record<CommandFailure, ErrorCode>> = {
+  timed_out: 'COMMAND_TIMED_OUT',
+  signal: 'COMMAND_KILLED',
+};
 
 /** A step needs to know it, and it could not be read. */
 export function unreadable({ reason, timedOut }: Unknown): AgentError {

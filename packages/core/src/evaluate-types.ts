@@ -250,4 +250,4 @@ export interface Evaluation {
 }
 
 /** Grows when a rule changes, so that stored states can be told from older ones. */
-export const RULES_VERSION = 12;
+export const RULES_VERSION = 13;

@@ -59,6 +59,7 @@ const HALF_DONE = change(kitPlacedFacts(), {
 });
 const INSTALLED = change(HALF_DONE, { bootPolicy: { customKernel: COIH } });
 const CLEARED = change(raisedFacts(), { bootArgs: { storedPresent: false, stored: null } });
+const KIT_KC_PATH = '/Library/Headroom/KernelCollection.kc';
 const ARMED_FACTS: Facts = { ...raisedFacts(), visitKit: { ...KIT, complete: true, armed: true } };
 const REVERTED = change(kitPlacedFacts(), {
   kdks: [{ version: '14.5', build: BUILD, complete: true, variants: ['T6020'], reason: null, ours: true }],
@@ -208,6 +209,39 @@ const ROWS: readonly Row[] = [
     state: 'kdk_ready',
     findings: [],
     steps: ['build_kc', 'place_kit'],
+  },
+  {
+    name: 'a kernel collection whose note of what it was built for is gone is built again: no kit is placed from it',
+    input: sampleInput({
+      facts: change(kcStagedFacts(), { kernelCollections: [{ ...KC, build: null }] }),
+      record: KC_RECORD,
+    }),
+    state: 'kdk_ready',
+    findings: [],
+    steps: ['build_kc', 'place_kit'],
+  },
+  {
+    name: 'a kit that is not whole, and the collection it was placed from is gone: its own copy helps no other kit',
+    input: sampleInput({
+      facts: change(kitPlacedFacts(), {
+        kernelCollections: [{ ...KC, path: KIT_KC_PATH }],
+        visitKit: { ...KIT, complete: false },
+      }),
+      record: KIT_RECORD,
+    }),
+    state: 'kdk_ready',
+    findings: [],
+    steps: ['build_kc', 'place_kit'],
+  },
+  {
+    name: 'a whole kit needs only the person, though the collection it was placed from is gone',
+    input: sampleInput({
+      facts: change(kitPlacedFacts(), { kernelCollections: [{ ...KC, path: KIT_KC_PATH }] }),
+      record: KIT_RECORD,
+    }),
+    state: 'ready_for_visit',
+    findings: [],
+    visit: 'raise',
   },
   {
     name: 'no grant: what needs none is still prepared',

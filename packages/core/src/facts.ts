@@ -160,6 +160,7 @@ export interface ReceiptFact {
 }
 
 export interface VisitKitFact {
+  /** "" and 0 in the next = the manifest of an incomplete kit does not say. */
   readonly visitId: string;
   readonly quota: number;
   readonly kcSha256: string;

@@ -1,10 +1,11 @@
 /** headroom-agent doctor: what is wrong and what to do, in plain words: the agent itself first, then the Mac. */
 import { describeError, type Facts, HOST_STATE_TABLE, isErrorCode } from '@headroom/core';
 import { type Mac, openMac } from '../mac.ts';
-import { IDENTITY_FILE } from '../paths.ts';
+import { IDENTITY_FILE, STATE_FILE } from '../paths.ts';
 import { readFactsLooking } from '../read-facts.ts';
 import { type Problem, readReadiness } from '../readiness.ts';
 import { openJournal } from '../runner/journal.ts';
+import { readBootState } from '../state/boot-state.ts';
 import { type Credentials, readCredentials } from '../state/identity.ts';
 import { readLockHolder } from '../state/lock.ts';
 import { readStatus } from '../state/status-file.ts';
@@ -57,7 +58,20 @@ async function theAgent(mac: Mac): Promise<readonly Look[]> {
   const { hostId, fleetId, agentUrl } = credentials.identity;
   const seen = `Host ${hostId} of fleet ${fleetId}, controller ${agentUrl}.`;
   const identity: Look = { name: 'identity', ok: true, seen, next: null };
-  return [identity, ...(await Promise.all([running(mac), contact(mac), journal(mac)].map(caught)))];
+  const memory = await counts(mac);
+  return [identity, ...memory, ...(await Promise.all([running(mac), contact(mac), journal(mac)].map(caught)))];
+}
+
+/** Without them it opens no session, and a silent controller would be blamed. */
+async function counts(mac: Mac): Promise<readonly Look[]> {
+  try {
+    await readBootState(mac);
+    return [];
+  } catch (error) {
+    const seen = error instanceof Error ? error.message : String(error);
+    const next = `mv ${STATE_FILE} ${STATE_FILE}.damaged, and restart the agent (\`sudo launchctl kickstart -k system/com.headroom.agent\`).`;
+    return [{ name: 'memory', ok: false, seen, next }];
+  }
 }
 
 const ENROL = 'headroom-agent enroll --url URL --token-file FILE';

@@ -1,5 +1,5 @@
 /** What lies in /Library/Headroom: the kit that is placed for a visit, and the receipt that the person's run left. */
-import type { ReceiptFact, VisitKitFact } from '@headroom/core';
+import { BREAK_GLASS_FILE, type ReceiptFact, type VisitKitFact } from '@headroom/core';
 import { isPlainFile } from '../file-looks.ts';
 import { readTextFile } from '../files.ts';
 import { hashOrAbsent } from '../macos/bputil.ts';
@@ -7,26 +7,56 @@ import { known, type Reading, unknown } from '../macos/reading.ts';
 import { resolve } from '../macos/sysroot.ts';
 import type { ToolContext } from '../macos/tool.ts';
 import { KIT_FOLDER } from '../paths.ts';
+import { KIT_KC, KIT_MANIFEST } from '../steps/kit/manifest.ts';
 import { KIT_SCRIPT_NAMES } from '../steps/kit/script.ts';
 import { identify } from './collection-identity.ts';
 import { parseKeyValues } from './key-values.ts';
 
 const TEXT_BYTES_MAX = 64 * 1024;
 
-/** null = no kit is placed. A kit whose collection is gone or changed is there, but not complete. */
+/** What a kit is made of, in the order in which it is placed. */
+const KIT_FILES = [BREAK_GLASS_FILE, ...KIT_SCRIPT_NAMES, KIT_KC, KIT_MANIFEST];
+
+/**
+ * null = nothing of a kit lies there. One of which anything is gone, cut or changed is there, and not complete: with what its manifest
+ * still says, empty or 0 where that says nothing.
+ */
 export async function readVisitKit({ sysroot, signal }: ToolContext): Promise<Reading<VisitKitFact | null>> {
   const at = (name: string) => resolve(sysroot, `${KIT_FOLDER}/${name}`);
-  const text = await readTextFile(at('manifest'), TEXT_BYTES_MAX);
-  if (text === null) return known(null);
+  const isFile = await Promise.all(KIT_FILES.map((name) => isPlainFile(at(name))));
+  const there = KIT_FILES.filter((_name, index) => isFile[index]);
+  if (there.length === 0) return known(null);
+  const manifest = (await readTextFile(at(KIT_MANIFEST), TEXT_BYTES_MAX)) ?? '';
+  const values = parseKeyValues(manifest);
+  const kc = there.includes(KIT_KC) ? await identify(at(KIT_KC), signal) : null;
+  const isKc = kc !== null && values.get('kc-file') === KIT_KC && kc.md5 === values.get('kc-md5')?.toLowerCase();
+  const isWhole = there.length === KIT_FILES.length && isWholeManifest(manifest) && (await isOneScript(at));
+  return known({
+    visitId: values.get('visit') ?? '',
+    quota: quotaOf(values),
+    kcSha256: kc?.sha256 ?? '',
+    complete: isKc && isWhole,
+    armed: there.includes('raise') || kc !== null,
+  });
+}
+
+function quotaOf(values: ReadonlyMap<string, string>): number {
+  const quota = values.get('quota') ?? '';
+  return /^[0-9]{1,10}$/.test(quota) ? Number(quota) : 0;
+}
+
+/** A manifest is written at once, in the order of its keys: one that was cut lacks its end. */
+function isWholeManifest(text: string): boolean {
   const values = parseKeyValues(text);
-  const [visitId, quota, kcFile, kcMd5] = ['visit', 'quota', 'kc-file', 'kc-md5'].map((key) => values.get(key) ?? '');
-  if (values.get('headroom-manifest') !== '1' || !visitId || !/^[0-9]{1,10}$/.test(quota ?? '') || !isFileName(kcFile))
-    return unknown(`${KIT_FOLDER}/manifest is not a manifest of version 1, or lacks visit, quota or kc-file`);
-  const isFile = await Promise.all([...KIT_SCRIPT_NAMES, kcFile].map((name) => isPlainFile(at(name))));
-  const kc = isFile.at(-1) === true ? await identify(at(kcFile), signal) : null;
-  const complete = isFile.every(Boolean) && kc?.md5 === kcMd5?.toLowerCase();
-  const armed = isFile.at(0) === true || kc !== null;
-  return known({ visitId, quota: Number(quota), kcSha256: kc?.sha256 ?? '', complete, armed });
+  const says = (key: string) => (values.get(key) ?? '') !== '';
+  const isNamed = values.get('headroom-manifest') === '1' && says('visit') && quotaOf(values) > 0;
+  return isNamed && says('agent-version') && text.endsWith('\n');
+}
+
+/** The same under each of its names, and not an empty one: then none of them was cut or changed. */
+async function isOneScript(at: (name: string) => string): Promise<boolean> {
+  const texts = await Promise.all(KIT_SCRIPT_NAMES.map((name) => readTextFile(at(name))));
+  return texts[0] !== '' && texts.every((text) => text === texts[0]);
 }
 
 /** null = no visit has left a receipt. */
@@ -67,8 +97,4 @@ function stepsOf(values: ReadonlyMap<string, string>): Readonly<Record<string, n
     key.startsWith('step-') && /^[0-9]{1,3}$/.test(value) ? [[key.slice('step-'.length), Number(value)] as const] : [],
   );
   return Object.fromEntries(steps);
-}
-
-function isFileName(name: string | undefined): name is string {
-  return name !== undefined && /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}$/.test(name);
 }

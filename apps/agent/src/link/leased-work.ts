@@ -49,7 +49,8 @@ export async function sendOldReports(ports: WorkPorts, session: Session): Promis
 /** true = the job's report was taken. */
 async function workOn(job: Job, ports: WorkPorts, session: Session, signal: AbortSignal): Promise<boolean> {
   const leased = leasedJob(job);
-  await dropSuperseded(leased.jobId, ports);
+  // One job is open at a time: another one's record belongs to work that the controller has given up.
+  await ports.runner.journal.removeOthers(leased.jobId);
   if (ports.refused.isSetAside(leased.jobId)) return false;
   const lost = new AbortController();
   let progress = 'leased';
@@ -119,11 +120,6 @@ async function noteRefusal(job: LeasedJob, error: ControllerError, ports: WorkPo
   if (!ports.refused.count(job.jobId)) throw error;
   log(`REPORT_REFUSED ${detail}`);
   await ports.status.update({ lastError: { code: 'REPORT_REFUSED', detail, at: now().toISOString(), of: 'job' } });
-}
-
-/** One job is open at a time: another one's record belongs to work that the controller has given up. */
-async function dropSuperseded(jobId: string, { runner }: WorkPorts): Promise<void> {
-  for (const { job } of await runner.journal.all()) if (job.jobId !== jobId) await runner.journal.remove(job.jobId);
 }
 
 function leasedJob(job: Job): LeasedJob {

@@ -1,5 +1,5 @@
 /** The journal takes nothing for a record that it does not understand: what was done is then found out by the step's check. */
-import { appendFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type FakeMac, fakeMac } from '../testing/fake-mac.ts';
 import { type Journal, type JournalRecord, openJournal } from './journal.ts';
@@ -43,6 +43,14 @@ it.each<[string, () => void]>([
   expect(await journal.all()).toEqual([]);
   await journal.write(record);
   expect(await journal.read('job-1')).toEqual(record);
+});
+
+it('leaves no record of another job, a damaged one neither', async () => {
+  await journal.write({ ...record, job: { ...record.job, jobId: 'job-2' } });
+  writeFileSync(mac.path('/var/db/headroom/journal/job-3.json'), '{');
+  writeFileSync(mac.path('/var/db/headroom/journal/.tool-7'), '{}');
+  await journal.removeOthers('job-1');
+  expect(readdirSync(mac.path('/var/db/headroom/journal')).sort()).toEqual(['.tool-7', 'job-1.json']);
 });
 
 it('takes fields and codes that only a newer agent knows, and tells the code as it is', async () => {

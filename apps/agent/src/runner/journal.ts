@@ -24,6 +24,8 @@ export interface Journal {
   read(jobId: string): Promise<JournalRecord | null>;
   write(record: JournalRecord): Promise<void>;
   remove(jobId: string): Promise<void>;
+  /** Another job's record is of work that is over, damaged ones too. */
+  removeOthers(jobId: string): Promise<void>;
   all(): Promise<readonly JournalRecord[]>;
 }
 
@@ -46,12 +48,21 @@ export async function openJournal(mac: Mac): Promise<Journal> {
       await rm(fileOf(jobId), { force: true });
       await syncFolder(folder);
     },
+    async removeOthers(jobId) {
+      const others = (await namesIn(folder)).filter((name) => isRecordName(name) && name !== `${jobId}.json`);
+      for (const name of others) await rm(`${folder}/${name}`, { force: true });
+      if (others.length > 0) await syncFolder(folder);
+    },
     async all() {
-      const ids = (await namesIn(folder)).flatMap((name) => /^([A-Za-z0-9].*)\.json$/.exec(name)?.[1] ?? []);
+      const ids = (await namesIn(folder)).filter(isRecordName).map((name) => name.slice(0, -'.json'.length));
       const records = await Promise.all(ids.filter((id) => JOB_ID.test(id)).map(read));
       return records.filter((record) => record !== null);
     },
   };
+}
+
+function isRecordName(name: string): boolean {
+  return /^[A-Za-z0-9].*\.json$/.test(name);
 }
 
 /**

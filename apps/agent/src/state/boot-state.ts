@@ -1,6 +1,6 @@
 /**
  * What the agent remembers between starts: how many boots it has seen, the highest plan generation it has followed and the highest
- * session number it was given. None ever goes back; a damaged file stops the agent, because starting at 0 again would accept old plans.
+ * session number it was given. None ever goes back; a damaged file stops the agent, because starting at 0 again would accept old plans: root on this Mac moves it away.
  */
 import { rm } from 'node:fs/promises';
 import { COUNTER_MAX } from '@headroom/core';
@@ -23,7 +23,10 @@ export interface BootState {
 const FIRST: BootState = { bootSessionId: '', bootOrdinal: 0, highestGeneration: 0, highestSession: 0 };
 
 export async function readBootState(mac: Mac): Promise<BootState> {
-  const file = { name: STATE_FILE, next: 'enrol this Mac again, so that its plans start anew' };
+  const file = {
+    name: STATE_FILE,
+    next: 'move it away and restart the agent; until its next plan, it would follow an older one',
+  };
   const kept = await readKeptJson(mac.path(STATE_FILE), isBootState, file);
   if (kept === null) return FIRST;
   const { bootSessionId, bootOrdinal, highestGeneration, highestSession = 0 } = kept;

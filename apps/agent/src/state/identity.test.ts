@@ -53,5 +53,5 @@ it('takes fields that only a newer agent knows', async () => {
 
 it.each(['{"bootSessionId":', '[]'])('says what helps with a count of boots that is damaged: %s', async (text) => {
   mac.file('/var/db/headroom/state.json', text);
-  await expect(readBootState(mac)).rejects.toThrow(/state\.json is damaged \(.+\): enrol this Mac again/);
+  await expect(readBootState(mac)).rejects.toThrow(/state\.json is damaged \(.+\): move it away and restart the agent/);
 });

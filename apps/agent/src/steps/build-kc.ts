@@ -95,7 +95,7 @@ async function newBuildFolder(mac: Mac): Promise<string> {
 
 async function usableKdk(mac: Mac, step: Step): Promise<string> {
   const kdk = await bestKdk(mac, step);
-  if (kdk === null) throw new AgentError('KC_MISSING_KDK', `No KDK of build ${step.build} is installed.`);
+  if (kdk === null) throw new AgentError('KDK_HUSK', `No KDK of build ${step.build} is installed.`);
   if (kdk.problem !== null) throw kdk.problem;
   return kdk.folder;
 }

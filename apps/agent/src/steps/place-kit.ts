@@ -90,7 +90,7 @@ async function wantedManifest(step: Step, context: StepContext): Promise<string>
 
 async function collectionOf(step: Step, { mac, signal }: StepContext): Promise<KcResult> {
   const kc = await builtCollection(mac, step, signal);
-  if (kc instanceof AgentError) throw new AgentError('KIT_PLACE_FAILED', `No usable kernel collection: ${kc.message}`);
+  if (kc instanceof AgentError) throw new AgentError(kc.code, `No usable kernel collection: ${kc.message}`);
   return kc;
 }
 

@@ -9,6 +9,14 @@ export const STEP_ERRORS = {
     http: 502,
     grpc: 'UNAVAILABLE',
   },
+  KDK_IMAGE_MISSING: {
+    title: 'The controller lists the KDK image and does not have its file, or not all of it',
+    remedy:
+      'Upload the same image again (PUT /api/v1/kdks), then retry the plan. With several controllers, check that they share the folder of KDK images.',
+    retry: 'needs_admin',
+    http: 502,
+    grpc: 'FAILED_PRECONDITION',
+  },
   KDK_SHA256_MISMATCH: {
     title: 'The KDK image is not the one named',
     remedy: 'Upload the image again and compare its sha256 with the one Apple or the catalogue names.',
@@ -179,6 +187,14 @@ export const STEP_ERRORS = {
     retry: 'needs_admin',
     http: 502,
     grpc: 'INTERNAL',
+  },
+  COMMAND_KILLED: {
+    title: 'A macOS command was killed before it had ended',
+    remedy:
+      'Nothing to do at first: it is tried again. If it lasts, see whether this Mac runs out of memory, or who ends it.',
+    retry: 'transient',
+    http: 502,
+    grpc: 'UNAVAILABLE',
   },
   COMMAND_TIMED_OUT: {
     title: 'A macOS command did not end in time',

@@ -3,7 +3,7 @@
  * kernel collection for build and variant, visit kit. A kernel collection that is there makes the KDK unneeded.
  */
 import type { Catalogue, CatalogueKdk, Finding, HostState } from '../evaluate-types.ts';
-import type { Facts } from '../facts.ts';
+import type { Facts, KernelCollectionFact } from '../facts.ts';
 import { isWithoutKernel } from '../kdk-kernels.ts';
 import { missingFrom, neededArgs } from '../needed-args.ts';
 import type { KdkSource, PlanStep } from '../plan.ts';
@@ -43,7 +43,8 @@ export function prepare(situation: Situation, consent: Consent): Preparation {
 
 function readRung(situation: Situation, consent: Consent, target: Target): Rung {
   const { facts, input } = situation;
-  if (isKcStaged(situation, target)) return isKitPlaced(situation, consent) ? 'ready_for_visit' : 'kc_staged';
+  if (isKcOf(situation, target) && isKitPlaced(situation, consent)) return 'ready_for_visit';
+  if (isKcBuilt(situation, target)) return 'kc_staged';
   const kdk = readKdk(facts, target);
   if (kdk === 'ready') return 'kdk_ready';
   const source = findSource(input.catalogue, target);
@@ -96,18 +97,41 @@ function kitSteps(
   return [{ ...step, ...(words.length > 0 && { neededArgs: words }), ...(provenObject !== null && { provenObject }) }];
 }
 
-/** Built here for this build and variant, and the very file is still there. */
-function isKcStaged({ facts, input: { record } }: Situation, target: Target): boolean {
-  const { kc } = record;
-  if (kc === null || kc.build !== target.build || kc.variant.toUpperCase() !== target.variant) return false;
-  return (facts.kernelCollections ?? []).some(({ sha256 }) => sha256.toLowerCase() === kc.sha256.toLowerCase());
+/** The collection that was built here last is for this build and variant. */
+function isKcOf(
+  {
+    input: {
+      record: { kc },
+    },
+  }: Situation,
+  { build, variant }: Target,
+): boolean {
+  return kc !== null && kc.build === build && kc.variant.toUpperCase() === variant;
 }
 
-/** The same for the build and variant that the Mac has now. */
+/**
+ * It lies where it was built, as it was, and what was noted beside it says what it was built for: a kit is placed from there. The copy in
+ * a kit is no help where the collection itself, or its note, is gone.
+ */
+function isKcBuilt(situation: Situation, target: Target): boolean {
+  const { kc } = situation.input.record;
+  return (
+    isKcOf(situation, target) && copiesOf(situation).some(({ path, build }) => path === kc?.path && build !== null)
+  );
+}
+
+/** Files that are this collection, the kit's among them. */
+function copiesOf({ facts, input: { record } }: Situation): readonly KernelCollectionFact[] {
+  const sha256 = record.kc?.sha256.toLowerCase();
+  return (facts.kernelCollections ?? []).filter((file) => file.sha256.toLowerCase() === sha256);
+}
+
+/** For the build and variant that the Mac has now, wherever it lies. */
 export function isKcReady(situation: Situation): boolean {
   const { baseBuild: build } = situation.facts.os;
   const variant = situation.facts.kernel.variant?.toUpperCase();
-  return build !== null && variant !== undefined && isKcStaged(situation, { build, variant });
+  if (build === null || variant === undefined) return false;
+  return isKcOf(situation, { build, variant }) && copiesOf(situation).length > 0;
 }
 
 /**

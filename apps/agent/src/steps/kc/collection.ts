@@ -24,8 +24,9 @@ export const BUILD_PREFIX = '.building-';
 export const collectionPath = ({ build, variant }: Target): string => `${KC_FOLDER}/${build}-${variant}.kc`;
 export const sidecarPath = (target: Target): string => `${collectionPath(target)}.json`;
 
+/** A damaged one counts as none: what it said cannot be told any more, and the collection is built again. */
 export async function readSidecar(mac: Mac, target: Target): Promise<Sidecar | null> {
-  const value = await readJsonObject(mac.path(sidecarPath(target)));
+  const value = await readJsonObject(mac.path(sidecarPath(target))).catch(() => null);
   if (!isObject(value) || value['build'] !== target.build || value['variant'] !== target.variant) return null;
   const { bundleIds, dropBundles } = value;
   return isIds(bundleIds) && isIds(dropBundles) ? { ...target, bundleIds, dropBundles } : null;
@@ -36,7 +37,8 @@ export async function builtCollection(mac: Mac, target: Target, signal: AbortSig
   const { build, variant } = target;
   const sidecar = await readSidecar(mac, target);
   const path = collectionPath(target);
-  if (sidecar === null) return new AgentError('KC_READ_BACK_FAILED', `${sidecarPath(target)} is not there.`);
+  if (sidecar === null)
+    return new AgentError('KC_READ_BACK_FAILED', `${sidecarPath(target)} is not there, or damaged.`);
   const file = await readBack(mac.path(path), { variant, bundleIds: sidecar.bundleIds }, signal);
   if (file instanceof AgentError) return file;
   return { path, build, variant, ...file };

@@ -49,6 +49,14 @@ describe('fetchImage', () => {
     expect(asked).toEqual([5000]);
   });
 
+  it('fetches all of it anew when what an earlier run left is damaged', async () => {
+    mac.file(partPath(kdk), Buffer.alloc(5000).toString());
+    const asked: number[] = [];
+    const path = await fetchImage(kdk, context(source(asked, Number.POSITIVE_INFINITY)));
+    expect(asked).toEqual([5000, 0]);
+    expect(readFileSync(mac.path(path)).equals(bytes)).toBe(true);
+  });
+
   it('keeps no file with other bytes or of another size', async () => {
     const other = Buffer.from(bytes).fill('x', 0, 10);
     const wrongBytes = fetchImage(kdk, context(source([], Number.POSITIVE_INFINITY, other)));

@@ -23,12 +23,23 @@ export async function fetchImage(kdk: KdkSource, context: StepContext): Promise<
   await ensureFolder(context.mac.path(KDK_FOLDER));
   const part = context.mac.path(partPath(kdk));
   if ((await plainFileBytes(part)) > kdk.sizeBytes) await rm(part, { force: true });
-  await fetchRest(part, kdk, context);
-  context.progress(`checking the sha256 of ${kdk.fileName}`);
-  const { sha256 } = await digestFile(part, context.signal);
+  const isResumed = (await plainFileBytes(part)) > 0;
+  let sha256 = await fetchedSum(part, kdk, context);
+  if (sha256 !== kdk.sha256 && isResumed) {
+    // A power cut may have spoiled what an earlier run left: only a download from the first byte on tells what the controller has.
+    context.progress(`what an earlier run left of ${kdk.fileName} is damaged, fetching it anew`);
+    await rm(part, { force: true });
+    sha256 = await fetchedSum(part, kdk, context);
+  }
   if (sha256 === kdk.sha256) return partPath(kdk);
   await rm(part, { force: true });
   throw new AgentError('KDK_SHA256_MISMATCH', differs(`sha256 of ${kdk.fileName}`, kdk.sha256, sha256));
+}
+
+async function fetchedSum(part: string, kdk: KdkSource, context: StepContext): Promise<string> {
+  await fetchRest(part, kdk, context);
+  context.progress(`checking the sha256 of ${kdk.fileName}`);
+  return (await digestFile(part, context.signal)).sha256;
 }
 
 async function fetchRest(part: string, kdk: KdkSource, context: StepContext): Promise<void> {

@@ -33,6 +33,11 @@ function expandsTo(files: Readonly<Record<string, string>>): void {
 const check = (): Promise<void> => checkPackageId(mac, '/x/KernelDebugKit.pkg', BUILD, AbortSignal.timeout(20_000));
 
 describe('the parts of a package', () => {
+  it('are looked at again a minute later when pkgutil was killed', async () => {
+    mac.tool('/usr/sbin/pkgutil', 'kill -9 $$');
+    await expect(check()).rejects.toMatchObject({ code: 'COMMAND_KILLED' });
+  });
+
   it.each<[string, Readonly<Record<string, string>>]>([
     ['a product archive', { Distribution: OWN, 'KDK.pkg/PackageInfo': info(WANTED) }],
     [
