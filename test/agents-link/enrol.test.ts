@@ -207,6 +207,18 @@ describe('enrolment', () => {
     expect(await controller.database.prisma.enrolToken.findUnique(row)).toMatchObject({ usesLeft: 1 });
   });
 
+  it('takes a Mac that holds the key of its certificate in again: it lost the answer, and comes with another token', async () => {
+    const [hostUuid, key] = [newUuid(), new MacKey()];
+    const lost = await postEnrol(controller, key.enrolBody(await newToken(controller), hostUuid));
+    const { status, body } = await postEnrol(controller, key.enrolBody(await newToken(controller), hostUuid));
+    expect([status, body['hostId']]).toEqual([200, lost.body['hostId']]);
+    const { prisma } = controller.database;
+    const held = await prisma.certificate.findMany({ where: { hostId: String(body['hostId']), revokedAt: null } });
+    expect(held.map(({ pem }) => pem)).toEqual([body['certificatePem']]);
+    const other = await postEnrol(controller, new MacKey().enrolBody(await newToken(controller), hostUuid));
+    expect(other.body['code']).toBe('ENROL_HOST_HAS_CERTIFICATE');
+  });
+
   it('takes a Mac in again with a new key once an admin has revoked the old one', async () => {
     const hostUuid = newUuid();
     const before = await Mac.enrol(controller, hostUuid);

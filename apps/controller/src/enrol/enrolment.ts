@@ -82,7 +82,7 @@ export class Enrolment {
     const { siteId } = this.database;
     const actor = `enrol_token:${token.id}`;
     const { hostId, before } = await writeHost(tx, { siteId, request, labels: token.labels, actor, now });
-    if (before !== null) await requireNoCertificate(tx, hostId, before, now);
+    if (before !== null) await requireNoOtherKey(tx, { hostId, name: before.name, request, now });
     const revoked = await this.certificates.revokeAll(tx, { hostId, actor, reason: 'enrolled again with a new key' });
     const { pem } = await this.writeCertificate(tx, hostId, token, request, now);
     await this.record(tx, { hostId, before, actor, request, now });
@@ -129,10 +129,20 @@ interface RecordEntry {
   readonly now: Date;
 }
 
-/** A token lets Macs in; it does not let one take the place of another. Whoever may revoke certificates opens that way. */
-async function requireNoCertificate(tx: Tx, hostId: string, { name }: KnownHost, now: Date): Promise<void> {
+interface Holder {
+  readonly hostId: string;
+  readonly name: string;
+  readonly request: EnrolRequest;
+  readonly now: Date;
+}
+
+/**
+ * A token lets Macs in; it does not let one take the place of another. Whoever may revoke certificates opens that way. A Mac that proves
+ * to hold the very key of its certificate takes nobody's place: it lost the answer, and comes with another token.
+ */
+async function requireNoOtherKey(tx: Tx, { hostId, name, request, now }: Holder): Promise<void> {
   const held = await tx.certificate.findFirst({
-    where: { hostId, revokedAt: null, notAfter: { gt: now } },
+    where: { hostId, revokedAt: null, notAfter: { gt: now }, publicKeySha256: { not: request.publicKeySha256 } },
     orderBy: { issuedAt: 'desc' },
   });
   if (held !== null)

@@ -28,6 +28,6 @@ export async function ensureAdminToken(database: Database, stateDir: string, clo
   const id = () => uuidv7(at.getTime());
   const { secret, sha256 } = newSecret();
   await database.look(MAKE_ADMIN, id(), database.siteId, sha256, at, id());
-  await writeFile(`${file}.new`, `${secret}\n`, { mode: 0o600 });
+  await writeFile(`${file}.new`, `${secret}\n`, { mode: 0o600, flush: true });
   await rename(`${file}.new`, file);
 }

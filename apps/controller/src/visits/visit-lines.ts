@@ -16,7 +16,7 @@ export function firstWayBack(group: string | null): string {
   return `Optional first, not proven: an owner over SSH, sudo bputil -f -v ${uuidOr(group, 'GROUP')}; needs Internet, macOS may refuse.`;
 }
 
-const WITHOUT_KIT = 'If it is not found there: type csrutil enable, answer y, then reboot.';
+const WITHOUT_KIT = 'If it is not found there, or breaks off: type csrutil enable, answer y, then reboot.';
 
 export const INSTRUCTIONS: Readonly<Record<VisitKind, string>> = {
   raise: INTO_TERMINAL,
