@@ -1,13 +1,18 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { bootMac, createMac, loadState, SimulatedMac } from '@headroom/mac-sim';
+import { bootMac, createMac, loadState, SimulatedMac, simPaths } from '@headroom/mac-sim';
 import type { MacChoice } from './choices.ts';
 import type { MacAtTheRack } from './technician.ts';
 
 const run = promisify(execFile);
 const LABEL = 'com.headroom.agent';
+
+/** Its state is the last thing that making a Mac writes. */
+function isMade(dir: string): boolean {
+  return existsSync(simPaths(dir).state);
+}
 
 export interface FleetMacOptions {
   readonly root: string;
@@ -26,8 +31,11 @@ export class FleetMac implements MacAtTheRack {
   private readonly agentMain: string;
 
   constructor({ root, dir, name, choice, logFile }: FleetMacOptions) {
-    if (!existsSync(dir))
+    if (!isMade(dir)) {
+      // A start that was cut may have left a part of one.
+      rmSync(dir, { recursive: true, force: true });
       createMac(dir, { variant: choice.variant, version: choice.os, build: choice.build, id: name });
+    }
     this.dir = dir;
     this.name = name;
     this.what = `${choice.os} ${choice.build} ${choice.variant}`;

@@ -17,6 +17,7 @@ import { readKernelFile } from '../kernel/index.ts';
 import { bootMac, cutPower } from '../power.ts';
 import { capture, TestMac } from './harness.fixture.ts';
 import { buildKdkImage, defaultVariants } from './kdk-image.ts';
+import { addMount, removeMounts } from './mounts.ts';
 
 // Each test makes a Mac of real files; a busy disk must not fail it.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -99,6 +100,20 @@ describe('hdiutil', () => {
     writeFileSync(path, whole);
     expect((await attach(image)).stderr).toContain('corrupt image');
     expect(await mac.run('hdiutil', 'detach', '/tmp')).toMatchObject({ status: 1, stdout: '' });
+  });
+
+  it('leaves a mount that can be detached when it is killed while it attaches', () => {
+    const folder = join(mac.root, 'private/tmp/mnt');
+    const shown = { path: 'shown', data: Buffer.from('x') };
+    const cut = {
+      path: 'cut',
+      get data(): Buffer {
+        throw new Error('killed');
+      },
+    };
+    expect(() => addMount(mac.root, { image: '/kdk.dmg', folder, files: [shown, cut] })).toThrow('killed');
+    expect(removeMounts(mac.root, () => true)).toHaveLength(1);
+    expect(existsSync(folder)).toBe(false);
   });
 
   it('has nothing mounted after a power cut', async () => {

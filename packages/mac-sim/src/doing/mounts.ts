@@ -35,12 +35,12 @@ export function readMounts(root: string): Mount[] {
   return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Mount[]) : [];
 }
 
-function changeMounts<Result>(root: string, change: (mounts: Mount[]) => { mounts: Mount[]; result: Result }): Result {
-  return withLock(`${mountsPath(root)}.lock`, () => {
-    const { mounts, result } = change(readMounts(root));
-    writeFileAtomic(mountsPath(root), `${JSON.stringify(mounts, null, 2)}\n`);
-    return result;
-  });
+function changeMounts<Result>(root: string, change: (mounts: Mount[]) => Result): Result {
+  return withLock(`${mountsPath(root)}.lock`, () => change(readMounts(root)));
+}
+
+function writeMounts(root: string, mounts: readonly Mount[]): void {
+  writeFileAtomic(mountsPath(root), `${JSON.stringify(mounts, null, 2)}\n`);
 }
 
 export interface MountRequest {
@@ -57,7 +57,6 @@ export function addMount(root: string, { image, folder, files }: MountRequest): 
     const used = new Set(mounts.map(({ disk }) => disk));
     let disk = FIRST_DISK;
     while (used.has(disk)) disk += 1;
-    for (const file of files) placeFile(folder, file);
     const mount: Mount = {
       image,
       mountPoint: asMacPath(root, folder),
@@ -65,7 +64,10 @@ export function addMount(root: string, { image, folder, files }: MountRequest): 
       disk,
       madeFolder,
     };
-    return { mounts: [...mounts, mount], result: mount };
+    // Noted before it shows anything: an attach that is killed leaves a mount that can be detached, never files that nobody owns.
+    writeMounts(root, [...mounts, mount]);
+    for (const file of files) placeFile(folder, file);
+    return mount;
   });
 }
 
@@ -74,7 +76,11 @@ export function removeMounts(root: string, match: (mount: Mount) => boolean): Mo
   return changeMounts(root, (mounts) => {
     const gone = mounts.filter(match);
     for (const mount of gone) emptyMountPoint(root, mount);
-    return { mounts: mounts.filter((mount) => !gone.includes(mount)), result: gone };
+    writeMounts(
+      root,
+      mounts.filter((mount) => !gone.includes(mount)),
+    );
+    return gone;
   });
 }
 

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 import { kernelVersionText, systemFor } from '../catalogue/systems.ts';
 import { type CreateOptions, createMac } from '../create.ts';
 import { buildBundleFile, buildKernelFile, writeKernelCollection } from '../kernel/index.ts';
@@ -13,11 +14,12 @@ export const RAISED_BOOT_ARGS = 'kcsuffix=development hypervisor=0x1 hv_apple_is
 export const COIH = 'E354B8F5B5D75F9721CE86B2ABA7D9715F244AA16FD47173F55344A29B07C223D39485A54178C985E13F60DF94C6498A';
 
 const folders: string[] = [];
-process.on('exit', () => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+// Not when the process ends: it is killed once its file is done.
+afterAll(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-/** A new folder that does not exist when the process ends. */
+/** A new folder that goes when all tests of the file are done. */
 export function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'mac-sim-'));
   folders.push(folder);
