@@ -9,7 +9,7 @@ import { VisitPlanning } from '../../apps/controller/src/visits/visit-planning.t
 import { startController, type TestController } from '../agents-link/support/controller.ts';
 import { dial, type Mac, newToken } from '../agents-link/support/mac.ts';
 import { openPlan } from '../agents-link/support/plans.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor, waitForValue } from '../support/wait-for.ts';
 import { type CommandResult, command, SimulatedMac } from './simulated-mac.ts';
 
 const END_MS = 2_000;
@@ -278,12 +278,14 @@ describe('the running agent', () => {
       await agent.kill('SIGKILL');
     }
     start();
-    await waitFor(async () => (await jobs()).filter(({ state }) => state === 'succeeded').length === 3, 40_000);
-    expect((await jobs()).map(({ kind, state }) => [kind, state])).toEqual([
-      ['install_kdk', 'succeeded'],
-      ['build_kc', 'succeeded'],
-      ['collect_facts', 'succeeded'],
-    ]);
+    await waitForValue(
+      async () => (await jobs()).map(({ kind, state, errorCode }) => [kind, state, errorCode]),
+      [
+        ['install_kdk', 'succeeded', null],
+        ['build_kc', 'succeeded', null],
+        ['collect_facts', 'succeeded', null],
+      ],
+    );
     expect(mac.list('/var/db/headroom/kc')).toEqual(['23F79-T6020.kc', '23F79-T6020.kc.json']);
     await waitFor(() => mac.journal().length === 0);
   });

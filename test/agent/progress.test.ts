@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startController, type TestController } from '../agents-link/support/controller.ts';
 import { type Mac, newToken } from '../agents-link/support/mac.ts';
 import { openPlan } from '../agents-link/support/plans.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor, waitForValue } from '../support/wait-for.ts';
 import { command, SimulatedMac } from './simulated-mac.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/headroom-agent.mjs', import.meta.url));
@@ -57,5 +57,5 @@ it('tells the line of a long step while it runs, and wakes whoever watches', asy
   expect(await job()).toMatchObject({ state: 'leased', progress: 'acting', progressAt: expect.any(Date) });
   expect(controller.wakes).toContainEqual({ kind: 'progress', hostId });
   sendImage();
-  await waitFor(async () => (await job()).state === 'succeeded', 40_000);
+  await waitForValue(async () => (await job()).state, 'succeeded');
 });

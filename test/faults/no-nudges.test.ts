@@ -8,7 +8,7 @@ import { ControllerProcess } from '../support/controller-process.ts';
 import { applyQuota, provideKdk, readyFor } from '../support/fleet-of-agents.ts';
 import { query } from '../support/query.ts';
 import { SyntheticAgent } from '../support/synthetic-agent.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor, waitForValue } from '../support/wait-for.ts';
 
 const AGENTS = 3;
 const STEPS = 3;
@@ -38,7 +38,7 @@ const sql = <Row extends object>(text: string) => query<Row>(embeddedAddress(fol
 it('work is found by check-in, and done to its end', { timeout: 90_000 }, async () => {
   await provideKdk(controller);
   await applyQuota(controller, 'lab', QUOTA);
-  await waitFor(() => readyFor(sql, QUOTA).then((ready) => ready === AGENTS), 60_000);
+  await waitForValue(() => readyFor(sql, QUOTA), AGENTS);
   const accepted = agents.flatMap(({ finished }) => finished).filter((one) => one.accepted);
   expect(accepted).toHaveLength(STEPS * AGENTS);
   expect(agents.map(({ nudges }) => nudges)).toEqual(Array(AGENTS).fill(0));

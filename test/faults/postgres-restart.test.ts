@@ -10,7 +10,7 @@ import { ControllerProcess } from '../support/controller-process.ts';
 import { applyQuota, provideKdk, readyFor } from '../support/fleet-of-agents.ts';
 import { query } from '../support/query.ts';
 import { SyntheticAgent } from '../support/synthetic-agent.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor, waitForValue } from '../support/wait-for.ts';
 
 const AGENTS = 8;
 const STEPS = 3;
@@ -54,7 +54,7 @@ it('loses nothing and does nothing twice', { timeout: 120_000 }, async () => {
     await waitFor(() => controller.call('GET', '/readyz').catch(() => null), READY_MS);
     await sleep(PAUSE_MS);
   }
-  await waitFor(() => readyFor(sql, QUOTA).then((ready) => ready === AGENTS), READY_MS);
+  await waitForValue(() => readyFor(sql, QUOTA), AGENTS, READY_MS);
   const jobs = await sql<{ id: string; state: string }>("SELECT id, state FROM job WHERE lane = 'plan'");
   expect(jobs.map(({ state }) => state)).toEqual(Array(STEPS * AGENTS).fill('succeeded'));
   const accepted = answers().filter((one) => one.accepted);

@@ -8,7 +8,7 @@ import { ControllerProcess } from '../support/controller-process.ts';
 import { applyQuota, provideKdk, readyFor } from '../support/fleet-of-agents.ts';
 import { query } from '../support/query.ts';
 import { SyntheticAgent } from '../support/synthetic-agent.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor, waitForValue } from '../support/wait-for.ts';
 import { urlOf } from './database-url.ts';
 
 const AGENTS = 6;
@@ -67,7 +67,7 @@ describe('a controller alone', { timeout: TEST_MS }, () => {
     await applyQuota(controller, 'lab', 255);
     // Among those that use it Postgres may choose this statement to end a deadlock.
     await waitFor(() => sql('DROP SCHEMA bullmq CASCADE').then(() => true));
-    await waitFor(() => readyFor(sql, 255).then((ready) => ready === AGENTS), SLOW_MS);
+    await waitForValue(() => readyFor(sql, 255), AGENTS, SLOW_MS);
     await waitFor(() => sql("SELECT 1 FROM pg_namespace WHERE nspname = 'bullmq'").then(({ length }) => length));
     expect(agents.flatMap(({ finished }) => finished).filter(({ accepted }) => accepted)).toHaveLength(3 * AGENTS);
     expect(controller.log.split('\n').filter((line) => line.includes('the queue in Postgres is away')).length).toBe(1);

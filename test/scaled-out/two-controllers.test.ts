@@ -13,7 +13,7 @@ import { query } from '../support/query.ts';
 import { hasRedis, REDIS_NEEDED, TestRedis } from '../support/redis.ts';
 import { SyntheticAgent } from '../support/synthetic-agent.ts';
 import { SyntheticMac } from '../support/synthetic-mac.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor, waitForValue } from '../support/wait-for.ts';
 import { urlOf } from './database-url.ts';
 
 const AGENTS = 8;
@@ -93,7 +93,7 @@ describe.skipIf(!hasRedis)(`two controllers on one fleet, needs ${REDIS_NEEDED}`
     await waitFor(() => agents.every(({ connectedTo }) => connectedTo !== null), SLOW_MS);
     await provideKdk(a);
     await applyQuota(b, 'lab', 255);
-    await waitFor(() => readyFor(sql, 255).then((ready) => ready === AGENTS), SLOW_MS);
+    await waitForValue(() => readyFor(sql, 255), AGENTS, SLOW_MS);
     expect(agents.filter(({ connectedTo }) => connectedTo === a.urls.agentUrl)).toHaveLength(AGENTS / 2);
     expect(agents.every(({ nudges }) => nudges > 0)).toBe(true);
     await expectEachJobOnce();
@@ -131,7 +131,7 @@ describe.skipIf(!hasRedis)(`two controllers on one fleet, needs ${REDIS_NEEDED}`
     await rollout;
     await a.kill();
     await waitFor(() => agents.every(({ connectedTo }) => connectedTo === b.urls.agentUrl), SLOW_MS);
-    await waitFor(() => readyFor(sql, 128).then((ready) => ready === AGENTS), SLOW_MS);
+    await waitForValue(() => readyFor(sql, 128), AGENTS, SLOW_MS);
     await expect(fetch(`${apiUrl}/healthz`)).rejects.toThrow();
     await expectEachJobOnce();
     a = await start('a');
@@ -143,7 +143,7 @@ describe.skipIf(!hasRedis)(`two controllers on one fleet, needs ${REDIS_NEEDED}`
       while (applying) await redis.command('flushall');
     })();
     await applyQuota(a, 'lab', 64);
-    await waitFor(() => readyFor(sql, 64).then((ready) => ready === AGENTS), SLOW_MS);
+    await waitForValue(() => readyFor(sql, 64), AGENTS, SLOW_MS);
     applying = false;
     await emptying;
     await expectEachJobOnce();
@@ -152,10 +152,11 @@ describe.skipIf(!hasRedis)(`two controllers on one fleet, needs ${REDIS_NEEDED}`
   it('go on without Redis, only slower: agents hear of work when they check in', async () => {
     await redis.kill();
     await applyQuota(b, 'lab', 32);
-    await waitFor(async () => {
+    const readyAfterCheckIn = () => {
       for (const agent of agents) agent.wake();
-      return (await readyFor(sql, 32)) === AGENTS;
-    }, SLOW_MS);
+      return readyFor(sql, 32);
+    };
+    await waitForValue(readyAfterCheckIn, AGENTS, SLOW_MS);
     await redis.start();
     await waitFor(() => [a, b].every(({ log }) => log.includes('the bus in Redis is back')));
     await expectEachJobOnce();

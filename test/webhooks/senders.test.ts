@@ -10,7 +10,7 @@ import { AT_ONCE, WebhookSender } from '../../apps/controller/src/webhooks/sende
 import { openTestApi, type TestApi } from '../api/support.ts';
 import { ControllerProcess } from '../support/controller-process.ts';
 import { query } from '../support/query.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor, waitForValue } from '../support/wait-for.ts';
 import { ok, Receiver } from './receiver.ts';
 
 const TEST_MS = 90_000;
@@ -52,7 +52,7 @@ describe('two senders on one database', () => {
     receiver.answer = (response, received) => setTimeout(() => ok(response, received), 5);
     await queue(160);
     await Promise.all(senders.map((sender) => sender.look()));
-    await waitFor(async () => (await inState('delivered')) === 160);
+    await waitForValue(() => inState('delivered'), 160);
     expect(receiver.all).toHaveLength(160);
     expect(new Set(receiver.all.map(({ id }) => id)).size).toBe(160);
   });
@@ -74,7 +74,7 @@ describe('two senders on one database', () => {
     test.clock.advance(20_000);
     receiver.answer = ok;
     await senders[1]?.look();
-    await waitFor(async () => (await inState('delivered')) === 1);
+    await waitForValue(() => inState('delivered'), 1);
     expect(receiver.all.map(({ id }) => id)).toEqual(Array(2).fill(receiver.all[0]?.id));
     // What the first one hears at last is old news.
     answerLate();
@@ -98,7 +98,7 @@ describe('two senders on one database', () => {
     await senders[1]?.look();
     receiver.answer = ok;
     await test.sweep();
-    await waitFor(async () => (await inState('delivered')) === AT_ONCE + 1);
+    await waitForValue(() => inState('delivered'), AT_ONCE + 1);
     expect(receiver.all).toHaveLength(AT_ONCE + AT_ONCE + 1);
   });
 });
@@ -137,7 +137,7 @@ describe('a controller that is killed while it sends', { timeout: TEST_MS }, () 
       const path = `/api/v1/webhooks/${id}/deliveries?state=delivered`;
       return (await controller.call<{ items: unknown[] }>('GET', path)).items.length;
     };
-    await waitFor(async () => (await states()) === 2, SLOW_MS);
+    await waitForValue(() => states(), 2, SLOW_MS);
     expect(receiver.all.map((one) => one.id)).toEqual([eventId, other.eventId, eventId]);
     expect(receiver.all[2]?.text).toBe(receiver.all[0]?.text);
   });
