@@ -1,6 +1,6 @@
 /**
- * Numbers of a Mac within what whoever stores and adds them up can hold. One beyond that was not counted but made up, so it is
- * unknown, with what was seen as the reason; every other fact of the report stays.
+ * Numbers of a Mac within what whoever stores and adds them up can hold, and words that are known here. A number beyond that was not
+ * counted but made up, and another word is a newer agent's: each is unknown, with what was seen as the reason; every other fact stays.
  */
 import type { Facts } from './facts.ts';
 import { factAt } from './facts-empty.ts';
@@ -18,17 +18,39 @@ const NUMBERS: Readonly<Record<string, (facts: Facts) => number | null>> = {
   'boot.ordinal': ({ boot }) => boot.ordinal,
 };
 
-/** The same facts when every number is one that a Mac can have. */
-export function withoutAbsurd(facts: Facts): Facts {
-  return Object.entries(NUMBERS).reduce((known, [path, numberOf]) => {
-    const number = numberOf(known) ?? 0;
-    return Math.abs(number) <= NUMBER_MAX ? known : withUnknown(known, path, number);
+/** Facts that are one word of a few. */
+const WORDS: Readonly<Record<string, readonly string[]>> = {
+  'kernel.config': ['release', 'development', 'kasan', 'other'],
+  'sip.status': ['enabled', 'disabled', 'custom'],
+  'bootPolicy.securityMode': ['full', 'reduced', 'permissive'],
+  fileVault: ['on', 'off', 'encrypting', 'decrypting'],
+  kitFolder: ['absent', 'ours', 'foreign'],
+};
+
+/** The same facts when every number is one that a Mac can have, and every word one that we know. */
+export function withinBounds(facts: Facts): Facts {
+  return withoutAbsurd(withoutNewWords(facts));
+}
+
+function withoutNewWords(facts: Facts): Facts {
+  return Object.entries(WORDS).reduce((known, [path, words]) => {
+    const word = factAt(known, path) ?? words[0];
+    if (words.some((one) => one === word)) return known;
+    return withUnknown(known, path, `expected one of ${words.join(', ')}, seen "${word}": a newer agent may say so`);
   }, facts);
 }
 
-function withUnknown(facts: Facts, path: string, seen: number): Facts {
-  const [group = '', name = ''] = path.split('.');
-  const reason = `expected at most ${NUMBER_MAX}, seen ${seen}`;
+function withoutAbsurd(facts: Facts): Facts {
+  return Object.entries(NUMBERS).reduce((known, [path, numberOf]) => {
+    const number = numberOf(known) ?? 0;
+    if (Math.abs(number) <= NUMBER_MAX) return known;
+    return withUnknown(known, path, `expected at most ${NUMBER_MAX}, seen ${number}`);
+  }, facts);
+}
+
+function withUnknown(facts: Facts, path: string, reason: string): Facts {
+  const [group = '', name] = path.split('.');
   const others = factAt(facts, group) as object;
-  return { ...facts, [group]: { ...others, [name]: null }, unknown: { ...facts.unknown, [path]: reason } };
+  const value = name === undefined ? null : { ...others, [name]: null };
+  return { ...facts, [group]: value, unknown: { ...facts.unknown, [path]: reason } };
 }

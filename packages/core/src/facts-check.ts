@@ -22,7 +22,7 @@ import type {
   VolumeOwner,
   WitnessFact,
 } from './facts.ts';
-import { withoutAbsurd } from './facts-bounds.ts';
+import { withinBounds } from './facts-bounds.ts';
 import {
   bool,
   type Check,
@@ -34,7 +34,6 @@ import {
   mapOf,
   matching,
   nullable,
-  oneOf,
   optional,
   text,
 } from './shape.ts';
@@ -49,11 +48,13 @@ type Shape<T> = { readonly [K in keyof T]-?: Check };
 const maybeText = nullable(text);
 const maybeBool = nullable(bool);
 const maybeCount = nullable(count);
+/** One that is not known here may be a newer agent's. */
+const word = matching(/^[a-z][a-z0-9_-]{0,39}$/, 'a word');
 const customKernel = matching(/^(absent|[0-9A-F]{96})$/, '96 upper-case hex digits or "absent"');
 
 const os: Shape<OsFacts> = { version: maybeText, build: maybeText, extra: maybeText, baseBuild: maybeText };
 const kernel: Shape<KernelFacts> = {
-  config: nullable(oneOf('release', 'development', 'kasan', 'other')),
+  config: nullable(word),
   variant: maybeText,
   darwin: maybeText,
   xnu: maybeText,
@@ -71,11 +72,11 @@ const hardware: Shape<HardwareFacts> = {
 };
 const bootArgs: Shape<BootArgsFacts> = { inForce: maybeText, storedPresent: maybeBool, stored: maybeText };
 const sip: Shape<SipFacts> = {
-  status: nullable(oneOf('enabled', 'disabled', 'custom')),
+  status: nullable(word),
   flags: nullable(mapOf(bool)),
 };
 const bootPolicy: Shape<BootPolicyFacts> = {
-  securityMode: nullable(oneOf('full', 'reduced', 'permissive')),
+  securityMode: nullable(word),
   customKernel: nullable(customKernel),
   bootArgsFiltering: maybeBool,
   sip0: maybeText,
@@ -157,7 +158,7 @@ const facts: Shape<Facts> = {
   sip: fields(sip),
   bootPolicy: fields(bootPolicy),
   volumes: fields(volumes),
-  fileVault: nullable(oneOf('on', 'off', 'encrypting', 'decrypting')),
+  fileVault: nullable(word),
   mdm: fields(mdm),
   disk: fields(disk),
   kdks: nullable(listOf(fields(kdk))),
@@ -166,7 +167,7 @@ const facts: Shape<Facts> = {
   update: fields(update),
   guests: fields(guests),
   boot: fields(boot),
-  kitFolder: optional(nullable(oneOf('absent', 'ours', 'foreign'))),
+  kitFolder: optional(nullable(word)),
   kitFolderSeen: optional(maybeText),
   visitKit: nullable(fields(visitKit)),
   receipt: nullable(fields(receipt)),
@@ -176,9 +177,9 @@ const check = fields(facts);
 
 /**
  * Facts out of parsed JSON: additional fields are tolerated, a wrong type or a missing field is refused with its path. A number that
- * no Mac can have is taken as unknown, with the reason: the other facts still count.
+ * no Mac can have, and a word that is not known here, are taken as unknown, with the reason: the other facts still count.
  */
 export function factsFromUnknown(json: unknown): FactsCheck {
   const problem = check(json, '');
-  return problem === null ? { ok: true, facts: withoutAbsurd(json as Facts) } : { ok: false, problem };
+  return problem === null ? { ok: true, facts: withinBounds(json as Facts) } : { ok: false, problem };
 }

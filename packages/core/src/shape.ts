@@ -25,11 +25,6 @@ export function exactly(wanted: string | number): Check {
   return (value, path) => (value === wanted ? null : problem(path, JSON.stringify(wanted), value));
 }
 
-export function oneOf(...words: readonly string[]): Check {
-  return (value, path) =>
-    typeof value === 'string' && words.includes(value) ? null : problem(path, `one of ${words.join(', ')}`, value);
-}
-
 export function matching(pattern: RegExp, meaning: string): Check {
   return (value, path) => (typeof value === 'string' && pattern.test(value) ? null : problem(path, meaning, value));
 }
