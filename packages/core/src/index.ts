@@ -1,7 +1,9 @@
+export * from './abilities.ts';
 export * from './boot-args.ts';
 export * from './break-glass.ts';
 export * from './errors.ts';
 export { newDrift } from './evaluate/memory.ts';
+export { waitsFor } from './evaluate/waits-for.ts';
 export { WITNESS_GUESTS_MIN } from './evaluate/witness.ts';
 export { evaluate } from './evaluate.ts';
 export * from './evaluate-types.ts';

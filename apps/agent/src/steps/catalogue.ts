@@ -1,5 +1,5 @@
-/** The closed set of steps that this agent can do. What is not here is refused, and not among its capabilities. */
-import type { JobKind, PlanStep } from '@headroom/core';
+/** The closed set of steps that this agent can do. What is not here is refused, and not among what its hello says that it can. */
+import { KIT_WITH_NEEDED_ARGS, type PlanStep } from '@headroom/core';
 import { buildKcStep } from './build-kc.ts';
 import { clearBootArgsStep } from './clear-boot-args.ts';
 import { collectFactsStep } from './collect-facts.ts';
@@ -25,7 +25,7 @@ const STEPS = {
   remove_kdk: removeKdkStep,
 } as const satisfies { readonly [Kind in PlanStep['kind']]: StepHandler<Extract<PlanStep, { kind: Kind }>, unknown> };
 
-export const CAPABILITIES: readonly JobKind[] = Object.keys(STEPS) as (keyof typeof STEPS)[];
+export const CAPABILITIES: readonly string[] = [...Object.keys(STEPS), KIT_WITH_NEEDED_ARGS];
 
 /** One step with its handler, its parts ready to be called. */
 export interface BoundStep {

@@ -31,6 +31,8 @@ export interface KitResult {
   /** Of the script, the same under each of its names: what a person compares before typing the line. */
   readonly scriptMd5: string;
   readonly expiresAt: string;
+  /** Words without which its kernel does not start, as its manifest names them. */
+  readonly neededArgs: readonly string[];
 }
 
 export const placeKitStep: StepHandler<Step, KitResult> = {
@@ -98,7 +100,8 @@ async function resultOf(step: Step, context: StepContext): Promise<KitResult> {
   const kc = await collectionOf(step, context);
   const { expiresAt } = grantOf(context);
   const { md5: scriptMd5 } = await digestFile(kitScript(context.kitSource), context.signal);
-  return { visitId: step.visitId, path: KIT_FOLDER, kcMd5: kc.md5, kcSha256: kc.sha256, scriptMd5, expiresAt };
+  const { visitId, neededArgs = [] } = step;
+  return { visitId, path: KIT_FOLDER, kcMd5: kc.md5, kcSha256: kc.sha256, scriptMd5, expiresAt, neededArgs };
 }
 
 function grantOf({ grant }: StepContext): GrantPayload {

@@ -1,5 +1,8 @@
-/** What the agent of a host adds to an answer: steps that it cannot do, and a doubt whose agent it is. */
+/** What the agent of a host adds to an answer: steps that it cannot do, what follows from its age, and a doubt whose agent it is. */
 import {
+  ABILITIES,
+  abilitiesFor,
+  type Facts,
   FINDINGS,
   type Finding,
   type FindingCode,
@@ -7,16 +10,20 @@ import {
   type PlanStep,
   type TemplateArgs,
 } from '@headroom/core';
-import { kindsOf } from '../jobs/agent-kinds.ts';
+import { abilitiesOf } from '../jobs/agent-abilities.ts';
 import type { HostInput } from './host-input.ts';
 
 /** How long a suspicion is shown after it was last confirmed. */
 const CLONE_SHOWN_MS = 24 * 3_600_000;
 
-/** Kinds among these steps that the agent lacks. A plan is not begun if one of them is missing at its end. */
-export function lackingKinds({ capabilities }: HostInput, steps: readonly PlanStep[]): readonly string[] {
-  const known = kindsOf(capabilities);
-  return [...new Set(steps.map(({ kind }) => kind).filter((kind) => !known.includes(kind)))];
+/** What these steps need and the agent lacks. A plan is not begun if one thing is missing at its end. */
+export function lackingFor(host: HostInput, steps: readonly PlanStep[]): readonly string[] {
+  return lackingOf(host, [...new Set(steps.flatMap(abilitiesFor))]);
+}
+
+function lackingOf({ capabilities }: HostInput, wanted: readonly string[]): readonly string[] {
+  const known = abilitiesOf(capabilities);
+  return wanted.filter((ability) => !known.includes(ability));
 }
 
 export function agentTooOld({ agentVersion }: HostInput, lacking: readonly string[]): Finding {
@@ -27,6 +34,31 @@ export function agentTooOld({ agentVersion }: HostInput, lacking: readonly strin
     seen: `version ${agentVersion ?? 'unknown'}, which cannot`,
     args: { kinds, version: agentVersion ?? 'unknown' },
   });
+}
+
+/**
+ * An agent older than this controller, where that matters: a step of it failed, which a newer one may do; or its kit lies there without
+ * consent, and it can neither say whether `raise` is in it nor take that away.
+ */
+export function agentBehind(host: HostInput, findings: readonly Finding[], mayRaise: boolean): readonly Finding[] {
+  const lacking = lackingOf(host, ABILITIES);
+  const failed = findings.find(({ code }) => code === 'STEP_FAILED' || code === 'STEP_FAILED_FOR_GOOD');
+  const keepsRaise = !mayRaise && isArmedUnknown(host.facts) && lacking.includes('disarm_kit');
+  if (lacking.length === 0 || (failed === undefined && !keepsRaise)) return [];
+  const why = keepsRaise ? 'It cannot take `raise` off this Mac.' : `${failed?.title}; a newer agent may do it.`;
+  const version = host.agentVersion ?? 'unknown';
+  return [
+    finding('AGENT_BEHIND', {
+      detail: why,
+      expected: 'an agent as new as the controller',
+      seen: `version ${version}, which lacks ${lacking.join(', ')}`,
+      args: { version, why },
+    }),
+  ];
+}
+
+function isArmedUnknown(facts: Facts | null): boolean {
+  return facts?.visitKit != null && facts.visitKit.armed === undefined;
 }
 
 /** null = no suspicion, or one that was not confirmed for a day. */

@@ -1,5 +1,6 @@
 import {
   type CatalogueKdk,
+  type EvaluateInput,
   type Evaluation,
   evaluate,
   FINDING_SEVERITIES,
@@ -15,10 +16,11 @@ import {
   QUOTA_STOCK,
   retryAfterFailure,
   type VerifySignature,
+  waitsFor,
 } from '@headroom/core';
 import { uuidv7 } from '../common/ids.ts';
 import { coverOf } from '../exceptions/grant-check.ts';
-import { agentTooOld, cloneSuspected, lackingKinds } from './agent-limits.ts';
+import { agentBehind, agentTooOld, cloneSuspected, lackingFor } from './agent-limits.ts';
 import type { HostInput, PlanRow, Remembered, StoredFinding, VisitRow } from './host-input.ts';
 
 /** Never look again sooner than this: a rule that asks for the past must not spin. */
@@ -72,10 +74,10 @@ export function answer(input: HostInput, context: AnswerContext): Answer {
     (plan.intentNumber !== number ||
       plan.steps.slice(plan.nextStep).some((step) => isInVain(step, kdks)) ||
       (lacksConsent && isLowering(plan)) ||
-      lackingKinds(input, plan.steps.slice(plan.nextStep)).length > 0);
+      lackingFor(input, plan.steps.slice(plan.nextStep)).length > 0);
   const visitIsObsolete = visit !== null && isObsolete(visit, quota, lacksConsent);
   const record = recordOf(input);
-  const evaluated = evaluate({
+  const asked: EvaluateInput = {
     facts: input.facts,
     intent: { number, quota, extraArgs, grant, ended: intent.ended ?? null },
     record,
@@ -86,18 +88,9 @@ export function answer(input: HostInput, context: AnswerContext): Answer {
     updateAcceptances: input.updateAcceptances,
     newVisitId: uuidv7(now.getTime()),
     now,
-  });
-  const lacking = lackingKinds(input, evaluated.steps ?? []);
-  const clone = cloneSuspected(input, now);
-  const evaluation: Evaluation = {
-    ...evaluated,
-    steps: lacking.length > 0 ? null : evaluated.steps,
-    findings: bySeverity([
-      ...(lacking.length > 0 ? [agentTooOld(input, lacking)] : []),
-      ...(clone === null ? [] : [clone.finding]),
-      ...evaluated.findings,
-    ]),
   };
+  const clone = cloneSuspected(input, now);
+  const evaluation = withAgent(input, asked, clone === null ? [] : [clone.finding]);
   return {
     input,
     evaluation,
@@ -113,6 +106,21 @@ export function answer(input: HostInput, context: AnswerContext): Answer {
     planIsObsolete,
     visitIsObsolete,
   };
+}
+
+/** What the agent's limits add. Of steps that it cannot do none is begun, and the host waits for something else. */
+function withAgent(input: HostInput, asked: EvaluateInput, doubts: readonly Finding[]): Evaluation {
+  const evaluated = evaluate(asked);
+  const lacking = lackingFor(input, evaluated.steps ?? []);
+  const findings = bySeverity([
+    ...(lacking.length > 0 ? [agentTooOld(input, lacking)] : []),
+    ...agentBehind(input, evaluated.findings, asked.intent.grant.covers),
+    ...doubts,
+    ...evaluated.findings,
+  ]);
+  if (lacking.length === 0) return { ...evaluated, findings };
+  const held = { ...evaluated, findings, steps: null };
+  return { ...held, waitsFor: waitsFor(asked, held) };
 }
 
 /** `everRaised` starts anew when a host that was to be stock is to be raised again. */

@@ -22,13 +22,16 @@ export function kcOfJob({ hostId, result }: BuiltJob): readonly KcResult[] {
   return isReadable(hostId, 'build_kc', kcResultProblem(result)) ? [result as KcResult] : [];
 }
 
-/** Quota and arguments come from the plan that we wrote; the sums of the files from the Mac that placed them. */
+/**
+ * Quota and arguments come from the plan that we wrote; the sums of the files from the Mac that placed them, and which needed arguments
+ * its kit knows: an agent that says nothing of them placed one that knows none.
+ */
 export function kitOfJob({ hostId, bytes, stepIndex, result }: KitJob): PlacedKit | null {
   const step = readPlan(bytes).steps[stepIndex];
   if (step?.kind !== 'place_kit' || result === null) return null;
   if (!isReadable(hostId, 'place_kit', kitResultProblem(result))) return null;
-  const { visitId, quota, bootArgs, neededArgs = [] } = step;
-  const { kcMd5, kcSha256, expiresAt } = result as Pick<PlacedKit, 'kcMd5' | 'kcSha256' | 'expiresAt'>;
+  const { visitId, quota, bootArgs } = step;
+  const { kcMd5, kcSha256, expiresAt, neededArgs = [] } = result as Omit<PlacedKit, 'visitId' | 'quota' | 'bootArgs'>;
   return { visitId, quota, bootArgs, neededArgs, kcMd5, kcSha256, expiresAt };
 }
 

@@ -4,7 +4,7 @@
  */
 import { words } from '../db/words.ts';
 import { deliveriesFrom } from '../webhooks/outbox.ts';
-import { FIRST_RELEASE_KINDS } from './agent-kinds.ts';
+import { FIRST_RELEASE_KINDS } from './agent-abilities.ts';
 import { statesTaking } from './job-life.ts';
 
 const LEASABLE = words(statesTaking('lease'));

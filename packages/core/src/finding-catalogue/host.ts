@@ -82,6 +82,11 @@ export const HOST_FINDINGS = {
     title: 'The agent is too old for a step of the plan',
     nextStep: 'Update the agent on this Mac: version {version} cannot do {kinds}. Nothing of the plan is begun before.',
   },
+  AGENT_BEHIND: {
+    severity: 'warning',
+    title: 'The agent is older than this controller',
+    nextStep: 'Update the agent on this Mac (version {version}) before you look for another cause. {why}',
+  },
   CLONE_SUSPECTED: {
     severity: 'warning',
     title: 'Two Macs seem to use the identity of this one',

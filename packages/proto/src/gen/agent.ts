@@ -44,7 +44,10 @@ export interface ReportPosition {
 
 export interface OpenSessionRequest {
   agentVersion: string;
-  /** Job kinds that this agent can do. */
+  /**
+   * Job kinds that this agent can do, and what it can do within one that an older agent would leave out (`place_kit.needed_args`).
+   * Others may come.
+   */
   capabilities: string[];
   /** Hardware UUID, must equal the one enrolled. */
   hostUuid: string;
