@@ -4,7 +4,7 @@ import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { KcResult } from '@headroom/core';
-import type { KdkOptions } from '@headroom/mac-sim';
+import { type KdkOptions, loadState } from '@headroom/mac-sim';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bootArgsFor, SimulatedMac } from './simulated-mac.ts';
 
@@ -92,6 +92,7 @@ describe('apply-plan', () => {
     expect(manifest).toContain(`kc-uuid=${result.uuid}`);
     expect(manifest).toContain(`host-uuid=${mac.hostUuid}`);
     expect(manifest).toContain(`boot-args=${bootArgsFor(16)}`);
+    expect(manifest).toContain(`system-uuid=${loadState(mac.sysroot).volumes.systemUuid}`);
     for (const script of ['raise', 'check', 'revert'])
       expect(mac.read(`/Library/Headroom/${script}`)).toBe(readFileSync(join(KIT_SOURCE, 'raise'), 'utf8'));
   });

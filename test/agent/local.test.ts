@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { Facts, KcResult } from '@headroom/core';
+import { bootMac, createMac } from '@headroom/mac-sim';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CommandResult, command, SimulatedMac } from './simulated-mac.ts';
 
@@ -88,6 +89,29 @@ describe('prepare --local', () => {
     const { stdout } = await prepare();
     expect(stdout).toMatch(/^blocker: No user of this Mac is a volume owner\..*\n {2}Next: /m);
     expect(stdout).toContain('1 blocker(s) above come first.');
+  });
+});
+
+describe('a guest, in which nothing can ever be raised', () => {
+  const guest = new SimulatedMac();
+  beforeAll(() => {
+    createMac(guest.sysroot, { variant: 'VMAPPLE', version: '14.5', build: '23F79' });
+    bootMac(guest.sysroot);
+  });
+  afterAll(() => guest.remove());
+
+  it('is asked for no KDK', async () => {
+    const { code, stdout } = await command('headroom-agent', ['prepare', '--local', '--sysroot', guest.sysroot]);
+    expect([code, stdout]).toEqual([
+      1,
+      expect.stringMatching(/^blocker: A guest, not a Mac\.[\s\S]*said above keeps it/m),
+    ]);
+    expect(stdout).not.toContain('KDK');
+  });
+
+  it('has no files that a Mac need not have, and that is no trouble', async () => {
+    const { stdout } = await command('headroom-agent', ['doctor', '--sysroot', guest.sysroot]);
+    expect(stdout).toMatch(/^ok {3}facts {6}All that macOS tells could be read\.$/m);
   });
 });
 

@@ -173,6 +173,21 @@ describe('facts of a raised Mac', () => {
     expect(await systemsWith(list.replace(/<key>Roles<\/key>/, '<key>Rollen</key>'))).toBe(null);
   });
 
+  it('name the system volume by its own UUID, not by that of the snapshot which runs', async () => {
+    const systemUuidOf = async (change: (stub: StubMac) => void) => {
+      const stub = mac();
+      const info = readFileSync(join(FIXTURES, 'diskutil/info-root-as.plist'), 'utf8');
+      stub.file('/usr/sbin/diskutil.out/0', info.replace('<dict>', '<dict><key>APFSSnapshot</key><true/>'));
+      change(stub);
+      const { volumes, unknown } = await factsOf(stub);
+      return volumes.systemUuid ?? unknown['volumes.systemUuid'];
+    };
+    const list = '/usr/sbin/diskutil.out/2';
+    expect(await systemUuidOf(() => {})).toBe('E31E412F-8B2E-AB52-EDB9-BC296ED8A4DD');
+    expect(await systemUuidOf((stub) => stub.file(list, 'no list'))).toMatch(/^a snapshot .* runs, .*"no list"/);
+    expect(await systemUuidOf(({ sysroot }) => replaceIn(sysroot, list, 'disk3s1<', 'disk3s11<'))).toMatch(/not name/);
+  });
+
   it('give no identity to a collection that is damaged', async () => {
     const stub = mac();
     stub.file('/var/db/headroom/kc/cut.kc', KC.bytes.subarray(0, 4000));

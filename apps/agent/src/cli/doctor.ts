@@ -134,7 +134,9 @@ async function journal(mac: Mac): Promise<Look> {
 }
 
 async function readable(facts: Promise<Facts>): Promise<Look> {
-  const unknown = Object.entries((await facts).unknown).filter(([path]) => !NEVER_TOLD.includes(path));
+  const unknown = Object.entries((await facts).unknown).filter(
+    ([path, reason]) => !NEVER_TOLD.includes(path) && !/ is not there$/.test(reason),
+  );
   const name = 'facts';
   if (unknown.length === 0) return { name, ok: true, seen: 'All that macOS tells could be read.', next: null };
   const pathsOf = new Map<string, string[]>();
@@ -146,7 +148,7 @@ async function readable(facts: Promise<Facts>): Promise<Look> {
   return { name, ok: true, seen, next: '`headroom-agent facts --json` gives each reason.' };
 }
 
-/** No Mac tells these for sure: a person who looks for what is wrong need not read of them. */
+/** No Mac tells these for sure, and a file that a Mac need not have is no fault: a person who looks for what is wrong need not read of them. */
 const NEVER_TOLD: readonly string[] = ['guests.suspectedLeaked', 'update.prepared', 'update.preparedTarget'];
 /** What one tool did not tell is one reason, however many facts it costs. */
 const REASONS_SHOWN = 6;

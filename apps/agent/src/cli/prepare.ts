@@ -24,9 +24,10 @@ export async function prepare(options: Options): Promise<number> {
     const facts = await readFactsCounting(mac);
     const kdk = options.kdk === undefined ? null : await kdkOf(options.kdk, options.sha256, facts);
     const readiness = readReadiness({ facts, quota, catalogue: { kdks: kdk === null ? [] : [kdk], dropBundles: {} } });
-    const lacking = kdk === null ? noKdk(facts) : null;
+    const isBuildable = canBeBuilt(readiness, facts);
+    const lacking = isBuildable && kdk === null ? noKdk(facts) : null;
     const { kc, failure } =
-      lacking === null && canBeBuilt(readiness, facts)
+      isBuildable && lacking === null
         ? await buildLocally({ mac, facts, kdk, quota, kdkFile: options.kdk, signal, say })
         : { ...NOTHING_BUILT, failure: lacking };
     const sheet = kc === null ? null : runSheet({ facts, kc, quota, readiness });

@@ -1,6 +1,6 @@
 /** Facts about volumes, their owners, and the room on the disk. */
 import type { Facts, OtherSystem, RecoveryAdmin, VolumeFacts } from '@headroom/core';
-import type { CryptoUser } from '../macos/diskutil.ts';
+import type { Container, CryptoUser, SystemVolume } from '../macos/diskutil.ts';
 import { bootVolumeGroup } from '../macos/nvram.ts';
 import { known, part, type Reading, unknown } from '../macos/reading.ts';
 import type { MacReadings } from './read-mac.ts';
@@ -10,7 +10,7 @@ export function volumeFacts(readings: MacReadings, log: UnknownLog): VolumeFacts
   const { rootVolume, cryptoUsers, recoveryAdmins } = readings;
   const nameOf = (uuid: string) => part(recoveryAdmins, nameIn(uuid), 'no admin of recoveryOS has this UUID');
   return {
-    systemUuid: log.field('volumes.systemUuid', rootVolume, 'uuid', 'diskutil names no UUID of the system volume'),
+    systemUuid: log.take('volumes.systemUuid', systemUuid(readings)),
     dataUuid: log.take('volumes.dataUuid', dataUuid(readings)),
     group: log.field('volumes.group', rootVolume, 'group', 'the system volume is in no group'),
     systemName: log.field('volumes.systemName', rootVolume, 'name', 'diskutil names no system volume'),
@@ -22,6 +22,21 @@ export function volumeFacts(readings: MacReadings, log: UnknownLog): VolumeFacts
     startupDefault: log.take('volumes.startupDefault', startupDefault(readings)),
     otherSystems: log.take('volumes.otherSystems', otherSystems(readings)),
   };
+}
+
+/**
+ * What recoveryOS finds the volume by. A sealed system runs from a snapshot, which diskutil describes under a UUID of its own, another
+ * one after each update: then the container's list says which UUID the volume has.
+ */
+function systemUuid({ rootVolume, containers }: MacReadings): Reading<string> {
+  if (!rootVolume.ok) return rootVolume;
+  const { device, uuid, isSnapshot } = rootVolume.value;
+  if (!isSnapshot) return uuid === null ? unknown('diskutil names no UUID of the system volume') : known(uuid);
+  const systems = systemVolumes(containers);
+  if (!systems.ok)
+    return unknown(`a snapshot of the system volume runs, and the volume cannot be read: ${systems.reason}`);
+  const volume = systems.value.find((system) => isRunBy(device, system));
+  return volume === undefined ? unknown(NOT_LISTED) : known(volume.uuid);
 }
 
 /** The Data volume only counts when it is in the system's own group: another system may be mounted there. */
@@ -77,17 +92,28 @@ function startupDefault({ bootVolume, rootVolume }: MacReadings): Reading<boolea
   );
 }
 
-/** Told by device: what runs is a snapshot (disk3s1s1) of its volume (disk3s1). Without our own in the list it is not complete. */
+/** Told by device. Without our own in the list it is not complete. */
 function otherSystems({ rootVolume, containers }: MacReadings): Reading<readonly OtherSystem[]> {
   if (!rootVolume.ok) return rootVolume;
+  const systems = systemVolumes(containers);
+  if (!systems.ok) return systems;
+  const others = systems.value.filter((system) => !isRunBy(rootVolume.value.device, system));
+  if (others.length === systems.value.length) return unknown(NOT_LISTED);
+  return known(others.map(({ name, uuid }) => ({ name, systemUuid: uuid })));
+}
+
+const NOT_LISTED = 'diskutil apfs list does not name the system that runs';
+
+function systemVolumes(containers: Reading<readonly Container[]>): Reading<readonly SystemVolume[]> {
   if (!containers.ok) return containers;
-  const { device } = rootVolume.value;
   const lists = containers.value.map(({ systems }) => systems);
   if (lists.includes(null)) return unknown('diskutil names a volume without its role or its UUID');
-  const named = lists.flatMap((systems) => systems ?? []);
-  const others = named.filter((system) => system.device !== device && !device.startsWith(`${system.device}s`));
-  if (others.length === named.length) return unknown('diskutil apfs list does not name the system that runs');
-  return known(others.map(({ name, uuid }) => ({ name, systemUuid: uuid })));
+  return known(lists.flatMap((systems) => systems ?? []));
+}
+
+/** What runs is the volume itself (disk3s1) or a snapshot of it (disk3s1s1). */
+function isRunBy(running: string, { device }: SystemVolume): boolean {
+  return running === device || running.startsWith(`${device}s`);
 }
 
 /** Room in the APFS container of the system volume. */

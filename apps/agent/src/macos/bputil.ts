@@ -126,8 +126,10 @@ function absentMeansOn(value: string | undefined): boolean | null {
   return value === '1' ? false : null;
 }
 
+/** `7f`, or `0x7f` as numbers of the same text are printed. */
 function sipFlags(value: string | undefined): string | null {
-  return value !== undefined && /^(absent|[0-9a-fA-F]{1,8})$/.test(value) ? value.toLowerCase() : null;
+  if (value === 'absent') return value;
+  return /^(?:0x)?([0-9a-fA-F]{1,8})$/.exec(value ?? '')?.[1]?.toLowerCase() ?? null;
 }
 
 function pairedOf(value: string | null): boolean | null {

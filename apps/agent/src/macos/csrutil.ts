@@ -1,6 +1,6 @@
 /**
  * csrutil: System Integrity Protection, read only (it is changed by a person in recoveryOS). Seen: 10.11 to 27; the
- * indent is a tab or eight blanks, the final dot may lack, and a refusal may exit 0: the text counts.
+ * indent is a tab, eight blanks or lost, the final dot may lack, and a refusal may exit 0: the text counts.
  */
 import type { SipStatus } from '@headroom/core';
 import { firstReading, known, type Reading, unknown } from './reading.ts';
@@ -27,9 +27,10 @@ export function parseCsrutil({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr
 function sipIn(lines: readonly string[], printed: string): Reading<Sip> {
   const STATUS =
     /^\s*System Integrity Protection status:\s*(enabled|disabled|unknown)\s*(\(Custom Configuration\))?\.?\s*$/;
-  const match = lines.map((line) => STATUS.exec(line)).find((found) => found !== null);
-  if (match === undefined) return unknown(`csrutil printed no status: ${printed}`);
-  if (match[2] !== undefined) return known({ status: 'custom', flags: flagsOf(lines) });
+  const at = lines.findIndex((line) => STATUS.test(line));
+  const match = STATUS.exec(lines[at] ?? '');
+  if (match === null) return unknown(`csrutil printed no status: ${printed}`);
+  if (match[2] !== undefined) return known({ status: 'custom', flags: flagsOf(lines.slice(at + 1)) });
   if (match[1] === 'unknown') return unknown('csrutil itself says that the status is unknown');
   return known({ status: match[1] === 'enabled' ? 'enabled' : 'disabled', flags: null });
 }
@@ -44,13 +45,13 @@ export function parseAuthenticatedRoot({ stdout, stderr }: Pick<Output, 'stdout'
   });
 }
 
-/** All flags or none: one that was passed over would look like one that is not there. */
+/** Of the lines below the status: all flags or none, as one that was passed over would look like one that is not there. */
 function flagsOf(lines: readonly string[]): Readonly<Record<string, boolean>> | null {
   const flags: Record<string, boolean> = {};
   for (const line of lines) {
-    const match = /^\s+([A-Z][A-Za-z -]{2,60}):\s*(enabled|disabled)\.?\s*$/.exec(line);
+    const match = /^\s*([A-Z][A-Za-z -]{2,60}):\s*(enabled|disabled)\.?\s*$/.exec(line);
     if (match?.[1] !== undefined) flags[match[1]] = match[2] === 'enabled';
-    else if (/^\s+[^:]+:\s*\S/.test(line) && !line.includes('Protection status:')) return null;
+    else if (/^\s*[^:]+:\s*\S/.test(line)) return null;
   }
   return Object.keys(flags).length > 0 ? flags : null;
 }

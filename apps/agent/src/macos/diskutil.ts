@@ -1,10 +1,11 @@
 /**
  * diskutil: volumes, their group and the room in their container. Seen: macOS 12 to 26.
  * Errors come as a valid plist with `Error` true, some with exit status 0. Volumes are told by UUID, never by name or
- * position. Free room is the container's: `df` knows neither purgeable space nor snapshots.
+ * position. `/` of a sealed system is a snapshot, and `VolumeUUID` there is the snapshot's (published outputs of macOS 11 to 13).
+ * Free room is the container's: `df` knows neither purgeable space nor snapshots.
  */
 import { arrayAt, countAt, dictsAt, type PlistDict, parsePlistDict, stringAt } from './plist.ts';
-import { known, type Reading, unknown } from './reading.ts';
+import { firstReading, known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote, uuidOf } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
@@ -17,7 +18,9 @@ export interface VolumeInfo {
   /** `disk3s1s1`: of a running system its snapshot. */
   readonly device: string;
   readonly name: string | null;
+  /** Of a snapshot its own, under which recoveryOS knows no volume. */
   readonly uuid: string | null;
+  readonly isSnapshot: boolean;
   readonly group: string | null;
   /** `disk3`: the APFS container. */
   readonly container: string | null;
@@ -32,7 +35,7 @@ export interface Container {
   readonly systems: readonly SystemVolume[] | null;
 }
 
-interface SystemVolume {
+export interface SystemVolume {
   readonly device: string;
   readonly uuid: string;
   readonly name: string | null;
@@ -62,10 +65,13 @@ export function parseInfo({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>)
   const volume = dict.value;
   const device = stringAt(volume, 'DeviceIdentifier');
   if (device === null) return unknown('diskutil info describes no device');
+  const uuid = uuidOf(stringAt(volume, 'VolumeUUID'));
   return known({
     device,
     name: stringAt(volume, 'VolumeName'),
-    uuid: uuidOf(stringAt(volume, 'VolumeUUID')),
+    uuid,
+    isSnapshot:
+      volume['APFSSnapshot'] === true || (uuid !== null && uuidOf(stringAt(volume, 'APFSSnapshotUUID')) === uuid),
     group: uuidOf(stringAt(volume, 'APFSVolumeGroupID')),
     container: stringAt(volume, 'APFSContainerReference'),
     containerFreeBytes: countAt(volume, 'APFSContainerFree'),
@@ -141,9 +147,12 @@ function groupOf(group: PlistDict): readonly VolumeGroup[] {
 
 /** The tree of `diskutil apfs listUsers`: a line `+-- UUID`, then its fields. */
 export function parseListUsers({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<readonly CryptoUser[]> {
-  const lines = linesOf(stdout);
+  return firstReading([stdout, stderr], (text) => usersIn(linesOf(text), quote(stderr, stdout)));
+}
+
+function usersIn(lines: readonly string[], printed: string): Reading<readonly CryptoUser[]> {
   const head = lines.find((line) => /^\s*(Cryptographic users? for|No cryptographic users)/i.test(line));
-  if (head === undefined) return unknown(`diskutil listed no users: ${quote(stderr, stdout)}`);
+  if (head === undefined) return unknown(`diskutil listed no users: ${printed}`);
   const users: { uuid: string; type: string | null; volumeOwner: boolean | null }[] = [];
   for (const line of lines) {
     const uuid = uuidOf(/^[|\s]*\+--?>?\s*([0-9A-Fa-f-]{36})\s*$/.exec(line)?.[1]);

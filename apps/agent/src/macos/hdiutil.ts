@@ -20,18 +20,22 @@ export interface AttachedImage {
   readonly mountPoint: string;
 }
 
-export interface ImageInUse extends AttachedImage {
+export interface ImageInUse {
+  readonly device: string;
+  /** null = attached, not mounted: an attach that was cut. */
+  readonly mountPoint: string | null;
   readonly imagePath: string;
 }
 
 export function parseAttach({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<AttachedImage> {
   const dict = parsePlistDict(stdout);
   if (!dict.ok) return unknown(`hdiutil attach: ${quote(stderr, stdout)}`);
-  const image = imageOf(dict.value);
-  return image === null ? unknown('hdiutil attach named no mounted volume') : known(image);
+  const [device, mountPoint] = [deviceOf(dict.value), mountPointOf(dict.value)];
+  if (device === null || mountPoint === null) return unknown('hdiutil attach named no mounted volume');
+  return known({ device, mountPoint });
 }
 
-/** Images that are attached now and mounted, so that one left over can be detached. */
+/** Images that are attached now, mounted or not, so that one left over can be detached. */
 export function parseHdiutilInfo({
   stdout,
   stderr,
@@ -41,9 +45,8 @@ export function parseHdiutilInfo({
   if (images === null) return unknown(`hdiutil info: ${quote(stderr, stdout)}`);
   return known(
     images.flatMap((entry) => {
-      const image = imageOf(entry);
-      const imagePath = stringAt(entry, 'image-path');
-      return image === null || imagePath === null ? [] : [{ ...image, imagePath }];
+      const [device, imagePath] = [deviceOf(entry), stringAt(entry, 'image-path')];
+      return device === null || imagePath === null ? [] : [{ device, mountPoint: mountPointOf(entry), imagePath }];
     }),
   );
 }
@@ -54,16 +57,21 @@ export function parseDetach({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'
   return device === undefined ? unknown(`hdiutil detach: ${quote(stderr, stdout)}`) : known(device);
 }
 
-function imageOf(dict: PlistDict): AttachedImage | null {
-  const entities = dictsAt(dict, 'system-entities') ?? [];
-  const mountPoint = entities
-    .map((entity) => stringAt(entity, 'mount-point'))
-    .find((point) => point !== null && point !== '');
-  // In no order that can be relied on, and an APFS image has a second, synthesized disk in it: the one with the partition scheme is the image.
+function mountPointOf(image: PlistDict): string | null {
+  const points = entitiesOf(image).map((entity) => stringAt(entity, 'mount-point'));
+  return points.find((point) => point !== null && point !== '') ?? null;
+}
+
+/** In no order that can be relied on, and an APFS image has a second, synthesized disk in it: the one with the partition scheme is the image. */
+function deviceOf(image: PlistDict): string | null {
+  const entities = entitiesOf(image);
   const scheme = entities.find((entity) => /_partition_scheme$/.test(stringAt(entity, 'content-hint') ?? ''));
   const devices = (scheme === undefined ? entities : [scheme]).flatMap(
     (entity) => /^\/dev\/disk[0-9]+/.exec(stringAt(entity, 'dev-entry') ?? '') ?? [],
   );
-  const device = devices[0];
-  return mountPoint === undefined || mountPoint === null || device === undefined ? null : { device, mountPoint };
+  return devices[0] ?? null;
+}
+
+function entitiesOf(image: PlistDict): readonly PlistDict[] {
+  return dictsAt(image, 'system-entities') ?? [];
 }

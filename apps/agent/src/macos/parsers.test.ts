@@ -107,6 +107,7 @@ describe('what another Mac or release may print', () => {
       value: [{ id: 'com.apple.a' }, { id: 'com.apple.b', version: '', path: '/b b.kext' }],
     });
     expect(parseInspect(out(`Executing: kmutil\n${row}`))).toMatchObject({ value: [{ id: 'com.apple.a' }] });
+    expect(parseInspect(out(row.replace('com.apple', 'org.other')))).toMatchObject({ ok: false });
     expect(parseInspect(out(`${row}\ncom.apple.c`))).toMatchObject({
       ok: false,
       reason: expect.stringContaining('com.apple.c'),
@@ -162,6 +163,17 @@ describe('localised or damaged text is unknown, not wrong', () => {
       value: { securityMode: 'reduced', customKernel: null },
     });
   });
+});
+
+it.each([
+  ['7f', '7f'],
+  ['0x7F', '7f'],
+  ['absent', 'absent'],
+  ['0x', null],
+  ['Customized', null],
+])('bputil: SIP flags %s are %s', (printed, sip0) => {
+  const text = `Security Mode: Full (smb0): absent\nSIP Status: Customized (sip0): ${printed}\n`;
+  expect(parseBputil(out(text), null)).toMatchObject({ ok: true, value: { sip0 } });
 });
 
 describe('ls -lde', () => {

@@ -1,5 +1,5 @@
 /** profiles: is this Mac enrolled in an MDM. Seen: macOS 10.13.4 to 26. */
-import { known, type Reading, unknown } from './reading.ts';
+import { firstReading, known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
@@ -18,9 +18,12 @@ export function readEnrollment(context: ToolContext): Promise<Reading<Enrollment
 }
 
 export function parseProfiles({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<Enrollment> {
-  const text = linesOf(stdout).join('\n');
+  return firstReading([stdout, stderr], (printed) => enrollmentIn(linesOf(printed).join('\n'), quote(stdout, stderr)));
+}
+
+function enrollmentIn(text: string, printed: string): Reading<Enrollment> {
   const mdm = /^\s*MDM enrollment:\s*(Yes|No)\b[^\S\n]*(.*?)[^\S\n]*$/m.exec(text);
-  if (mdm === null) return unknown(`profiles printed no enrolment: ${quote(stdout, stderr)}`);
+  if (mdm === null) return unknown(`profiles printed no enrolment: ${printed}`);
   const dep = /^\s*Enrolled via DEP:\s*(Yes|No)\b/m.exec(text)?.[1];
   const enrolled = mdm[1] === 'Yes';
   return known({

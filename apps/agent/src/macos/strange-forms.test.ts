@@ -2,9 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { parseBputil } from './bputil.ts';
 import { parseCsrutil } from './csrutil.ts';
-import { parseApfsList, parseListUsers } from './diskutil.ts';
+import { parseApfsList, parseInfo, parseListUsers } from './diskutil.ts';
 import { parseFdesetup } from './fdesetup.ts';
-import { parseAttach } from './hdiutil.ts';
+import { parseAttach, parseHdiutilInfo } from './hdiutil.ts';
+import { parseShowLoaded } from './kmutil.ts';
 import { parseNvram } from './nvram.ts';
 import { parseProfiles } from './profiles.ts';
 import { parseSoftwareUpdate } from './softwareupdate.ts';
@@ -50,12 +51,16 @@ describe('profiles', () => {
 });
 
 describe('csrutil', () => {
-  const custom = 'System Integrity Protection status: unknown (Custom Configuration).\n\nConfiguration:\n';
+  const custom =
+    'note: a banner\nSystem Integrity Protection status: unknown (Custom Configuration).\n\nConfiguration:\n';
+  const LOST_INDENT = { 'Kext Signing': true, 'NVRAM Protections': false };
   it.each([
     ['no line', '', null],
     ['translated lines', '\tKext-Signatur: aktiviert\n', null],
     ['one line of another form', '\tKext Signing: enabled\n\tNVRAM Protections: deaktiviert\n', null],
     ['known lines', '\tKext Signing: enabled\n', { 'Kext Signing': true }],
+    ['lines without their indent', 'Kext Signing: enabled\nNVRAM Protections: disabled.\n', LOST_INDENT],
+    ['a line of another form and no indent', 'Kext Signing: enabled\nNVRAM Protections: deaktiviert\n', null],
   ])('a custom configuration with %s', (_what, lines, flags) => {
     expect(parseCsrutil(out(custom + lines))).toEqual({ ok: true, value: { status: 'custom', flags } });
   });
@@ -88,6 +93,9 @@ describe('an answer on the other stream', () => {
     ['csrutil', parseCsrutil(out('', 'System Integrity Protection status: enabled.\n'))],
     ['fdesetup', parseFdesetup(out('', 'FileVault is On.\n'))],
     ['sw_vers', parseSwVers(out('', 'ProductVersion: 15.1\nBuildVersion: 24B82\n'))],
+    ['profiles', parseProfiles(out('', 'Enrolled via DEP: No\nMDM enrollment: No\n'))],
+    ['kmutil', parseShowLoaded(out('', 'Index Refs Address Size Wired Name (Version) UUID <Linked Against>\n'))],
+    ['diskutil', parseListUsers(out('', 'No cryptographic users for disk3s1s1\n'))],
     ['bputil', parseBputil(out('', policy), UUID)],
     [
       'nvram',
@@ -206,6 +214,32 @@ describe('documented or derived forms', () => {
   ])('declared settings: %s', (_name, settings, says) => {
     const reading = settingsIn({ SUCorePersistedStatePolicyFields: { SUCoreDDMDeclarationGlobalSettings: settings } });
     expect(reading.ok ? [reading.value?.autoInstall, reading.value?.deferralDays] : null).toEqual(says);
+  });
+});
+
+describe('diskutil info', () => {
+  const field = (key: string, value: string) => `<key>${key}</key><string>${value}</string>`;
+  const info = (fields: string) =>
+    parseInfo(out(`<plist version="1.0"><dict>${field('DeviceIdentifier', 'disk3s1s1')}${fields}</dict></plist>`));
+  it.each([
+    ['a snapshot', `<key>APFSSnapshot</key><true/>${field('VolumeUUID', UUID)}`, true],
+    ['a UUID that is the snapshot’s', field('APFSSnapshotUUID', UUID) + field('VolumeUUID', UUID.toLowerCase()), true],
+    ['a volume', `<key>APFSSnapshot</key><false/>${field('VolumeUUID', UUID)}`, false],
+    ['nothing of it', field('VolumeUUID', UUID), false],
+  ])('tells %s', (_what, fields, isSnapshot) => {
+    expect(info(fields)).toMatchObject({ ok: true, value: { uuid: UUID, isSnapshot } });
+  });
+});
+
+describe('hdiutil info', () => {
+  it('names an image that is attached and mounted nowhere, with its whole disk', () => {
+    const entities = '<array><dict><key>dev-entry</key><string>/dev/disk4s1</string></dict></array>';
+    const image = `<key>image-path</key><string>/private/a.dmg</string><key>system-entities</key>${entities}`;
+    const text = `<plist version="1.0"><dict><key>images</key><array><dict>${image}</dict></array></dict></plist>`;
+    expect(parseHdiutilInfo(out(text))).toEqual({
+      ok: true,
+      value: [{ device: '/dev/disk4', mountPoint: null, imagePath: '/private/a.dmg' }],
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 /**
- * sysctl: kernel values by name. Seen: macOS 14 to 26. One call reads all names; an unknown one costs an error line and
- * exit status 1, the others are printed all the same.
+ * sysctl: kernel values by name. Seen: macOS 14 to 26. One call reads all names. At one that this kernel does not know, some sysctl go
+ * on and others end there (BSD sources know both): then those that were not printed are asked for one by one.
  */
 import { known, type Reading, unknown } from './reading.ts';
 import { linesOf, quote } from './text.ts';
@@ -12,8 +12,19 @@ const sysctlArgs = (names: readonly string[]): readonly string[] => [...names];
 /** Value by name, blanks at its ends removed. A name that is not in it could not be read. */
 export type SysctlValues = ReadonlyMap<string, string>;
 
-export function readSysctl(context: ToolContext, names: readonly string[]): Promise<Reading<SysctlValues>> {
-  return readTool(context, { path: SYSCTL, args: sysctlArgs(names) }, (output) => parseSysctl(output, names));
+export async function readSysctl(context: ToolContext, names: readonly string[]): Promise<Reading<SysctlValues>> {
+  let isOneUnknown = false;
+  const together = await readTool(context, { path: SYSCTL, args: sysctlArgs(names) }, (output) => {
+    isOneUnknown = output.stderr.includes('unknown oid');
+    return parseSysctl(output, names);
+  });
+  if (!isOneUnknown || names.length === 1) return together;
+  const values = new Map(together.ok ? together.value : []);
+  for (const name of names.filter((one) => !values.has(one))) {
+    const alone = await readSysctl(context, [name]);
+    if (alone.ok) for (const [key, value] of alone.value) values.set(key, value);
+  }
+  return values.size > 0 ? known(values) : together;
 }
 
 /** Takes `name: value` and `name=value`; only the names asked for count, as values hold both signs themselves. */

@@ -1,12 +1,18 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { emptyFacts } from '@headroom/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isObject } from '../files.ts';
 import { parsePlistDict } from '../macos/plist.ts';
 import { type FakeMac, fakeMac } from '../testing/fake-mac.ts';
 import { AGENT_VERSION } from '../version.ts';
 import { noteBoot, noteGeneration, noteSession, readBootState } from './boot-state.ts';
 import { takeLock } from './lock.ts';
+import { macStatusOf } from './mac-status.ts';
 import { openStatusFile, readStatus } from './status-file.ts';
+
+/** Words of the page that are values, and no keys. */
+const VALUES = ['link', 'drain', 'over'];
 
 let mac: FakeMac;
 beforeEach(() => {
@@ -95,6 +101,30 @@ describe('status file', () => {
     const plist = parsePlistDict(readFileSync(mac.path('/var/db/headroom/status.plist'), 'utf8'));
     const same = { hostId: 'h', lastContactAt: 'now', agentVersion: AGENT_VERSION, pid: process.pid };
     expect(plist).toEqual({ ok: true, value: same });
+  });
+
+  it('holds the keys that docs/agent.md names, no more and no less', async () => {
+    const file = await openStatusFile(mac, () => {});
+    const at = '2026-11-23T12:00:00.000Z';
+    await file.update({
+      job: { jobId: 'j', kind: 'build_kc', progress: 'p' },
+      lastError: { code: 'UNREACHABLE', detail: 'd', at, of: 'link' },
+      mac: macStatusOf(emptyFacts('not read')),
+      visit: { visitId: 'v', kind: 'raise', phase: 'drain', since: at },
+    });
+    const page = readFileSync(new URL('../../../../docs/agent.md', import.meta.url), 'utf8');
+    const table = /<!-- status keys -->([\s\S]*)<!-- \/status keys -->/.exec(page)?.[1] ?? '';
+    const named = [...table.matchAll(/`([A-Za-z]+(?:\.[A-Za-z]+)?)`/g)].map(([, key]) => key);
+    const written = Object.entries((await readStatus(mac)) ?? {}).flatMap(([key, value]) =>
+      isObject(value) ? [key, ...Object.keys(value).map((part) => `${key}.${part}`)] : [key],
+    );
+    expect(written.sort()).toEqual([...new Set(named)].filter((key) => !VALUES.includes(key ?? '')).sort());
+  });
+
+  it('does not say that no kit is placed where it cannot be read', () => {
+    const facts = emptyFacts('not read');
+    expect(macStatusOf(facts).visitKitPlaced).toBe(null);
+    expect(macStatusOf({ ...facts, unknown: {} }).visitKitPlaced).toBe(false);
   });
 
   it('takes an error back when that one is over, and no other', async () => {

@@ -37,7 +37,8 @@ export type MacStatus = {
   readonly kernelConfig: string | null;
   /** How many macOS guests kernel and arguments in force allow. */
   readonly guestQuota: number | null;
-  readonly visitKitPlaced: boolean;
+  /** null = what lies there cannot be read. */
+  readonly visitKitPlaced: boolean | null;
   /** macOS guests that a witness counted in this boot; null = nobody has counted. */
   readonly witnessedGuests: number | null;
 };

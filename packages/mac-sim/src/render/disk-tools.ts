@@ -144,13 +144,17 @@ export interface VolumeInfo {
   readonly bytes: number;
   readonly name: string;
   readonly uuid: string;
+  /** That of the volume which runs from it. */
+  readonly snapshotUuid?: string;
 }
 
-/** `diskutil info -plist VOLUME`. */
+/** `diskutil info -plist VOLUME`. Of a snapshot the volume's UUID is the snapshot's, as published outputs show. */
 export function volumeInfo(info: VolumeInfo): string {
+  const snapshot = info.snapshotUuid === undefined ? {} : { APFSSnapshot: true, APFSSnapshotUUID: info.snapshotUuid };
   return plist(
     dict({
       APFSContainerReference: 'disk3',
+      ...snapshot,
       APFSVolumeGroupID: info.group,
       BooterDeviceIdentifier: 'disk3s2',
       BusProtocol: 'Apple Fabric',
@@ -163,7 +167,7 @@ export function volumeInfo(info: VolumeInfo): string {
       Sealed: info.sealed,
       Size: integer(info.bytes),
       VolumeName: info.name,
-      VolumeUUID: info.uuid,
+      VolumeUUID: info.snapshotUuid ?? info.uuid,
     }),
   );
 }
@@ -175,13 +179,13 @@ export function diskNotFound(name: string): string {
 function infoOutputs(state: SimState): readonly Output[] {
   const { volumes } = state;
   const shared = { group: volumes.group, fileVault: volumes.fileVault, bytes: CONTAINER_BYTES };
-  const system = volumeInfo({
-    ...shared,
+  const sealed = { ...shared, sealed: 'Yes', name: volumes.systemName, uuid: volumes.systemUuid };
+  const system = volumeInfo({ ...sealed, device: 'disk3s1', mountPoint: '' });
+  const running = volumeInfo({
+    ...sealed,
     device: 'disk3s1s1',
     mountPoint: '/',
-    sealed: 'Yes',
-    name: volumes.systemName,
-    uuid: volumes.systemUuid,
+    snapshotUuid: seededUuid(state.id, `snapshot ${state.os.build}`),
   });
   const data = volumeInfo({
     ...shared,
@@ -196,11 +200,11 @@ function infoOutputs(state: SimState): readonly Output[] {
       tool: DISKUTIL,
       args,
       out,
-      provenance: volume === '/' ? 'captured' : 'documented',
-      source: 'diskutil/info-root-as.plist',
+      provenance: 'documented',
+      source: 'diskutil/info-root-as.plist, which is trimmed; of a snapshot what published outputs add',
     }));
   return [
-    ...row('/', system),
+    ...row('/', running),
     ...row(volumes.systemUuid, system),
     ...row(DATA_MOUNT, data),
     ...row(volumes.dataUuid, data),

@@ -7,9 +7,11 @@ import {
   hdiutilAttachArgs,
   hdiutilDetachArgs,
   hdiutilInfoArgs,
+  type ImageInUse,
   parseAttach,
   parseHdiutilInfo,
 } from '../../macos/hdiutil.ts';
+import { KDK_FOLDER } from '../../paths.ts';
 
 export async function attach(mac: Mac, image: string, mountPoint: string, signal: AbortSignal): Promise<void> {
   const args = hdiutilAttachArgs(image, mountPoint);
@@ -31,10 +33,14 @@ export async function detach(mac: Mac, mountPoint: string): Promise<void> {
   }
 }
 
-/** The device; the mount point where hdiutil does not say; null = nothing. hdiutil may name it with the `/private` that `/var` points into. */
+/**
+ * The device of what is mounted there, or of an image of ours that a cut attach left without a mount or on another one; the mount point
+ * where hdiutil does not say; null = nothing. hdiutil may name paths in full, with what `/var` leads into (`/private`) in front.
+ */
 async function attachedAt(mac: Mac, mountPoint: string): Promise<string | null> {
   const images = parseHdiutilInfo(await mac.run(HDIUTIL, hdiutilInfoArgs()));
   if (!images.ok) return mountPoint;
-  const here = [mountPoint, `/private${mountPoint}`];
-  return images.value.find((image) => here.includes(image.mountPoint))?.device ?? null;
+  const isOurs = (image: ImageInUse) =>
+    image.imagePath.includes(`${KDK_FOLDER}/`) || (image.mountPoint ?? '').endsWith(mountPoint);
+  return images.value.find(isOurs)?.device ?? null;
 }
