@@ -185,45 +185,92 @@ describe('the kernels in an image', () => {
     await test.sweep();
   }
 
-  it('are told to other Macs before they fetch it, once one has it installed', async () => {
+  const whole = (...variants: string[]) => [
+    { version: '14.1.1', build: os.build, complete: true, variants, reason: null, ours: true },
+  ];
+
+  async function disbelieve(role: 'tool' | 'reader') {
+    const id = String((await imageNow())?.['id']);
+    return test.call('POST', `/api/v1/kdks/${id}/disbelieve`, {
+      role,
+      body: { reason: 'they were cut in the middle' },
+    });
+  }
+
+  /** Its install of the image fails, as the agent found no kernel for it. */
+  async function lookInVain(mac: string, variant: string): Promise<void> {
+    const job = await test.database.prisma.job.findFirstOrThrow({ where: { hostId: mac, state: 'queued' } });
+    const ended = { state: 'failed', errorCode: 'KDK_VARIANT_MISSING', finishedAt: test.clock.now() };
+    await test.database.prisma.job.update({ where: { id: job.id }, data: ended });
+    await test.database.prisma.plan.update({ where: { id: job.planId ?? '' }, data: { state: 'failed' } });
+    await tell(mac, factsOf(variant));
+  }
+
+  it('are told to other Macs before they fetch it, once two have it installed', async () => {
     const bytes = Buffer.from('forked');
     await put('Kernel_Debug_Kit_14.1.1_build_23B2082.dmg', bytes, sumOf(bytes));
-    for (const name of ['T8122', 'T6031', 'T6020', 'T8112', 'T8112 as well'])
+    for (const name of ['T8122', 'T6031', 'T6020', 'T8112', 'T8112 as well', 'T8112, too'])
       macs[name] = await addMac(test, { labels: ['forked'], facts: factsOf(name.slice(0, 5)) });
     const body = { name: 'forked', quota: 255, selector: { labels: ['forked'] }, exception: EXCEPTION, apply: true };
     expect((await test.call('POST', '/api/v1/policies', { body })).status).toBe(201);
     await test.sweep();
     expect(await hostOf(macs['T6020'] ?? '')).toMatchObject({ state: 'not_started', plan: { state: 'open' } });
-    expect(await imageNow()).toMatchObject({ variants: [], variantsMissing: [] });
+    expect(await imageNow()).toMatchObject({ variants: [], variantsMissing: [], shownBy: [] });
 
-    const seen = { version: '14.1.1', build: os.build, complete: true, variants: ['T8122', 'T6031'], reason: null };
-    await tell(macs['T8122'] ?? '', factsOf('T8122', [{ ...seen, variants: ['T6020'] }]));
+    const [theirs] = whole('T8122', 'T6031');
+    await tell(macs['T8122'] ?? '', factsOf('T8122', [{ ...theirs, ours: false } as never]));
     expect(await imageNow(), 'a KDK that Headroom did not install').toMatchObject({ variants: [] });
-    await tell(macs['T8122'] ?? '', factsOf('T8122', [{ ...seen, ours: true }]));
-    expect(await imageNow()).toMatchObject({ variants: ['T8122', 'T6031'], variantsMissing: [] });
+    await tell(macs['T8122'] ?? '', factsOf('T8122', whole('T6031')));
+    expect(await imageNow(), 'one that was cut before its own kernel').toMatchObject({ variants: [], shownBy: [] });
+    await tell(macs['T8122'] ?? '', factsOf('T8122', whole('T8122')));
+    expect(await imageNow()).toMatchObject({ variants: ['T8122'] });
+    expect(await hostOf(macs['T6020'] ?? ''), 'one Mac is believed for itself only').toMatchObject({
+      state: 'not_started',
+      plan: { state: 'open' },
+    });
+
+    await tell(macs['T6031'] ?? '', factsOf('T6031', whole('T8122', 'T6031')));
+    expect(await imageNow()).toMatchObject({ variants: ['T6031', 'T8122'], variantsMissing: [] });
     expect(await hostOf(macs['T6020'] ?? '')).toMatchObject({ state: 'kdk_missing', plan: { state: 'superseded' } });
     expect(await codesOf(macs['T6020'] ?? '')).toContain('KDK_VARIANT_MISSING');
-    expect(await hostOf(macs['T6031'] ?? '')).toMatchObject({ state: 'not_started', plan: { state: 'open' } });
-    const audited = await test.database.prisma.audit.findMany({ where: { action: 'kdk.kernels' } });
-    expect(audited.map(({ actor }) => actor)).toEqual([`host:${macs['T8122']}`]);
+    const audited = await test.database.prisma.audit.findMany({
+      where: { action: 'kdk.kernels' },
+      orderBy: { id: 'asc' },
+    });
+    expect(audited.map(({ actor }) => actor)).toEqual([`host:${macs['T8122']}`, `host:${macs['T6031']}`]);
   });
 
-  it('that a Mac looked for in vain are told to the next of its kind', async () => {
-    const image = await imageNow();
-    await test.database.prisma.kdk.update({ where: { id: String(image?.['id']) }, data: { variants: [] } });
-    const [mac, next] = [macs['T8112'] ?? '', macs['T8112 as well'] ?? ''];
-    // Somebody forgot what was seen, so that the KDK is planned again.
-    await tell(macs['T8122'] ?? '', factsOf('T8122'));
-    await tell(mac, factsOf('T8112'));
-    const job = await test.database.prisma.job.findFirstOrThrow({ where: { hostId: mac, state: 'queued' } });
-    const ended = { state: 'failed', errorCode: 'KDK_VARIANT_MISSING', finishedAt: test.clock.now() };
-    await test.database.prisma.job.update({ where: { id: job.id }, data: ended });
-    await test.database.prisma.plan.update({ where: { id: job.planId ?? '' }, data: { state: 'failed' } });
-    await tell(next, factsOf('T8112'));
+  it('that Macs showed wrongly are disbelieved by one call, and stay so until one of them shows something else', async () => {
+    expect((await disbelieve('reader')).status).toBe(403);
+    expect((await disbelieve('tool')).body).toMatchObject({
+      variants: [],
+      shownBy: [{ believed: false }, { believed: false }],
+    });
+    await test.sweep();
+    await hear(test, macs['T8122'] ?? '');
+    await tell(macs['T6031'] ?? '', { ...factsOf('T6031', whole('T8122', 'T6031')), disk: { freeBytes: 50e9 } });
+    expect(await imageNow(), 'the same word once more').toMatchObject({ variants: [] });
+    expect(await hostOf(macs['T6020'] ?? '')).toMatchObject({ state: 'not_started', plan: { state: 'open' } });
+    await tell(macs['T8122'] ?? '', factsOf('T8122', whole('T8122', 'T6031', 'T6020')));
+    expect(await imageNow()).toMatchObject({ variants: ['T6020', 'T6031', 'T8122'] });
+  });
+
+  it('that two Macs looked for in vain are told to the next of their kind, until one shows it', async () => {
+    const [one, two, next] = ['T8112', 'T8112 as well', 'T8112, too'].map((name) => macs[name] ?? '') as [
+      string,
+      string,
+      string,
+    ];
+    await disbelieve('tool');
+    await lookInVain(one, 'T8112');
+    expect(await imageNow()).toMatchObject({ variantsMissing: [] });
     expect(await hostOf(next)).toMatchObject({ state: 'not_started', plan: { state: 'open' } });
-    await tell(mac, factsOf('T8112'));
-    expect(await imageNow()).toMatchObject({ variants: [], variantsMissing: ['T8112'] });
+    await lookInVain(two, 'T8112');
+    expect(await imageNow()).toMatchObject({ variantsMissing: ['T8112'] });
     expect(await hostOf(next)).toMatchObject({ state: 'kdk_missing', plan: { state: 'superseded' } });
     expect(await codesOf(next)).toContain('KDK_VARIANT_MISSING');
+    await tell(two, factsOf('T8112', whole('T6020', 'T6031', 'T8112', 'T8122')));
+    expect(await imageNow()).toMatchObject({ variantsMissing: [] });
+    expect(await hostOf(next)).toMatchObject({ state: 'not_started', plan: { state: 'open' } });
   });
 });

@@ -206,10 +206,13 @@ const NEW_ROLLOUT = {
   ...{ strategy: null, confirmedAt: null, stateReason: null, gatesOpened: [] },
   ...{ decidedAt: null, reviewAt: null, finishedAt: null },
 };
+const SIGHTS = ['a', 'b'].map((hostId) => ({
+  ...{ hostId, host: hostId, variants: [VARIANT], variantsMissing: [], at: new Date(0).toISOString() },
+}));
 const KDK = {
   ...{ version: '14.5', sha256: KDK_SHA256, sizeBytes: 800_000_000n, fileName: 'Kernel_Debug_Kit.dmg' },
   // What Macs would show of it is known.
-  ...{ variants: [VARIANT], variantsMissing: [], addedAt: new Date(0) },
+  ...{ variants: [VARIANT], variantsMissing: [], sights: SIGHTS, addedAt: new Date(0) },
 };
 
 function labelsOf({ hosts }: Rows, asked: readonly string[], ids: readonly string[]) {
@@ -255,7 +258,15 @@ function hostAnswer(rows: Rows, id: string) {
     intent?.revisionId === null ? rows.rollouts.find((one) => one.id === rolloutId)?.exceptionId : null;
   const ended = rows.exceptions.find((one) => one.id === exceptionId);
   return {
-    ...{ hostId: id, hardwareUuid, simulated: true, agentVersion: '0.1.0', cloneHint: null, placeType: null },
+    ...{
+      hostId: id,
+      hostName: id,
+      hardwareUuid,
+      simulated: true,
+      agentVersion: '0.1.0',
+      cloneHint: null,
+      placeType: null,
+    },
     ...report,
     ...{ state: state.state, findings: state.findings, record: state.record },
     ...{ number, quota, extraArgs, rolloutId, grantId, payload, signature, keyId, expiresAt, revokedAt },

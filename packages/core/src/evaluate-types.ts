@@ -1,6 +1,7 @@
 /** What `evaluate` takes and gives. See evaluate.ts for the rules and docs/host-states.md (generated) for the table. */
 import type { Facts } from './facts.ts';
 import type { FindingCode } from './findings.ts';
+import type { KernelSight } from './kdk-kernels.ts';
 import type { PlaceType } from './place.ts';
 import type { KcResult, KdkSource, PlanStep } from './plan.ts';
 import type { UpdateRisk } from './update-guard/update-risks.ts';
@@ -70,6 +71,8 @@ export interface HostRecord {
     readonly kcSha256: string;
     /** Words without which its kernel does not start. Absent = none. */
     readonly neededArgs?: readonly string[];
+    /** It does not install a custom kernel anew that the policy names and a boot has proven. Absent = it may install any. */
+    readonly sparesObject?: boolean;
     /** End of the consent that the kit was placed under. Absent = not recorded. */
     readonly expiresAt?: string;
   } | null;
@@ -156,10 +159,8 @@ export interface OpenWork {
 
 /** A KDK image, with what Macs showed of the kernels in it: before that they are assumed. */
 export interface CatalogueKdk extends KdkSource {
-  /** Seen in it where it is installed; none = nobody has it installed yet. */
-  readonly variants?: readonly string[];
-  /** Found missing by Macs that were to install it. */
-  readonly variantsMissing?: readonly string[];
+  /** The newest word of each. Absent = none. */
+  readonly sights?: readonly KernelSight[];
 }
 
 /** KDK images the controller can hand out, by exact build. */

@@ -23,6 +23,9 @@ import {
   raisedInput,
   STOCK_INTENT,
   sampleInput,
+  saw,
+  sawNo,
+  shownBy,
   stockFacts,
   VISIT_OPENED_AT,
 } from '../testing/sample-host.ts';
@@ -163,22 +166,40 @@ const ROWS: readonly Row[] = [
     findings: ['KDK_VARIANT_MISSING'],
   },
   {
-    name: 'a KDK in which other Macs found no kernel for this variant is not fetched',
-    input: sampleInput({ catalogue: { kdks: [{ ...KDK, variantsMissing: ['T6020'] }], dropBundles: {} } }),
+    name: 'a KDK in which two Macs found no kernel for this variant is not fetched',
+    input: sampleInput({ catalogue: shownBy(sawNo('T6020'), sawNo('T6020')) }),
     state: 'kdk_missing',
     findings: ['KDK_VARIANT_MISSING'],
+  },
+  {
+    name: 'one in which one Mac found none is: its word keeps no other from it',
+    input: sampleInput({ catalogue: shownBy(sawNo('T6020')) }),
+    state: 'not_started',
+    findings: [],
+    steps: ['install_kdk', 'build_kc', 'place_kit'],
+  },
+  {
+    name: 'nor does the word of many that an admin does not believe',
+    input: sampleInput({
+      catalogue: shownBy(
+        sawNo('T6020'),
+        { ...sawNo('T6020'), disbelieved: true },
+        { ...saw('T8122'), disbelieved: true },
+      ),
+    }),
+    state: 'not_started',
+    findings: [],
+    steps: ['install_kdk', 'build_kc', 'place_kit'],
   },
   {
     name: 'a KDK whose kernels other Macs have seen, and this variant is not among them',
-    input: sampleInput({ catalogue: { kdks: [{ ...KDK, variants: ['T8122'] }], dropBundles: {} } }),
+    input: sampleInput({ catalogue: shownBy(saw('T8122'), saw('T8122', 'T6031')) }),
     state: 'kdk_missing',
     findings: ['KDK_VARIANT_MISSING'],
   },
   {
-    name: 'a kernel that one Mac has seen is there, although another did not find it',
-    input: sampleInput({
-      catalogue: { kdks: [{ ...KDK, variants: ['T6020'], variantsMissing: ['T6020'] }], dropBundles: {} },
-    }),
+    name: 'a kernel that one Mac has seen is there, although others did not find it',
+    input: sampleInput({ catalogue: shownBy(saw('T6020'), sawNo('T6020'), sawNo('T6020'), saw('T8122')) }),
     state: 'not_started',
     findings: [],
     steps: ['install_kdk', 'build_kc', 'place_kit'],
@@ -321,6 +342,44 @@ const ROWS: readonly Row[] = [
     visit: 'restart',
   },
   {
+    name: 'our object installed, and the boot after its visit left it out: no restart after the other, a visit installs it anew',
+    input: sampleInput({
+      facts: { ...INSTALLED, receipt: RECEIPT },
+      record: { ...BOOTED_BEFORE, bootFirstSeenAt: '2026-03-01T11:00:00.000Z' },
+    }),
+    state: 'object_not_booted',
+    findings: ['OBJECT_DID_NOT_START'],
+    visit: 'raise',
+  },
+  {
+    name: 'our object installed, built for another system: nobody is told to restart into it',
+    input: sampleInput({
+      facts: change({ ...INSTALLED, receipt: RECEIPT }, { os: { build: '23G80', baseBuild: '23G80' } }),
+      record: BOOTED_BEFORE,
+    }),
+    state: 'object_not_booted',
+    findings: ['KDK_NOT_IN_CATALOGUE', 'OBJECT_DOES_NOT_FIT'],
+  },
+  {
+    name: 'arguments stored, and what the next boot starts could not be read: no restart',
+    input: raisedInput({
+      facts: change(raisedFacts(), {
+        bootArgs: { inForce: '' },
+        bootPolicy: { customKernel: null },
+        unknown: { 'bootPolicy.customKernel': 'bputil did not answer' },
+      }),
+    }),
+    state: 'reboot_due',
+    findings: ['FACT_UNKNOWN', 'QUOTA_NOT_IN_FORCE', 'HYPERVISOR_NOT_IN_FORCE'],
+  },
+  {
+    name: 'our object installed, and its collection is not known any more',
+    input: sampleInput({ facts: { ...INSTALLED, receipt: RECEIPT }, record: { ...BOOTED_BEFORE, kit: null } }),
+    state: 'object_not_booted',
+    findings: ['OBJECT_DOES_NOT_FIT'],
+    steps: ['place_kit'],
+  },
+  {
     name: 'an object that nobody can name is replaced by a visit',
     input: sampleInput({ facts: INSTALLED, record: KIT_RECORD }),
     state: 'object_not_booted',
@@ -445,6 +504,20 @@ const ROWS: readonly Row[] = [
     state: 'object_not_booted',
     findings: ['OBJECT_NOT_BOOTED'],
     visit: 'restart',
+  },
+  {
+    name: 'raised before, an update took the custom kernel and left SIP off: no visit was broken off',
+    input: sampleInput({ facts: HALF_DONE, record: { ...RAISED_RECORD, bootFirstSeenAt: '2026-03-01T11:00:00.000Z' } }),
+    state: 'drifted',
+    findings: ['DRIFTED', 'LOWERED_FOR_NOTHING'],
+    visit: 'raise',
+  },
+  {
+    name: 'and the visit that raises it again was broken off',
+    input: sampleInput({ facts: HALF_DONE, record: { ...RAISED_RECORD }, work: OPEN_VISIT }),
+    state: 'drifted',
+    findings: ['DRIFTED', 'HALF_DONE'],
+    visit: 'raise',
   },
   {
     name: 'raised before, an object that nobody can name',

@@ -54,7 +54,7 @@ export const HOST_STATE_TABLE: Readonly<Record<HostState, HostStateRow>> = {
   object_not_booted: row(
     'Custom kernel installed, stock kernel runs',
     'release kernel, custom kernel in the policy',
-    'Restart when a receipt or an earlier boot says that it is ours, else a raise visit',
+    'Restart when a receipt or an earlier boot says that it is ours, it was built for this build, and no boot since its visit has left it out; else a raise visit',
   ),
   args_missing: row(
     'Our kernel runs without the quota',

@@ -29,7 +29,7 @@ export {
   RAISE_DEGREES,
   type RaiseDegree,
 } from './host-states.ts';
-export { isWithoutKernel } from './kdk-kernels.ts';
+export { isNewSight, isWithoutKernel, type KernelSight, knownKernels, withSight } from './kdk-kernels.ts';
 export { missingFrom, NEEDED_ARGS, type NeededArgRow, neededArgs } from './needed-args.ts';
 export * from './observe.ts';
 export * from './overdue.ts';

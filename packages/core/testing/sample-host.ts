@@ -1,6 +1,7 @@
 /** A host for tests: facts and memory of a Mac that is raised, or stock, with every fact known. */
 import type { Catalogue, EvaluateInput, EvaluateIntent, HostRecord, OpenWork } from '../src/evaluate-types.ts';
 import type { Facts } from '../src/facts.ts';
+import type { KernelSight } from '../src/kdk-kernels.ts';
 import type { KcResult, KdkSource } from '../src/plan.ts';
 
 export const BUILD = '23F79';
@@ -34,6 +35,19 @@ export const KDK: KdkSource = {
 };
 
 export const CATALOGUE: Catalogue = { kdks: [KDK], dropBundles: { [BUILD]: ['com.apple.driver.SEPHiber'] } };
+
+let macs = 0;
+/** What another Mac, each time a new one, showed of an image: these kernels lie in it; or it looked for this one in vain. */
+export function saw(...variants: readonly string[]): KernelSight {
+  macs += 1;
+  return { hostId: `host-${macs}`, host: `mac-${macs}`, variants, variantsMissing: [], at: NOW.toISOString() };
+}
+export function sawNo(...variantsMissing: readonly string[]): KernelSight {
+  return { ...saw(), variantsMissing };
+}
+export function shownBy(...sights: readonly KernelSight[]): Catalogue {
+  return { ...CATALOGUE, kdks: [{ ...KDK, sights }] };
+}
 
 export const KIT = { visitId: '0195-visit', quota: QUOTA, bootArgs: ARGS, kcSha256: KC.sha256 };
 

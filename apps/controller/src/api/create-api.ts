@@ -206,6 +206,7 @@ export function createApi(deps: ApiDeps): Api {
       { name: 'changed labels', run: (now) => relabelled.sweepOnce(now) },
       { name: 'proposals', run: (now) => proposals.sweepOnce(now, mayRemove(now)) },
       { name: 'rollouts', run: (now) => rollouts.openDue(now) },
+      { name: 'states by older rules', run: (now) => evaluator.markOutdated(now) },
       { name: 'evaluator', run: (now) => evaluatorLoop.sweepOnce(now) },
       { name: 'old deliveries', run: async (now) => mayRemove(now) && sender.purge(now) },
       { name: 'webhooks', run: () => sender.look() },

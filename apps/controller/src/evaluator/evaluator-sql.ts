@@ -29,9 +29,20 @@ export const MARK_RETURNED = `
     ORDER BY k.host_id FOR UPDATE OF k SKIP LOCKED) returned
   WHERE s.host_id = returned.host_id`;
 
+/**
+ * $1 rules version, $2 now, $3 how many. Hosts that were judged by older rules, in host order: what is shown of them may not be true any
+ * more, and what they wait for may not exist.
+ */
+export const MARK_OUTDATED = `
+  UPDATE host_state s SET due_at = $2::timestamptz FROM (
+    SELECT k.host_id FROM host_state k JOIN host h ON h.id = k.host_id
+    WHERE k.rules_version < $1::int AND k.due_at IS NULL AND h.retired_at IS NULL
+    ORDER BY k.host_id LIMIT $3::int FOR UPDATE OF k SKIP LOCKED) outdated
+  WHERE s.host_id = outdated.host_id RETURNING s.host_id`;
+
 /** $1 hosts. Who each is, what it said last, what was answered last, what is wanted, and the grant that this rests on. */
 export const HOSTS = `
-  SELECT h.id::text AS "hostId", h.hardware_uuid AS "hardwareUuid", h.simulated,
+  SELECT h.id::text AS "hostId", h.name AS "hostName", h.hardware_uuid AS "hardwareUuid", h.simulated,
     r.facts, r.last_seen_at AS "lastSeenAt", r.boot_first_seen_at AS "bootFirstSeenAt", r.generation,
     r.agent_version AS "agentVersion", r.capabilities, r.clone_hint AS "cloneHint",
     s.state, s.findings, s.record,

@@ -1,5 +1,6 @@
-import { RULES_VERSION } from '@headroom/core';
+import { isNewSight, RULES_VERSION } from '@headroom/core';
 import type { ControllerBus, Wake } from '../bus/bus.ts';
+import { Daily } from '../common/daily.ts';
 import { logger } from '../common/log.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { verifierOf } from '../exceptions/grant-check.ts';
@@ -12,7 +13,15 @@ import type { VisitWriter } from '../visits/visit-writer.ts';
 import { type Answer, answer } from './answer.ts';
 import { doApart } from './apart.ts';
 import { changesState, tellChanges } from './changes.ts';
-import { ANY_DUE, CLAIM_AGAIN, CLAIM_DUE, LET_REST, MARK_RETURNED, STORE_STATES } from './evaluator-sql.ts';
+import {
+  ANY_DUE,
+  CLAIM_AGAIN,
+  CLAIM_DUE,
+  LET_REST,
+  MARK_OUTDATED,
+  MARK_RETURNED,
+  STORE_STATES,
+} from './evaluator-sql.ts';
 import { loadBatch, loadKdks } from './host-batch.ts';
 import { kernelNews } from './kernel-news.ts';
 import { type FailedHost, postponeFailed } from './not-evaluated.ts';
@@ -22,6 +31,7 @@ const log = logger('evaluator');
 export const HOSTS_PER_BATCH = 200;
 /** Hosts evaluated before other work gets its turn. */
 const HOSTS_PER_TURN = 20;
+const MARKED_AT_ONCE = 1_000;
 const POSTPONE_MS = 10 * 60_000;
 
 /** What the others are told once a batch is committed. */
@@ -52,6 +62,8 @@ export interface EvaluatorDeps {
  * controllers at once, ends the same.
  */
 export class Evaluator {
+  private readonly outdated = new Daily();
+
   constructor(private readonly deps: EvaluatorDeps) {}
 
   /** Evaluates one batch; returns how many hosts it took. 0 = nothing is due. One that can't be evaluated holds up no other. */
@@ -87,12 +99,20 @@ export class Evaluator {
   private async learn(kernels: readonly KernelNews[], now: Date): Promise<void> {
     for (const news of kernels)
       await learnKernels(this.deps, news, now).catch((error: unknown) =>
-        log(`kernels of KDK ${news.sha256}, shown by host ${news.hostId}, are not kept: ${String(error)}`),
+        log(`kernels of KDK ${news.sha256}, shown by host ${news.sight.hostId}, are not kept: ${String(error)}`),
       );
   }
 
   async markReturned(now: Date): Promise<void> {
     await this.deps.database.look(MARK_RETURNED, now);
+  }
+
+  /** After an update of the controller, and once a day for what one of an earlier release judged beside it. */
+  async markOutdated(now: Date): Promise<void> {
+    const mark = () => this.deps.database.look(MARK_OUTDATED, RULES_VERSION, now, MARKED_AT_ONCE);
+    await this.outdated.run(now, async () => {
+      while ((await mark()).length === MARKED_AT_ONCE);
+    });
   }
 
   private async evaluateHosts(tx: Tx, ids: readonly string[], now: Date): Promise<AfterCommit> {
@@ -116,7 +136,7 @@ export class Evaluator {
     const looked = new Set(inputs.map(({ hostId }) => hostId));
     const left = ids.filter((id) => !looked.has(id));
     if (left.length > 0) await tx.$executeRawUnsafe(LET_REST, left);
-    const kernels = firstOfEach(answers.flatMap(({ input }) => kernelNews(input, kdks)));
+    const kernels = newOfEach(answers.flatMap(({ input }) => kernelNews(input, kdks, now)));
     return { ...(await this.act(tx, answers, now)), kernels };
   }
 
@@ -198,10 +218,14 @@ export class Evaluator {
   }
 }
 
-/** A build is installed on many Macs at once, and they show the same. */
-function firstOfEach(news: readonly KernelNews[]): readonly KernelNews[] {
-  const keyOf = ({ hostId: _host, ...shown }: KernelNews) => JSON.stringify(shown);
-  return [...new Map(news.toReversed().map((one) => [keyOf(one), one])).values()];
+/** A build is installed on many Macs at once, and they show the same: as many words of it as count, and no more. */
+function newOfEach(news: readonly KernelNews[]): readonly KernelNews[] {
+  const kept: KernelNews[] = [];
+  for (const { sha256, sight } of news) {
+    const sights = kept.filter((one) => one.sha256 === sha256).map((one) => one.sight);
+    if (isNewSight(sights, sight)) kept.push({ sha256, sight });
+  }
+  return kept;
 }
 
 /** The same steps under way already are not planned again. */

@@ -9,6 +9,7 @@ import {
 import type { Tx } from '../db/database.ts';
 import type { GrantRow } from '../exceptions/grant-check.ts';
 import { JOBS_ACTOR } from '../jobs/job-life.ts';
+import { sightsOf } from '../kdks/change-kdk.ts';
 import {
   BUILT_COLLECTIONS,
   FAILURES_IN_ROW,
@@ -53,14 +54,15 @@ type NewestPlan = Omit<PlanRow, 'steps' | 'nextStep'> & OfHost & { readonly byte
 /** KDK images by exact build, newest first. */
 export async function loadKdks(tx: Tx): Promise<readonly KnownKdk[]> {
   const kdks = await tx.kdk.findMany({ orderBy: { addedAt: 'desc' } });
-  return kdks.map(({ build, version, sha256, sizeBytes, fileName, variants, variantsMissing, addedAt }) => ({
-    ...{ build, version, sha256, sizeBytes: Number(sizeBytes), fileName },
-    ...{ variants, variantsMissing, addedAt },
-  }));
+  return kdks.map(({ sizeBytes, ...kdk }) => {
+    const { build, version, sha256, fileName, addedAt } = kdk;
+    return { build, version, sha256, sizeBytes: Number(sizeBytes), fileName, sights: sightsOf(kdk), addedAt };
+  });
 }
 
 type SameInBoth =
   | 'hostId'
+  | 'hostName'
   | 'hardwareUuid'
   | 'simulated'
   | 'facts'
@@ -133,7 +135,7 @@ export async function loadBatch(tx: Tx, hostIds: readonly string[], now: Date): 
 
 function inputOf(host: HostRow, beside: Beside): HostInput {
   const { hostId, number, quota, extraArgs, rolloutId, state, findings, record: remembered } = host;
-  const { hardwareUuid, simulated, facts, lastSeenAt, bootFirstSeenAt, generation } = host;
+  const { hostName, hardwareUuid, simulated, facts, lastSeenAt, bootFirstSeenAt, generation } = host;
   const { agentVersion, capabilities, cloneHint, placeType } = host;
   const plan = beside.plans.get(hostId);
   const jobs = beside.jobs.get(hostId) ?? [];
@@ -141,6 +143,7 @@ function inputOf(host: HostRow, beside: Beside): HostInput {
   const failuresInRow = beside.failures.get(hostId)?.failures ?? 1;
   return {
     hostId,
+    hostName,
     hardwareUuid,
     simulated,
     facts,

@@ -25,6 +25,8 @@ export interface PlacedKit {
   readonly quota: number;
   readonly bootArgs: string;
   readonly neededArgs?: readonly string[];
+  /** See `HostRecord`. */
+  readonly sparesObject?: boolean;
   readonly kcSha256: string;
   readonly kcMd5: string;
   readonly expiresAt: string;
@@ -75,6 +77,7 @@ export interface VisitRow {
 
 export interface HostInput {
   readonly hostId: string;
+  readonly hostName: string;
   readonly hardwareUuid: string;
   readonly simulated: boolean;
   readonly facts: Facts | null;

@@ -30,9 +30,11 @@ export function kitOfJob({ hostId, bytes, stepIndex, result }: KitJob): PlacedKi
   const step = readPlan(bytes).steps[stepIndex];
   if (step?.kind !== 'place_kit' || result === null) return null;
   if (!isReadable(hostId, 'place_kit', kitResultProblem(result))) return null;
-  const { visitId, quota, bootArgs } = step;
-  const { kcMd5, kcSha256, expiresAt, neededArgs = [] } = result as Omit<PlacedKit, 'visitId' | 'quota' | 'bootArgs'>;
-  return { visitId, quota, bootArgs, neededArgs, kcMd5, kcSha256, expiresAt };
+  const { visitId, quota, bootArgs, provenObject } = step;
+  type Said = Pick<PlacedKit, 'neededArgs' | 'kcMd5' | 'kcSha256' | 'expiresAt'>;
+  const { kcMd5, kcSha256, expiresAt, neededArgs = [] } = result as Said;
+  const sparesObject = provenObject !== undefined;
+  return { visitId, quota, bootArgs, neededArgs, sparesObject, kcMd5, kcSha256, expiresAt };
 }
 
 function isReadable(hostId: string, kind: string, problem: string | null): boolean {

@@ -1,42 +1,48 @@
 /**
  * What a Mac shows of the kernels in the KDK images of the catalogue: of one that Headroom installed there, those that lie in it; of one
- * that could not be installed for it, that its own is not in it. Pure.
+ * that could not be installed for it, that its own is not in it. What it is worth to others is for core to say (kdk-kernels.ts). Pure.
  */
-import type { CatalogueKdk } from '@headroom/core';
+import { type CatalogueKdk, isNewSight, type KernelSight } from '@headroom/core';
 import type { KernelNews } from '../kdks/learn-kernels.ts';
 import type { HostInput } from './host-input.ts';
 
 /** An image of the catalogue, newest first. */
 export interface KnownKdk extends CatalogueKdk {
-  readonly variants: readonly string[];
-  readonly variantsMissing: readonly string[];
+  readonly sights: readonly KernelSight[];
   readonly addedAt: Date;
 }
 
 const VARIANT = /^[A-Z0-9]{1,32}$/;
 const VARIANTS_MAX = 50;
 
-export function kernelNews(input: HostInput, kdks: readonly KnownKdk[]): readonly KernelNews[] {
-  return [...seenInstalled(input, kdks), ...notFound(input, kdks)];
-}
-
-/** By build: two images of one build that both bear Apple's signature are the same KDK. */
-function seenInstalled({ hostId, facts }: HostInput, kdks: readonly KnownKdk[]): readonly KernelNews[] {
-  return (facts?.kdks ?? []).flatMap(({ build, complete, ours, variants }) => {
+export function kernelNews(input: HostInput, kdks: readonly KnownKdk[], now: Date): readonly KernelNews[] {
+  const { hostId, hostName: host, facts } = input;
+  const own = facts?.kernel.variant?.toUpperCase() ?? '';
+  if (!VARIANT.test(own)) return [];
+  const builds = new Set(kdks.map(({ build }) => build));
+  return [...builds].flatMap((build) => {
+    // By build: two images of one build that both bear Apple's signature are the same KDK.
     const image = kdks.find((kdk) => kdk.build === build);
-    if (!complete || ours !== true || image === undefined) return [];
-    const seen = variants.map((variant) => variant.toUpperCase()).filter((variant) => VARIANT.test(variant));
-    const isNew = seen.slice(0, VARIANTS_MAX).some((variant) => !image.variants.includes(variant));
-    return isNew ? [{ hostId, sha256: image.sha256, variants: seen.slice(0, VARIANTS_MAX), variantsMissing: [] }] : [];
+    if (image === undefined) return [];
+    const variants = installedKernels(input, build, own);
+    const variantsMissing = variants.length === 0 && lookedInVain(input, image) ? [own] : [];
+    if (variants.length + variantsMissing.length === 0) return [];
+    const sight = { hostId, host, variants, variantsMissing, at: now.toISOString() };
+    return isNewSight(image.sights, sight) ? [{ sha256: image.sha256, sight }] : [];
   });
 }
 
+/** Of a KDK that Headroom installed for this Mac: one that lacks the kernel that it was installed for is not whole, whatever it says. */
+function installedKernels({ facts }: HostInput, build: string, own: string): readonly string[] {
+  const seen = (facts?.kdks ?? [])
+    .filter((kdk) => kdk.build === build && kdk.complete && kdk.ours === true)
+    .flatMap(({ variants }) => variants.map((variant) => variant.toUpperCase()))
+    .filter((variant) => VARIANT.test(variant));
+  return seen.includes(own) ? [...new Set(seen)].slice(0, VARIANTS_MAX).sort() : [];
+}
+
 /** An image that was withdrawn and brought again is looked at anew. */
-function notFound({ hostId, facts, failure }: HostInput, kdks: readonly KnownKdk[]): readonly KernelNews[] {
-  if (failure === null || failure.code !== 'KDK_VARIANT_MISSING') return [];
-  const variant = facts?.kernel.variant?.toUpperCase() ?? '';
-  const image = kdks.find(({ build }) => build === failure.kdk?.build);
-  if (image === undefined || image.sha256 !== failure.kdk?.sha256 || !VARIANT.test(variant)) return [];
-  if (failure.at < image.addedAt || [...image.variants, ...image.variantsMissing].includes(variant)) return [];
-  return [{ hostId, sha256: image.sha256, variants: [], variantsMissing: [variant] }];
+function lookedInVain({ failure }: HostInput, { build, sha256, addedAt }: KnownKdk): boolean {
+  if (failure === null || failure.code !== 'KDK_VARIANT_MISSING') return false;
+  return failure.kdk?.build === build && failure.kdk.sha256 === sha256 && failure.at >= addedAt;
 }

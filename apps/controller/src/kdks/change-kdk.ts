@@ -1,4 +1,4 @@
-import { QUOTA_STOCK } from '@headroom/core';
+import { type KernelSight, QUOTA_STOCK } from '@headroom/core';
 import type { ControllerBus } from '../bus/bus.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { markDue } from '../db/host-events.ts';
@@ -15,6 +15,12 @@ export interface KdkRow {
   /** Of the kernels in it, as Macs showed that had it. */
   readonly variants: readonly string[];
   readonly variantsMissing: readonly string[];
+  /** What each Mac showed; see `sightsOf`. */
+  readonly sights: unknown;
+}
+
+export function sightsOf({ sights }: Pick<KdkRow, 'sights'>): readonly KernelSight[] {
+  return sights as readonly KernelSight[];
 }
 
 /** `row` = as it is now; null = there is none. `changed` = the Macs whose way may go by it are to be looked at again. */

@@ -4,9 +4,10 @@ import { type Route, route } from '../api/route.ts';
 import { invalid } from '../common/field-errors.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
-import type { KdkRow } from './change-kdk.ts';
+import { type KdkRow, sightsOf } from './change-kdk.ts';
 import { KDK_BYTES_MAX } from './kdk-folder.ts';
 import type { Kdks } from './kdks.ts';
+import { disbelieveKernels } from './learn-kernels.ts';
 
 const kdkView = z.object({
   id: z.uuid(),
@@ -20,7 +21,23 @@ const kdkView = z.object({
   variants: z.array(z.string()).describe('Kernels in it, as Macs showed that have it installed. Empty = none has yet'),
   variantsMissing: z
     .array(z.string())
-    .describe('Kernels that a Mac looked for in it in vain. What another saw counts more'),
+    .describe('Kernels that two Macs or more looked for in it in vain, and nobody saw.'),
+  shownBy: z
+    .array(
+      z.object({
+        hostId: z.uuid(),
+        host: z.string().describe('What the Mac was called then.'),
+        variants: z.array(z.string()).describe('Kernels in it where it is installed, whole.'),
+        variantsMissing: z.array(z.string()).describe('Looked for in vain.'),
+        at: isoDate,
+        believed: z
+          .boolean()
+          .describe('false = an admin said that it is wrong; so it stays until the Mac shows something else.'),
+      }),
+    )
+    .describe(
+      'What each Mac showed of the kernels in it; the word of one alone keeps no other from fetching the image.',
+    ),
 });
 
 export function kdkRoutes(database: Database, kdks: Kdks): readonly Route[] {
@@ -67,6 +84,20 @@ export function kdkRoutes(database: Database, kdks: Kdks): readonly Route[] {
       },
     }),
     route({
+      id: 'disbelieveKdk',
+      method: 'POST',
+      path: '/api/v1/kdks/{id}/disbelieve',
+      permission: 'kdk.write',
+      summary:
+        'What Macs showed of the kernels in an image is wrong: it counts no more, and Macs that were kept from it fetch it.',
+      status: 200,
+      params: idParams,
+      body: z.strictObject({ reason: z.string().trim().min(3).max(500) }),
+      reply: kdkView,
+      handle: async ({ params: { id }, body: { reason }, actor, now }) =>
+        showKdk(await disbelieveKernels(kdks, { id, reason, actor: actor.name, at: now })),
+    }),
+    route({
       id: 'deleteKdk',
       method: 'DELETE',
       path: '/api/v1/kdks/{id}',
@@ -96,5 +127,11 @@ function showKdk({ addedAt, ...row }: KdkRow) {
     addedAt: addedAt.toISOString(),
     variants: [...variants],
     variantsMissing: [...variantsMissing],
+    shownBy: sightsOf(row).map(({ disbelieved = false, ...sight }) => ({
+      ...sight,
+      variants: [...sight.variants],
+      variantsMissing: [...sight.variantsMissing],
+      believed: !disbelieved,
+    })),
   };
 }

@@ -4,6 +4,7 @@ import {
   ARGS,
   COIH,
   KC,
+  KIT,
   kcStagedFacts,
   kitPlacedFacts,
   NEW_RECORD,
@@ -104,6 +105,22 @@ describe('the custom kernel of the boot policy', () => {
     const known = evaluate(sampleInput({ facts: installed, record: { ...record, memory: raised.memory } }));
     expect(codes(known)).toContain('OBJECT_NOT_BOOTED');
     expect(known.state).toBe('object_not_booted');
+  });
+
+  it('is not spared by the visit to a Mac whose boot left it out', () => {
+    const facts = { ...kitPlacedFacts(), bootPolicy: { ...raisedFacts().bootPolicy } };
+    const seen = { visitOpenedAt: '2026-03-01T12:30:00.000Z', bootFirstSeenAt: '2026-03-01T12:45:00.000Z' };
+    const asked = (sparesObject: boolean) =>
+      evaluate(
+        sampleInput({
+          facts,
+          record: { ...NEW_RECORD, ...seen, kc: KC, kit: { ...KIT, sparesObject }, memory: raised.memory },
+        }),
+      );
+    const [step] = asked(true).steps ?? [];
+    expect(step?.kind).toBe('place_kit');
+    expect(step).not.toHaveProperty('provenObject');
+    expect(asked(false)).toMatchObject({ steps: null, visit: { kind: 'raise' } });
   });
 });
 

@@ -3,10 +3,19 @@ import type { Evaluation, Finding, HostState } from '../evaluate-types.ts';
 import { missingFrom, neededArgs } from '../needed-args.ts';
 import type { PlanStep } from '../plan.ts';
 import type { Consent } from './consent.ts';
-import { makeFinding } from './make-finding.ts';
+import { factUnknown, makeFinding } from './make-finding.ts';
 import type { Preparation } from './preparation.ts';
 import { readReadiness, readUpdates } from './readiness.ts';
-import { holds, isOwnObject, isTouched, type Situation, storesWanted } from './situation.ts';
+import {
+  type AtRestart,
+  holds,
+  isOwnObject,
+  isTouched,
+  objectAtRestart,
+  objectBuild,
+  type Situation,
+  storesWanted,
+} from './situation.ts';
 
 export interface Next {
   readonly steps: readonly PlanStep[];
@@ -42,6 +51,13 @@ const WAYS: Readonly<Record<HostState, Way>> = {
   reverted: 'raise',
 };
 
+const AT_RESTART: Readonly<Record<AtRestart, Way>> = {
+  starts: 'restart',
+  does_not_fit: 'raise',
+  did_not_start: 'raise',
+  unknown: 'none',
+};
+
 export function decideNext(situation: Situation, state: HostState, prepared: Preparation, consent: Consent): Next {
   switch (wayOf(situation, state)) {
     case 'none':
@@ -68,7 +84,8 @@ const BOOT_REASON = 'Only a boot after the visit was opened proves what runs.';
 const OBJECT_REASON = 'The custom kernel is installed; the next boot starts it.';
 
 function wayOf(situation: Situation, state: HostState): Way {
-  return state === 'object_not_booted' && isOwnObject(situation) ? 'restart' : WAYS[state];
+  if (state !== 'object_not_booted' || !isOwnObject(situation)) return WAYS[state];
+  return AT_RESTART[objectAtRestart(situation)];
 }
 
 /** An overdue host: its visit stays, as it stands on somebody's run sheet, until facts close it. */
@@ -104,8 +121,11 @@ function argumentsFirst(situation: Situation, consent: Consent): readonly PlanSt
   const { variant } = facts.kernel;
   const isOpen = observed.kind === 'policy_lowered' && facts.bootPolicy.bootArgsFiltering === false;
   if (!isOpen || build === null || variant === null) return [];
-  const isMissing = missingFrom(facts.bootArgs.stored ?? '', neededArgs({ build, variant })).length > 0;
-  return isMissing ? argumentSteps(situation, consent) : [];
+  const needed = neededArgs({ build, variant });
+  const isMissing = missingFrom(facts.bootArgs.stored ?? '', needed).length > 0;
+  // A line without them would be stored over and over; the finding of readiness says what to add.
+  const brings = missingFrom(consent.bootArgs ?? '', needed).length === 0;
+  return isMissing && brings ? argumentSteps(situation, consent) : [];
 }
 
 function reasonOf(state: HostState): string {
@@ -114,10 +134,11 @@ function reasonOf(state: HostState): string {
     : 'A raise visit puts it right: a person types one line in recoveryOS.';
 }
 
-/** A restart installs what is prepared; what is only offered waits. */
+/** A restart installs what is prepared; what is only offered waits. Nobody restarts into a kernel that could not be read. */
 function restart(situation: Situation, { covers, findings }: Consent, reason: string): Next {
   const updates = readUpdates(situation, ({ ways }) => ways.includes('prepared'));
-  const isReady = covers && !updates.some(({ severity }) => severity === 'blocker');
+  const isRead = holds(situation, 'custom_kernel_in_policy') !== null;
+  const isReady = covers && isRead && !updates.some(({ severity }) => severity === 'blocker');
   return { steps: [], visit: isReady ? { kind: 'restart', reason } : null, findings: [...findings, ...updates] };
 }
 
@@ -169,11 +190,32 @@ export function policyFindings(situation: Situation, state: HostState): readonly
   const path = 'bootPolicy.customKernel';
   const seen = facts.bootPolicy.customKernel;
   if (observed.kind === 'object_installed') {
-    if (isOwnObject(situation)) return [makeFinding('OBJECT_NOT_BOOTED', { detail: OBJECT_REASON, path, seen })];
+    if (isOwnObject(situation)) return [ownObject(situation, { path, seen })];
     return [makeFinding('OTHER_OBJECT_IN_POLICY', { detail: 'No receipt of a visit names it.', path, seen })];
   }
   if (observed.kind !== 'policy_lowered') return [];
+  const { visit } = situation.input.work;
+  const isBroken = visit?.kind === 'raise' && visit.openedAt !== null;
+  if (state === 'drifted' && !isBroken)
+    return [makeFinding('LOWERED_FOR_NOTHING', { detail: 'No custom kernel is installed any more.', path, seen })];
   if (state === 'half_done' || isTouched(situation))
     return [makeFinding('HALF_DONE', { detail: 'The boot policy is lowered already.', path, seen })];
   return [makeFinding('POLICY_ALREADY_LOWERED', { detail: 'No custom kernel is installed.', path, seen })];
+}
+
+function ownObject(situation: Situation, at: Pick<Finding, 'path' | 'seen'>): Finding {
+  const { baseBuild } = situation.facts.os;
+  const built = objectBuild(situation) ?? 'a build that is not known';
+  switch (objectAtRestart(situation)) {
+    case 'unknown':
+      return factUnknown(situation.facts, 'boot.sessionId');
+    case 'starts':
+      return makeFinding('OBJECT_NOT_BOOTED', { detail: OBJECT_REASON, ...at });
+    case 'did_not_start':
+      return makeFinding('OBJECT_DID_NOT_START', { detail: 'This boot came after its visit was opened.', ...at });
+    case 'does_not_fit': {
+      const args = { build: baseBuild ?? 'unknown' };
+      return makeFinding('OBJECT_DOES_NOT_FIT', { detail: `It was built for ${built}.`, ...at, args });
+    }
+  }
 }

@@ -4,13 +4,13 @@
  */
 import type { Catalogue, CatalogueKdk, Finding, HostState } from '../evaluate-types.ts';
 import type { Facts, KernelCollectionFact } from '../facts.ts';
-import { isWithoutKernel } from '../kdk-kernels.ts';
+import { isWithoutKernel, missedBy } from '../kdk-kernels.ts';
 import { missingFrom, neededArgs } from '../needed-args.ts';
 import type { KdkSource, PlanStep } from '../plan.ts';
 import { developmentKernelFileName, findVariant } from '../variants.ts';
 import type { Consent } from './consent.ts';
 import { factUnknown, makeFinding } from './make-finding.ts';
-import type { Situation } from './situation.ts';
+import { objectAtRestart, type Situation } from './situation.ts';
 
 export type Rung = Extract<
   HostState,
@@ -81,20 +81,23 @@ function planInstall(
   return { steps: [{ kind: 'install_kdk', kdk: imageOf(source), variant: target.variant }, ...rest], findings: husk };
 }
 
-function kitSteps(
-  { facts, input, wantedQuota, provenObject: proven }: Situation,
-  consent: Consent,
-  target: Target,
-): readonly PlanStep[] {
+function kitSteps(situation: Situation, consent: Consent, target: Target): readonly PlanStep[] {
+  const { facts, input, wantedQuota } = situation;
   if (!consent.covers || consent.bootArgs === null || wantedQuota === null || isKitUnknown(facts)) return [];
   const needed = neededArgs(target);
   // A visit with it would end before the kernel; the finding of readiness says what to add.
   if (missingFrom(consent.bootArgs, needed).length > 0) return [];
   const { newVisitId: visitId } = input;
+  const proven = wasLeftOut(situation) ? null : situation.provenObject;
   const provenObject = proven === null ? null : { kcUuid: proven.kcUuid, customKernel: proven.customKernel };
   const step = { kind: 'place_kit', visitId, quota: wantedQuota, bootArgs: consent.bootArgs, ...target } as const;
   const words = needed.map(({ word }) => word);
   return [{ ...step, ...(words.length > 0 && { neededArgs: words }), ...(provenObject !== null && { provenObject }) }];
+}
+
+/** The policy names our object, and a boot left it out all the same: that it was proven once is no reason to spare its installation. */
+function wasLeftOut(situation: Situation): boolean {
+  return situation.observed.kind === 'object_installed' && objectAtRestart(situation) === 'did_not_start';
 }
 
 /** The collection that was built here last is for this build and variant. */
@@ -138,10 +141,12 @@ export function isKcReady(situation: Situation): boolean {
  * The kit on the Mac is whole, with its `raise`, is the one recorded, and is for this quota, these arguments, this kernel collection and the
  * consent that holds now: its scripts go by the end written into them, so a renewed exception needs a new kit.
  */
-function isKitPlaced({ facts, input: { record, intent } }: Situation, { bootArgs }: Consent): boolean {
-  const { visitKit } = facts;
+function isKitPlaced(situation: Situation, { bootArgs }: Consent): boolean {
+  const { visitKit } = situation.facts;
+  const { record, intent } = situation.input;
   const { kit, kc } = record;
   if (visitKit === null || kit === null || kc === null || !visitKit.complete || visitKit.armed === false) return false;
+  if (kit.sparesObject === true && wasLeftOut(situation)) return false;
   return (
     visitKit.visitId === kit.visitId &&
     visitKit.quota === intent.quota &&
@@ -213,11 +218,12 @@ function kdkVariantMissing(facts: Facts, { build, variant }: Target): Finding {
   });
 }
 
-function catalogueVariantMissing({ variants = [] }: CatalogueKdk, { build, variant }: Target): Finding {
+function catalogueVariantMissing(kdk: CatalogueKdk, { build, variant }: Target): Finding {
+  const macs = missedBy(kdk, variant).map(({ host }) => host);
   return makeFinding('KDK_VARIANT_MISSING', {
-    detail: 'Another Mac that had this KDK showed it, so that it is not fetched here. Nothing was installed.',
+    detail: `Macs that had this KDK showed it (${macs.join(', ')}), so that it is not fetched here. Nothing was installed. Should they be wrong: POST /api/v1/kdks/ID/disbelieve.`,
     expected: developmentKernelFileName(variant),
-    seen: variants.join(', ') || `no kernel for ${variant}`,
+    seen: `no kernel for ${variant} on ${macs.length} Macs`,
     path: 'os.baseBuild',
     args: { build, variant },
   });

@@ -2,7 +2,7 @@
 import { hypervisorInBootArgs, parseBootArgs, quotaInBootArgs } from '../boot-args.ts';
 import { hasCustomKernel } from '../custom-kernel.ts';
 import type { EvaluateInput, EvidenceId, EvidencePiece, ProvenObject } from '../evaluate-types.ts';
-import { raisedEvidence } from '../evidence.ts';
+import { raisedEvidence, sameText } from '../evidence.ts';
 import type { Facts } from '../facts.ts';
 import { type Observed, observe } from '../observe.ts';
 import { QUOTA_STOCK } from '../quota.ts';
@@ -114,6 +114,31 @@ export function isOverdue({ presence, work: { visit }, record }: EvaluateInput):
 export function isOwnObject({ facts: { receipt, bootPolicy }, provenObject }: Situation): boolean {
   const ours = [receipt?.customKernel ?? null, provenObject?.customKernel ?? null];
   return bootPolicy.customKernel !== null && ours.includes(bootPolicy.customKernel);
+}
+
+export type AtRestart = 'starts' | 'does_not_fit' | 'did_not_start' | 'unknown';
+
+/**
+ * What a restart would do with that object of ours: it starts it where it was built for this system, and no boot since its visit has
+ * started another kernel. An object that is not known to fit is replaced by a visit, never tried.
+ */
+export function objectAtRestart(situation: Situation): AtRestart {
+  if (objectBuild(situation) !== situation.facts.os.baseBuild) return 'does_not_fit';
+  const isLater = holds(situation, 'boot_after_visit');
+  if (isLater === null) return 'unknown';
+  return isLater ? 'did_not_start' : 'starts';
+}
+
+/** Build of the collection that the object was made from: that of the boot that proved it, else of the kit whose receipt names it. */
+export function objectBuild({ facts, provenObject, input: { record } }: Situation): string | null {
+  const { receipt, bootPolicy } = facts;
+  const isProven = provenObject?.customKernel === bootPolicy.customKernel;
+  const isOfKit = receipt?.customKernel === bootPolicy.customKernel && receipt.visitId === record.kit?.visitId;
+  const kcs = [...(record.kc === null ? [] : [record.kc]), ...(record.olderKcs ?? [])];
+  const made = kcs.find(({ uuid, sha256 }) =>
+    isProven ? sameText(uuid, provenObject.kcUuid) : isOfKit && sameText(sha256, record.kit?.kcSha256 ?? null),
+  );
+  return made?.build ?? null;
 }
 
 /** Did Headroom ever come so far on this Mac that something of it can be lowered? What others lowered is not ours to take back. */

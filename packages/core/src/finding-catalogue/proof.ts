@@ -7,10 +7,28 @@ export const PROOF_FINDINGS = {
     title: 'A visit was broken off: the boot policy is lowered, no custom kernel is installed',
     nextStep: 'Make the visit again; it goes on from where it stands.',
   },
+  LOWERED_FOR_NOTHING: {
+    severity: 'warning',
+    title: 'The boot policy is still lowered, and the raise that needed it is gone',
+    nextStep:
+      'Nothing beside the raise visit, which goes on from here. If this Mac is not to be raised again, take it back to stock (POST /api/v1/hosts/ID/revert).',
+  },
   OBJECT_NOT_BOOTED: {
     severity: 'warning',
     title: 'The custom kernel is installed and the stock kernel still runs',
     nextStep: 'Restart the Mac.',
+  },
+  OBJECT_DID_NOT_START: {
+    severity: 'warning',
+    title: 'The custom kernel is installed, and the boot after its visit started the stock kernel',
+    nextStep:
+      'Watch one start of the Mac for "Custom kernel failed to boot". Then make the raise visit: it installs the kernel collection anew.',
+  },
+  OBJECT_DOES_NOT_FIT: {
+    severity: 'warning',
+    title: 'The boot policy names a kernel of ours that is not known to be for build {build}',
+    nextStep:
+      'Do not restart the Mac before the visit if that can be avoided: a kernel of another build may stop at an error. Make the raise visit when it is planned: it installs the one for {build}.',
   },
   FOREIGN_KERNEL: {
     severity: 'blocker',

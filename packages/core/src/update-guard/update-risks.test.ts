@@ -1,15 +1,15 @@
 /** Goal: safe is said only where it is known, every update that a Mac faces is judged once, and the bad ends are told as what they are. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CATALOGUE, KDK, NOW, raisedFacts, stockFacts } from '../../testing/sample-host.ts';
-import type { CatalogueKdk } from '../evaluate-types.ts';
+import { CATALOGUE, KDK, NOW, raisedFacts, saw, sawNo, stockFacts } from '../../testing/sample-host.ts';
 import type { Facts } from '../facts.ts';
+import type { KernelSight } from '../kdk-kernels.ts';
 import { type UpdateGuardInput, updateRisks } from './update-risks.ts';
 
 const NEXT = { version: '14.6', build: '23G80' };
 const WITH_NEXT = { ...CATALOGUE, kdks: [KDK, { ...KDK, ...NEXT }] };
 
-const withSeen = (seen: Partial<CatalogueKdk>) => ({ ...CATALOGUE, kdks: [KDK, { ...KDK, ...NEXT, ...seen }] });
+const withSeen = (...sights: readonly KernelSight[]) => ({ ...CATALOGUE, kdks: [KDK, { ...KDK, ...NEXT, sights }] });
 
 const facing = (update: Partial<Facts['update']>, facts = stockFacts()): Facts => ({
   ...facts,
@@ -53,10 +53,17 @@ describe('the verdict on an offered update', () => {
     ],
     ['stock, no KDK', offered('23G80'), CATALOGUE, 'two_guests', /No KDK for build 23G80.*stock kernel boots/],
     ['stock, KDK of other chips', installed(['T8112']), WITH_NEXT, 'two_guests', /holds no kernel for T6020/],
-    ['stock, seen elsewhere', offered('23G80'), withSeen({ variants: ['T6020'] }), 'safe', /holds a kernel for T6020/],
-    ['stock, seen without it', offered('23G80'), withSeen({ variants: ['T8112'] }), 'two_guests', /as Macs showed/],
-    ['stock, not found elsewhere', offered('23G80'), withSeen({ variantsMissing: ['T6020'] }), 'two_guests', /as Macs/],
-    ['stock, seen here', installed(['T6020']), withSeen({ variants: ['T8112'] }), 'safe', /holds a kernel for T6020/],
+    ['stock, seen elsewhere', offered('23G80'), withSeen(saw('T6020')), 'safe', /holds a kernel for T6020/],
+    ['stock, seen without it', offered('23G80'), withSeen(saw('T8112'), saw('T8112')), 'two_guests', /as Macs showed/],
+    ['stock, not found elsewhere', offered('23G80'), withSeen(sawNo('T6020'), sawNo('T6020')), 'two_guests', /as Macs/],
+    ['stock, not found by one', offered('23G80'), withSeen(sawNo('T6020')), 'safe', /mac-\d+ did not find it there/],
+    [
+      'stock, seen here',
+      installed(['T6020']),
+      withSeen(saw('T8112'), saw('T8112')),
+      'safe',
+      /holds a kernel for T6020/,
+    ],
     [
       'raised, no KDK',
       offered('23G80', raisedFacts()),

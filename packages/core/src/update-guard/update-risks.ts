@@ -6,7 +6,7 @@
 import { hasCustomKernel } from '../custom-kernel.ts';
 import type { Catalogue, CatalogueKdk, UpdateAcceptance } from '../evaluate-types.ts';
 import type { Facts } from '../facts.ts';
-import { holdsKernel, isWithoutKernel } from '../kdk-kernels.ts';
+import { holdsKernel, isWithoutKernel, missedBy } from '../kdk-kernels.ts';
 import { findVariant } from '../variants.ts';
 import { type FacedUpdate, facedUpdates } from './faced-updates.ts';
 
@@ -103,9 +103,11 @@ function lacksVariant(facts: Facts, build: string, variant: string): boolean {
 }
 
 function variantWords(facts: Facts, kdk: CatalogueKdk, variant: string): string {
-  return whole(facts, kdk.build).length > 0 || holdsKernel(kdk, variant)
-    ? `It holds a kernel for ${variant}.`
-    : `That it holds a kernel for ${variant} is seen when it is installed; KDKs of other builds do.`;
+  if (whole(facts, kdk.build).length > 0 || holdsKernel(kdk, variant)) return `It holds a kernel for ${variant}.`;
+  const doubt = missedBy(kdk, variant).map(
+    ({ host }) => ` ${host} did not find it there, and no other Mac has looked.`,
+  );
+  return `That it holds a kernel for ${variant} is seen when it is installed; KDKs of other builds do.${doubt.join('')}`;
 }
 
 function unknown(basis: string): Judgement {
