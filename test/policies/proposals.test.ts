@@ -1,5 +1,6 @@
 // Goal: a proposal shows what a change would do, and applying it does exactly that, whole or not at all.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { toJson } from '../../apps/controller/src/audit/json.ts';
 import { kdkReadyFacts, stockFacts } from '../../packages/core/testing/sample-host.ts';
 import { addMac, EXCEPTION, openTestApi, type ReplyBody, type TestApi } from '../api/support.ts';
 import { doors } from './support.ts';
@@ -71,6 +72,39 @@ describe('a proposal', () => {
     const rollouts = await test.database.prisma.rollout.count();
     expect((await post(`/proposals/${String(nothing['id'])}/apply`))['applied']).toEqual([]);
     expect(await test.database.prisma.rollout.count()).toBe(rollouts);
+  });
+
+  it('shows what it can of all Macs where one says what cannot be evaluated', async () => {
+    const well = await addMac(test, { labels: ['odd'], facts: kdkReadyFacts() });
+    const odd = await addMac(test, { labels: ['odd'], facts: kdkReadyFacts() });
+    const facts = { ...kdkReadyFacts(), kdks: { of: 'an earlier version' } };
+    await test.database.prisma.hostReport.update({ where: { hostId: odd }, data: { facts: toJson(facts) } });
+    const { policyId } = await post('/policies', { name: 'odd', quota: 8, selector: { labels: ['odd'] } });
+    const shown = await propose({ policyId });
+    expect(shown).toMatchObject({
+      state: 'ready',
+      summary: { hosts: 2, blocked: 1, blockedBy: [{ code: 'EVALUATION_FAILED', hosts: 1 }] },
+    });
+    const hosts = (await test.call('GET', `/api/v1/proposals/${String(shown['id'])}/hosts`)).body;
+    expect(hosts['items']).toMatchObject([
+      { hostId: well, steps: ['build_kc', 'place_kit'], blockedBy: [] },
+      { hostId: odd, steps: [], risk: 'lowers_security', needsHands: 'recovery' },
+    ]);
+  });
+
+  it('takes the arguments that a grant lets stay for what they are', async () => {
+    const facts = kdkReadyFacts();
+    const stored = { inForce: '', storedPresent: true, stored: 'serverperfmode=1' };
+    await addMac(test, { labels: ['kept'], facts: { ...facts, bootArgs: stored } });
+    const body = { name: 'kept', quota: 8, selector: { labels: ['kept'] } };
+    const { policyId } = await post('/policies', body);
+    expect((await propose({ policyId }))['summary']).toMatchObject({ blockedBy: [{ code: 'BOOT_ARGS_FOREIGN' }] });
+    const revision = { quota: 8, selector: { labels: ['kept'] } };
+    await post(`/policies/${String(policyId)}/revisions`, {
+      ...revision,
+      exception: { ...EXCEPTION, keepArgs: ['serverperfmode=1'] },
+    });
+    expect((await propose({ policyId }))['summary']).toMatchObject({ blockedBy: [], grant: { covers: 1, of: 1 } });
   });
 
   const apply = (proposal: ReplyBody, body: object = {}) => post(`/proposals/${String(proposal['id'])}/apply`, body);

@@ -58,10 +58,19 @@ export function verifierOf(signer: GrantSigner): VerifySignature {
 
 /** Hardware UUIDs that a grant names, frozen at approval; none when the payload can't be read. */
 export function hostUuidsOf(payload: string): ReadonlySet<string> {
+  return new Set(textsIn(payload, 'hostUuids'));
+}
+
+/** Arguments that a grant names beyond the quota's own. */
+export function extraArgsOf(payload: string): readonly string[] {
+  return textsIn(payload, 'extraArgs');
+}
+
+function textsIn(payload: string, field: 'hostUuids' | 'extraArgs'): readonly string[] {
   try {
-    const { hostUuids } = JSON.parse(payload) as { hostUuids?: unknown };
-    return new Set(Array.isArray(hostUuids) ? hostUuids.map(String) : []);
+    const found = (JSON.parse(payload) as Partial<Record<typeof field, unknown>>)[field];
+    return Array.isArray(found) ? found.map(String) : [];
   } catch {
-    return new Set();
+    return [];
   }
 }

@@ -1,4 +1,3 @@
-import { QUOTA_STOCK } from '@headroom/core';
 import type { Actor } from '../api/api-tokens.ts';
 import { toJson } from '../audit/json.ts';
 import { uuidv7 } from '../common/ids.ts';
@@ -9,6 +8,7 @@ import { writeAudit } from '../db/database.ts';
 import { eachApart } from '../db/each-apart.ts';
 import { loadBatch, loadKdks } from '../evaluator/host-batch.ts';
 import type { ExceptionInput } from '../exceptions/exceptions.ts';
+import { extraArgsOf } from '../exceptions/grant-check.ts';
 import type { AppliedMany, Policies } from '../policies/policies.ts';
 import { checkExtraArgs, readQuota } from '../policies/policy-input.ts';
 import { resolveSelector } from '../policies/selector.ts';
@@ -203,12 +203,11 @@ export class Proposals {
     const hosts: ProposedHost[] = [];
     for (let start = 0; start < ids.length; start += CHUNK) {
       const some = ids.slice(start, start + CHUNK);
-      const covered = await coveredHosts(prisma, some, changes, now);
+      const granted = await grantedWords(prisma, some, changes, now);
       for (const input of await loadBatch(prisma, some, now)) {
         const proposed = changes.get(input.hostId);
         if (proposed === undefined) continue;
-        const cover = proposed.quota === QUOTA_STOCK ? null : covered.has(input.hostId);
-        hosts.push(proposeHost(input, proposed, cover, context));
+        hosts.push(proposeHost(input, proposed, granted.get(input.hostId) ?? null, context));
       }
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -248,18 +247,20 @@ function requireReady({ state, expiresAt }: { readonly state: string; readonly e
     });
 }
 
-/** Hosts that a valid grant of their proposed revision names. */
-async function coveredHosts(
+/** Hosts that a valid grant of their proposed revision names, with the words that it names for them. */
+async function grantedWords(
   tx: Tx,
   hostIds: readonly string[],
   changes: ReadonlyMap<string, ProposedIntent>,
   now: Date,
-): Promise<ReadonlySet<string>> {
+): Promise<ReadonlyMap<string, readonly string[]>> {
   const revisionIds = new Set(hostIds.flatMap((id) => changes.get(id)?.revisionId ?? []));
-  const covered = new Set<string>();
+  const found = new Map<string, string>();
   for (const revisionId of revisionIds) {
     const mine = hostIds.filter((id) => changes.get(id)?.revisionId === revisionId);
-    for (const hostId of (await grantsOf(tx, revisionId, mine, now)).keys()) covered.add(hostId);
+    for (const [hostId, grantId] of await grantsOf(tx, revisionId, mine, now)) found.set(hostId, grantId);
   }
-  return covered;
+  const grants = await tx.grant.findMany({ where: { id: { in: [...new Set(found.values())] } } });
+  const words = new Map(grants.map(({ id, payload }) => [id, extraArgsOf(payload)]));
+  return new Map([...found].map(([hostId, grantId]) => [hostId, words.get(grantId) ?? []]));
 }

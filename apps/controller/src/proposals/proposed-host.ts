@@ -1,8 +1,11 @@
 /** What a proposal would do to one host: asked of `evaluate` itself, with the proposed intent and as if the consent were given. */
-import { type CatalogueKdk, encodeGrant, QUOTA_STOCK } from '@headroom/core';
+import { type CatalogueKdk, encodeGrant, FINDINGS, QUOTA_STOCK } from '@headroom/core';
+import { logger } from '../common/log.ts';
 import { type AnswerContext, answer } from '../evaluator/answer.ts';
 import type { HostInput } from '../evaluator/host-input.ts';
 import type { GrantRow } from '../exceptions/grant-check.ts';
+
+const log = logger('proposals');
 
 export interface ProposedIntent {
   /** Null = stock. */
@@ -38,31 +41,69 @@ export interface ProposeContext {
 
 const DAY_MS = 86_400_000;
 
+/** `granted` = words that a grant names which exists now; null = none covers the Mac. */
 export function proposeHost(
   input: HostInput,
   proposed: ProposedIntent,
-  covered: boolean | null,
+  granted: readonly string[] | null,
   context: ProposeContext,
 ): ProposedHost {
-  const { quota, extraArgs, policy } = proposed;
+  try {
+    return evaluated(input, proposed, granted, context);
+  } catch (cause) {
+    log(`host ${input.hostId} can't be evaluated for a proposal: ${(cause as Error).stack ?? String(cause)}`);
+    return notEvaluated(input, proposed, granted);
+  }
+}
+
+/** It spoils the preview of no other; what applying does to it is the most that it may be. */
+function notEvaluated(input: HostInput, proposed: ProposedIntent, granted: readonly string[] | null): ProposedHost {
+  const code = 'EVALUATION_FAILED';
+  const hands = 'recovery';
+  return {
+    ...about(input, proposed, granted),
+    steps: [],
+    risk: riskOf(input.intent.quota, proposed.quota, hands),
+    needsHands: hands,
+    blockedBy: [{ code, title: FINDINGS[code].title }],
+  };
+}
+
+function about(
+  { hostId, intent, before }: HostInput,
+  { quota, policy }: ProposedIntent,
+  granted: readonly string[] | null,
+) {
+  return {
+    hostId,
+    before: { quota: intent.quota, state: before.state },
+    after: { quota, policy },
+    covered: quota === QUOTA_STOCK ? null : granted !== null,
+  };
+}
+
+function evaluated(
+  input: HostInput,
+  proposed: ProposedIntent,
+  granted: readonly string[] | null,
+  context: ProposeContext,
+): ProposedHost {
+  const { quota, extraArgs } = proposed;
   const intent = { ...input.intent, number: input.intent.number + 1, quota, extraArgs, rolloutId: null };
-  const grant = quota === QUOTA_STOCK ? null : supposedGrant(input, proposed, context);
+  const grant = quota === QUOTA_STOCK ? null : supposedGrant(input, proposed, granted ?? [], context);
   const asked: HostInput = { ...input, intent: { ...intent, grant }, plan: null, failure: null };
   const supposed: AnswerContext = { ...context, listeningSince: null, verifies: () => true };
   const { evaluation } = answer(asked, supposed);
   const steps = (evaluation.steps ?? []).map(({ kind }) => kind);
   const needsHands = handsOf(steps, evaluation.visit?.kind ?? null);
   return {
-    hostId: input.hostId,
-    before: { quota: input.intent.quota, state: input.before.state },
-    after: { quota, policy },
+    ...about(input, proposed, granted),
     steps,
     risk: riskOf(input.intent.quota, quota, needsHands),
     needsHands,
     blockedBy: evaluation.findings
       .filter(({ severity }) => severity === 'blocker')
       .map(({ code, title }) => ({ code, title })),
-    covered,
   };
 }
 
@@ -78,10 +119,11 @@ function riskOf(before: number, after: number, hands: Hands): Risk {
   return hands === 'restart' ? 'restart' : 'none';
 }
 
-/** Never stored and never signed: it stands for the consent that would be asked for. */
+/** Never stored and never signed: it stands for the consent that would be asked for, or is there. */
 function supposedGrant(
   { hardwareUuid, simulated }: HostInput,
   { quota, extraArgs }: ProposedIntent,
+  granted: readonly string[],
   { fleetId, now }: ProposeContext,
 ): GrantRow {
   const expiresAt = new Date(now.getTime() + 365 * DAY_MS);
@@ -91,7 +133,7 @@ function supposedGrant(
     fleetId,
     hostUuids: [hardwareUuid],
     quotaMax: quota,
-    extraArgs,
+    extraArgs: [...extraArgs, ...granted],
     notBefore: new Date(now.getTime() - DAY_MS).toISOString(),
     expiresAt: expiresAt.toISOString(),
     shownTextSha256: '',
