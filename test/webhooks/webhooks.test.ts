@@ -8,7 +8,7 @@ import { SUBSCRIPTIONS, WEBHOOK_EVENTS, type WebhookEventRow } from '../../apps/
 import { ANSWER_CHARS_MAX, post } from '../../apps/controller/src/webhooks/post.ts';
 import { AT_ONCE, KEPT_DAYS } from '../../apps/controller/src/webhooks/sender.ts';
 import { WEBHOOKS_MAX } from '../../apps/controller/src/webhooks/webhooks.ts';
-import { addMac, EXCEPTION, itemsOf, openTestApi, type ReplyBody, type TestApi } from '../api/support.ts';
+import { addMac, EXCEPTION, hear, itemsOf, openTestApi, type ReplyBody, type TestApi } from '../api/support.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { ok, Receiver, signaturesBy, status } from './receiver.ts';
 
@@ -181,6 +181,37 @@ describe('an event', () => {
         one.type,
       ).toEqual(promised.sort());
     }
+  });
+});
+
+describe('a Mac that is lost', () => {
+  it('is told once, and once more when it is heard of again', async () => {
+    const mac = await addMac(test, { labels: ['away'] });
+    await hear(test, mac);
+    await test.sweep();
+    const lastSeenAt = test.clock.now().toISOString();
+    await subscribe(['host.lost', 'host.returned']);
+    const told = () =>
+      receiver.all.flatMap(({ body: { type, data } }) =>
+        (data as { host?: { id: string } }).host?.id === mac ? [{ type, ...data }] : [],
+      );
+    test.clock.advance(DAY_MS - 1);
+    await test.sweep();
+    expect(told()).toEqual([]);
+    test.clock.advance(60_000);
+    await test.sweep();
+    await waitFor(() => told().length === 1);
+    expect(told()).toEqual([expect.objectContaining({ type: 'host.lost', lastSeenAt, state: 'no_facts' })]);
+    test.clock.advance(DAY_MS);
+    await test.database.prisma.hostState.update({ where: { hostId: mac }, data: { dueAt: test.clock.now() } });
+    await test.sweep();
+    test.clock.advance(1000);
+    await hear(test, mac);
+    await test.sweep();
+    await waitFor(() => told().length > 1);
+    expect(told().slice(1)).toEqual([
+      expect.objectContaining({ type: 'host.returned', silentSince: lastSeenAt, state: 'no_facts' }),
+    ]);
   });
 });
 

@@ -100,6 +100,7 @@ export function answer(input: HostInput, context: AnswerContext): Answer {
       everRaised: record.everRaised || evaluation.state === 'raised',
       memory: evaluation.memory,
       witness: evaluation.witness,
+      lostSince: lostSince(input, presence),
     },
     findings: evaluation.findings.map((finding) => ({ ...finding, since: sinceOf(finding, input, now) })),
     reviewAt: reviewAt([evaluation.reviewAt, changesAt, clone?.until ?? null], now),
@@ -197,6 +198,13 @@ function workOf(
             retryAt: retryAfterFailure(failure.code, failure.at, failure.failuresInRow)?.toISOString() ?? null,
           },
   };
+}
+
+/** A visit that begins, or a controller that was away, says nothing of where the Mac is: only the Mac itself ends it. */
+function lostSince({ lastSeenAt, before }: HostInput, presence: PresenceView['presence']): string | null {
+  if (presence === 'online') return null;
+  const known = before.remembered.lostSince ?? null;
+  return presence === 'lost' ? (known ?? lastSeenAt?.toISOString() ?? null) : known;
 }
 
 function sinceOf({ code, path }: { code: string; path: string | null }, { before }: HostInput, now: Date): string {

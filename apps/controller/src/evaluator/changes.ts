@@ -1,4 +1,7 @@
-/** What an evaluation changed, told in the timeline and in the audit: the state, how far a raise is proven, and what drifted. */
+/**
+ * What an evaluation changed, told in the timeline and in the audit: the state, how far a raise is proven, what drifted, and whether the
+ * Mac was lost or is back.
+ */
 import { degreeOf, newDrift } from '@headroom/core';
 import { toJson } from '../audit/json.ts';
 import { writeAudits, writeHostEvents } from '../audit/write-many.ts';
@@ -7,13 +10,18 @@ import type { Answer } from './answer.ts';
 
 interface Change {
   readonly hostId: string;
-  readonly kind: 'state' | 'drift' | 'proof';
+  readonly kind: 'state' | 'drift' | 'proof' | 'lost' | 'returned';
   readonly before: object;
   readonly after: object;
 }
 
 export async function tellChanges(tx: Tx, answers: readonly Answer[], siteId: string, at: Date): Promise<void> {
-  const changes = answers.flatMap((one) => [...stateChange(one), ...driftChange(one), ...proofChange(one)]);
+  const changes = answers.flatMap((one) => [
+    ...stateChange(one),
+    ...driftChange(one),
+    ...proofChange(one),
+    ...lossChange(one),
+  ]);
   await writeHostEvents(
     tx,
     changes.map(({ hostId, kind, after }) => ({ siteId, hostId, at, kind, detail: toJson(after) })),
@@ -58,4 +66,15 @@ function proofChange({ input: { hostId, before }, evaluation: { state, witness }
   const to = degreeOf(state, witness);
   if (from === to || (witness === null && from !== 'witnessed')) return [];
   return [{ hostId, kind: 'proof', before: { proof: from }, after: { from, to, witness } }];
+}
+
+/** Each once: a Mac that was not heard of for a day, and its first word after that. */
+function lossChange({ input: { hostId, before }, evaluation: { state }, record }: Answer): readonly Change[] {
+  const was = before.remembered.lostSince ?? null;
+  const is = record.lostSince;
+  if (was === null && is !== null)
+    return [{ hostId, kind: 'lost', before: { lastSeenAt: is }, after: { lastSeenAt: is, state } }];
+  if (was !== null && is === null)
+    return [{ hostId, kind: 'returned', before: { lastSeenAt: was }, after: { silentSince: was, state } }];
+  return [];
 }

@@ -39,6 +39,8 @@ export interface Remembered {
   readonly memory: Memory;
   /** What made the raise witnessed; null = nothing does. */
   readonly witness: WitnessReport | null;
+  /** It is lost, and was heard of last then; null = it is not, or has been heard of again. */
+  readonly lostSince: string | null;
 }
 
 export interface PlanRow {

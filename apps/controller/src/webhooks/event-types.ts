@@ -64,6 +64,16 @@ export const WEBHOOK_EVENTS = {
     data: { reason: 'what made us think so' },
     timeline: ['clone.suspected'],
   },
+  'host.lost': {
+    when: 'A Mac was not heard of for a day; told once, and what is shown of it is as old.',
+    data: { lastSeenAt: 'when it was heard of last', state: 'its last known state' },
+    timeline: ['lost'],
+  },
+  'host.returned': {
+    when: 'A lost Mac was heard of again.',
+    data: { silentSince: 'when it was heard of before', state: 'its state now' },
+    timeline: ['returned'],
+  },
   'host.retire_asked': {
     when: 'A Mac shall be retired, and is led back to stock first.',
     data: { reason: 'why', state: 'its state', rolloutId: 'the rollout that leads it back' },

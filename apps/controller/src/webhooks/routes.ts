@@ -5,6 +5,7 @@ import { type Route, route } from '../api/route.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
 import type { WebhookKey } from '../keys/webhook-key.ts';
+import { SUBSCRIPTIONS } from './event-types.ts';
 import { URL_CHARS_MAX, urlProblem } from './webhook-url.ts';
 import {
   DELIVERY_STATES,
@@ -16,7 +17,7 @@ import {
 } from './webhook-view.ts';
 import type { Webhooks } from './webhooks.ts';
 
-const EVENTS_MAX = 50;
+const EVENTS_MAX = SUBSCRIPTIONS.length;
 
 const fields = {
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$/, 'a name has 1 to 63 of A-Z a-z 0-9 . _ @ -'),
