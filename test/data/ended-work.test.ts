@@ -3,6 +3,7 @@ import type { Plan } from '@headroom/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
 import { EndedWork } from '../../apps/controller/src/data/ended-work.ts';
+import { OldCertificates } from '../../apps/controller/src/data/old-certificates.ts';
 import { readLowerings } from '../../apps/controller/src/exceptions/ledger.ts';
 import {
   KC,
@@ -342,6 +343,55 @@ describe('rollouts and their targets', () => {
     expect(await there(newer)).toEqual([1, 1]);
     const retried = await test.call('POST', `/api/v1/rollouts/${older}/retry`, { body: {} });
     expect([retried.status, retried.body['code']]).toEqual([409, 'CONFLICT']);
+  });
+});
+
+describe('witnesses', () => {
+  it('go with the time, but for the newest of a Mac and the newest count of each pair', async () => {
+    const hostId = await addMac(test);
+    const witness = async (days: number, build: string | null) => {
+      const at = daysAgo(days);
+      const id = uuidv7(at.getTime());
+      const counted = build === null ? {} : { build, variant: 'T6020', countedAt: at };
+      const told = { macosGuests: 3, source: 'orchard', saidBy: 'token:tool', at, bootSessionId: id };
+      await prisma().witness.create({ data: { id, siteId: test.database.siteId, hostId, ...told, ...counted } });
+      return id;
+    };
+    const gone = [await witness(900, '23F79'), await witness(700, null)];
+    const kept = [await witness(800, '23F79'), await witness(600, '23G80'), await witness(300, null)];
+    await pass();
+    const left = await prisma().witness.findMany({ where: { hostId }, orderBy: { id: 'asc' } });
+    expect(left.map(({ id }) => id)).toEqual([...kept].sort());
+    expect(gone.some((id) => kept.includes(id))).toBe(false);
+    await pass(new Date(test.clock.now().getTime() + 5000 * DAY));
+    expect(await prisma().witness.count({ where: { hostId } })).toBe(3);
+  });
+});
+
+describe('certificates', () => {
+  it('go once they have been over for as long; the newest of each Mac stays, and nothing goes by a clock that jumped', async () => {
+    const hostId = await addMac(test);
+    const certificate = async (serial: string, issued: number, ended: number) => {
+      const times = { issuedAt: daysAgo(issued), notAfter: daysAgo(ended) };
+      const row = { siteId: test.database.siteId, hostId, publicKeySha256: serial, pem: 'x', ...times };
+      await prisma().certificate.create({ data: { serial, ...row } });
+    };
+    await certificate('e1', 900, 500);
+    await certificate('e2', 800, 401);
+    await certificate('e3', 700, 399);
+    const serials = async () =>
+      (await prisma().certificate.findMany({ where: { hostId }, orderBy: { serial: 'asc' } })).map(
+        ({ serial }) => serial,
+      );
+    const old = new OldCertificates(test.database, KEPT);
+    await old.sweepOnce(test.clock.now(), false);
+    expect(await serials()).toEqual(['e1', 'e2', 'e3']);
+    await old.sweepOnce(test.clock.now(), true);
+    expect(await serials()).toEqual(['e3']);
+    await new OldCertificates(test.database, KEPT).sweepOnce(new Date('2099-01-01'), true);
+    expect(await serials(), 'the last that it had').toEqual(['e3']);
+    const audits = await prisma().audit.findMany({ where: { action: 'history.remove', entityId: 'certificate' } });
+    expect(audits.map(({ after }) => after)).toEqual([expect.objectContaining({ certificates: 2, keptDays: 400 })]);
   });
 });
 

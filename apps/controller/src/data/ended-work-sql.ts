@@ -1,13 +1,14 @@
 /**
  * Which ended work may be removed, said once for each kind of it. What is not removed is what something rests on: a lowering and its
- * grant, a collection that a Mac may boot, the proof that a Mac was visited, an intent, an exception that has not ended.
+ * grant, a collection that a Mac may boot, the proof that a Mac was visited, an intent, an exception that has not ended, a pair that was
+ * witnessed.
  */
 import { LOWERING_KINDS } from '@headroom/core';
 import { words } from '../db/words.ts';
 import { OPEN_STATES } from '../jobs/job-life.ts';
 
 export interface EndedKind {
-  readonly name: 'plans' | 'jobs' | 'visits' | 'rollouts';
+  readonly name: 'plans' | 'jobs' | 'visits' | 'rollouts' | 'witnesses';
   readonly table: string;
   /** Which of its rows are looked at, of `w`. */
   readonly scope: string;
@@ -79,6 +80,13 @@ const MAY_GO_AS_ROLLOUT = `
   AND NOT EXISTS (SELECT 1 FROM rollout_target t JOIN rollout_target o ON o.host_id = t.host_id AND o.rollout_id < t.rollout_id
     WHERE t.rollout_id = w.id AND t.state NOT IN ('superseded', 'skipped') AND o.state IN ('pending', 'opened', 'failed', 'stuck'))`;
 
+/** What counts now is the newest boot of a Mac; on how many Macs a pair was witnessed is counted for ever, by the newest count of each. */
+const MAY_GO_AS_WITNESS = `
+  w.at < $1::timestamptz AND EXISTS (SELECT 1 FROM witness n WHERE n.host_id = w.host_id AND (n.at, n.id) > (w.at, w.id))
+  AND (w.counted_at IS NULL OR EXISTS (
+    SELECT 1 FROM witness n WHERE n.host_id = w.host_id AND n.build = w.build AND n.variant = w.variant
+      AND n.counted_at IS NOT NULL AND (n.at, n.id) > (w.at, w.id)))`;
+
 export const ENDED_KINDS: readonly EndedKind[] = [
   {
     name: 'plans',
@@ -99,6 +107,7 @@ export const ENDED_KINDS: readonly EndedKind[] = [
     // Each may be for all Macs.
     atOnce: 5,
   },
+  { name: 'witnesses', table: 'witness', scope: 'true', goes: MAY_GO_AS_WITNESS, parts: [], atOnce: 500 },
 ];
 
 /** $1 ended before, $2 after this id, $3 before this id (no row that was made later can have ended earlier). The next rows, in order. */

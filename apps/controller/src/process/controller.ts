@@ -15,6 +15,7 @@ import { SweepHealth } from '../common/sweep-parts.ts';
 import type { ControllerConfig } from '../config/config.ts';
 import { EndedWork } from '../data/ended-work.ts';
 import { HistoryKeeper } from '../data/history.ts';
+import { OldCertificates } from '../data/old-certificates.ts';
 import { TimesAhead } from '../data/times-ahead.ts';
 import { Enrolment } from '../enrol/enrolment.ts';
 import { EnrolmentServer } from '../enrol/enrolment-server.ts';
@@ -92,6 +93,7 @@ async function startParts(
 
   const history = new HistoryKeeper(database, config);
   const endedWork = new EndedWork(database, config);
+  const certificatesOver = new OldCertificates(database, config);
   const timesAhead = new TimesAhead(database);
   const parts = [
     { name: 'times ahead', run: (now: Date) => timesAhead.sweepOnce(now, mayRemove(now)) },
@@ -99,6 +101,7 @@ async function startParts(
     ...api.sweepParts,
     { name: 'history', run: (now: Date) => history.daily(now, mayRemove(now)) },
     { name: 'ended work', run: (now: Date) => endedWork.step(now, mayRemove(now)) },
+    { name: 'old certificates', run: (now: Date) => certificatesOver.sweepOnce(now, mayRemove(now)) },
   ];
   const sweep = new Sweep(config.sweepMs, clock, parts, health);
   sweep.start();
