@@ -92,6 +92,8 @@ export interface ApiDeps {
   readonly calls: CallLimit;
   /** `ClockTrust.isSettled`: may what is old be removed for good? */
   readonly mayRemove: (now: Date) => boolean;
+  /** Asked in each round of the plain timer: is what time ends to be carried out now? Absent = always. */
+  readonly mayExpire?: (now: Date) => boolean;
   /** Tests hurry. */
   readonly watchTimes?: WatchTimes;
 }
@@ -132,6 +134,7 @@ export function createApi(deps: ApiDeps): Api {
     queue.add('proposal', id).catch(() => {});
   });
   const { checkInMs } = config;
+  const { mayExpire = () => true } = deps;
   const listeningSince = clock.now();
   const labels = new LabelRules(database, bus);
   const visits = new VisitWriter(database);
@@ -195,9 +198,9 @@ export function createApi(deps: ApiDeps): Api {
       { name: 'repeated requests', run: async (now) => mayRemove(now) && idempotency.purge(now) },
       { name: 'warnings before an end', run: (now) => upkeep.warn(now) },
       { name: 'approvers that are gone', run: (now) => upkeep.endOrphaned(now) },
-      { name: 'requests that lapse', run: (now) => upkeep.lapse(now) },
-      { name: 'retired grant keys', run: (now) => keyRetirement.sweepOnce(now) },
-      { name: 'ends of exceptions', run: (now) => exceptionEnds.sweepOnce(now) },
+      { name: 'requests that lapse', run: async (now) => mayExpire(now) && upkeep.lapse(now) },
+      { name: 'retired grant keys', run: (now) => keyRetirement.sweepOnce(now, mayExpire(now)) },
+      { name: 'ends of exceptions', run: (now) => exceptionEnds.sweepOnce(now, mayExpire(now)) },
       { name: 'retiring hosts', run: (now) => hostEnds.sweepOnce(now) },
       { name: 'old jobs', run: (now) => jobEnds.expire(now) },
       { name: 'cancelled jobs', run: (now) => jobEnds.letGo(now) },

@@ -8,10 +8,10 @@ const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
 /** A machine whose two clocks the test moves; asks each minute, as the plain timer does. */
-function machine() {
+function machine(make = (elapsedMs: () => number) => new ClockTrust(elapsedMs)) {
   let elapsed = 0;
   let ahead = 0;
-  const trust = new ClockTrust(() => elapsed);
+  const trust = make(() => elapsed);
   const ask = () => trust.isSettled(new Date(START + elapsed + ahead));
   return {
     ask,
@@ -76,4 +76,16 @@ it('what is done daily is done again after a day, a minute after a failure, and 
   await at(100 * 365 * DAY);
   await at(DAY + 2 * MINUTE);
   expect(ran).toEqual([0, MINUTE, DAY + MINUTE, 100 * 365 * DAY, DAY + 2 * MINUTE]);
+});
+
+it('what time ends comes at once after a start, and some minutes after a jump: not if the clock jumped back meanwhile', () => {
+  const mac = machine(ClockTrust.ofJumps);
+  expect(mac.ask()).toBe(true);
+  expect(mac.run(60 * MINUTE)).toEqual([true]);
+  mac.jump(365 * DAY);
+  expect(mac.run(10 * MINUTE)).toEqual([false]);
+  mac.jump(-365 * DAY);
+  expect(mac.run(14 * MINUTE)).toEqual([false]);
+  mac.run(2 * MINUTE);
+  expect(mac.ask()).toBe(true);
 });

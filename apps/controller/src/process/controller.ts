@@ -76,7 +76,9 @@ async function startParts(
   const stores = { database, clock, bus, queue, jobs, enrolTokens, certificates };
   const trust = new ClockTrust();
   const mayRemove = (now: Date) => trust.isSettled(now);
-  const api = createApi({ config, ...stores, grantKey, webhookKey, health, calls, mayRemove });
+  const jumps = ClockTrust.ofJumps();
+  const mayExpire = (now: Date) => jumps.isSettled(now);
+  const api = createApi({ config, ...stores, grantKey, webhookKey, health, calls, mayRemove, mayExpire });
   await api.start();
   onStop(() => api.stop());
 

@@ -1,6 +1,7 @@
 /**
  * The stated end of an exception, by its time or because somebody took it back: the Macs that relied on it go back to stock by a
- * rollout of their own, never by a silent flip. Guarantee: a Mac that another live exception covers stays raised under that one, and
+ * rollout of their own, never by a silent flip. That nothing more is lowered under it needs no rollout, and no clock that is trusted: each
+ * evaluation asks. Guarantee: a Mac that another live exception covers stays raised under that one, and
  * one whose renewal is under way is left alone until that rollout has set its intent.
  */
 import { AT_ONCE, QUOTA_STOCK } from '@headroom/core';
@@ -13,6 +14,7 @@ import { grantsOf } from './intent-flip.ts';
 import type { RolloutEngine } from './rollout-engine.ts';
 
 const ACTOR = 'system:exceptions';
+const LONG_AGO = new Date(0);
 
 /** $1 now. Ends that were not carried out yet. */
 export const ENDED = `
@@ -48,8 +50,9 @@ export class ExceptionEnds {
     private readonly rollouts: RolloutEngine,
   ) {}
 
-  async sweepOnce(now: Date): Promise<void> {
-    const ended = await this.database.look<{ id: string }>(ENDED, now);
+  /** `mayExpire` = the clock is trusted: else only what a person took back is carried out. */
+  async sweepOnce(now: Date, mayExpire = true): Promise<void> {
+    const ended = await this.database.look<{ id: string }>(ENDED, mayExpire ? now : LONG_AGO);
     await eachApart(
       ended.map(({ id }) => id),
       String,
