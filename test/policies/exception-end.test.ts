@@ -1,5 +1,7 @@
 // Goal: an exception that ends leads to its stated end without anybody's help, visibly, and never by a silent flip.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EnrolRequest } from '../../apps/controller/src/enrol/enrol-request.ts';
+import { writeHost } from '../../apps/controller/src/enrol/host-rows.ts';
 import { KIT, raisedFacts } from '../../packages/core/testing/sample-host.ts';
 import {
   addRaisedMac,
@@ -157,5 +159,32 @@ describe('before its time', () => {
     await test.database.prisma.apiToken.updateMany({ where: { name: 'approver' }, data: { revokedAt: now } });
     await pass(1000, ...gone.macs);
     expect(await endings(gone.exceptionId)).toMatchObject([{ quota: 2, targets: { opened: 1 } }]);
+  });
+});
+
+describe('a Mac that was forgotten, and comes back after its exception has ended', () => {
+  it('is led back to stock as all others were', async () => {
+    const { macs, exceptionId } = await raised('returns', 1);
+    const [mac = ''] = macs;
+    await post(`/hosts/${mac}/forget`, { reason: 'thought to be stolen' });
+    await post(`/exceptions/${exceptionId}/revoke`);
+    await test.sweep();
+    expect(await endings(exceptionId)).toEqual([]);
+    const { hardwareUuid } = await test.database.prisma.host.findUniqueOrThrow({ where: { id: mac } });
+    const { siteId } = test.database;
+    const request = { hostUuid: hardwareUuid, name: null, serial: null, model: null, simulated: true };
+    const again = {
+      siteId,
+      request: request as EnrolRequest,
+      labels: [],
+      actor: 'enrol_token:test',
+      now: test.clock.now(),
+    };
+    await test.database.transaction((tx) => writeHost(tx, again));
+    await report(test, mac, ARMED);
+    await test.sweep();
+    await test.sweep();
+    expect(await endings(exceptionId)).toMatchObject([{ title: expect.stringContaining('back to stock') }]);
+    expect(await host(mac)).toMatchObject({ intent: { quota: 2 } });
   });
 });

@@ -42,9 +42,31 @@ export async function writeHost(tx: Tx, input: HostRowsInput): Promise<WrittenHo
     await updateHost(tx, hostId, input);
   }
   await giveLabels(tx, hostId, input);
+  if (known?.retiredAt != null) await catchUp(tx, hostId, input);
   if (known === null) return { hostId, before: null };
   const { name, serial, model, simulated, retiredAt } = known;
   return { hostId, before: { name, serial, model, simulated, retiredAt: retiredAt?.toISOString() ?? null } };
+}
+
+/**
+ * A Mac that had been taken out of the fleet still has the intent of then. What ended meanwhile, a policy or its exception, let go of all
+ * its Macs but this one: both are asked again, and lead it back by a rollout like the others.
+ */
+async function catchUp(tx: Tx, hostId: string, { siteId, actor, now }: HostRowsInput): Promise<void> {
+  await markRelabelled(tx, [hostId], now);
+  const ended = await tx.$queryRaw<{ id: string }[]>`
+    UPDATE risk_exception e SET ended_at = NULL FROM "grant" g JOIN intent i ON i.grant_id = g.id
+    WHERE g.exception_id = e.id AND i.host_id = ${hostId}::uuid AND e.ended_at IS NOT NULL RETURNING e.id::text AS id`;
+  for (const { id } of ended)
+    await writeAudit(tx, {
+      actor,
+      action: 'exception.end_again',
+      entity: 'exception',
+      entityId: id,
+      after: { hostId },
+      at: now,
+      siteId,
+    });
 }
 
 async function giveLabels(tx: Tx, hostId: string, { siteId, labels, actor, now: at }: HostRowsInput): Promise<void> {

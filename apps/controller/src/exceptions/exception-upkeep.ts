@@ -103,8 +103,8 @@ export class ExceptionUpkeep {
       if (count === 0) return;
       const detail = { exceptionId: id, days, expiresAt: expiresAt.toISOString() };
       const hosts = await tx.$queryRaw<{ hostId: string }[]>`
-        SELECT i.host_id::text AS "hostId" FROM intent i JOIN "grant" g ON g.id = i.grant_id
-        WHERE g.exception_id = ${id}::uuid ORDER BY i.host_id`;
+        SELECT i.host_id::text AS "hostId" FROM intent i JOIN "grant" g ON g.id = i.grant_id JOIN host h ON h.id = i.host_id
+        WHERE g.exception_id = ${id}::uuid AND h.retired_at IS NULL ORDER BY i.host_id`;
       await writeHostEvents(
         tx,
         hosts.map(({ hostId }) => ({ siteId, hostId, at: now, kind: 'exception.ends_soon', detail })),

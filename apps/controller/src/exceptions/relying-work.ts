@@ -39,10 +39,10 @@ export const LOCK_NAMED = `
     SELECT jsonb_array_elements_text(g.payload::jsonb -> 'hostUuids') FROM "grant" g WHERE g.exception_id = $1::uuid)
   ORDER BY s.host_id FOR UPDATE OF s`;
 
-/** $1 exception. Macs that are wanted raised under it. */
+/** $1 exception. Macs of the fleet that are wanted raised under it. */
 export const RELYING = `
-  SELECT i.host_id::text AS "hostId" FROM intent i JOIN "grant" g ON g.id = i.grant_id
-  WHERE g.exception_id = $1::uuid ORDER BY i.host_id`;
+  SELECT i.host_id::text AS "hostId" FROM intent i JOIN "grant" g ON g.id = i.grant_id JOIN host h ON h.id = i.host_id
+  WHERE g.exception_id = $1::uuid AND h.retired_at IS NULL ORDER BY i.host_id`;
 
 /** $1 exception. Plans that lower under it. */
 export const LOWERING = `

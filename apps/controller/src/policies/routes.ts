@@ -139,7 +139,7 @@ async function readPolicies(database: Database, ids: readonly string[]) {
   const revisionIds = policies.flatMap(({ revisions }) => revisions.map(({ id }) => id));
   const intents = await database.prisma.intent.groupBy({
     by: ['revisionId'],
-    where: { revisionId: { in: revisionIds } },
+    where: { revisionId: { in: revisionIds }, host: { retiredAt: null } },
     _count: { _all: true },
   });
   return policies.flatMap(({ id, name, createdAt, revisions: all }) => {
