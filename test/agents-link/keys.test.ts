@@ -82,6 +82,13 @@ describe('a rotated grant key', () => {
       expect((await mac.openSession()).grantKeyRetirements).toEqual(ended);
       expect((await mac.checkIn(null, mac.position(), '', keyId)).grantKeyRetirements).toEqual(ended);
       expect((await mac.checkIn(null, mac.position(), '', keyId, [old])).grantKeyRetirements).toEqual([]);
+      const { prisma } = controller.database;
+      const toldBy = (hostId: string) => prisma.hostReport.findUniqueOrThrow({ where: { hostId } });
+      expect(await toldBy(mac.hostId)).toMatchObject({ grantKeyId: keyId, retiredGrantKeyIds: [old] });
+      const audited = () => prisma.audit.count({ where: { action: 'host.grant_keys' } });
+      const before = await audited();
+      await mac.checkIn(null, mac.position(), '', keyId, [old, 'not a key of ours']);
+      expect(await audited(), 'said again').toBe(before);
       await expect(KeyStore.retireGrantKey(controller.config, old, new Date())).rejects.toThrow(/retired already/);
       const { keyId: third } = await KeyStore.rotateGrantKey(controller.config);
       await waitFor(() => controller.keys.grantKey.keyId === third);

@@ -55,6 +55,19 @@ const signAgain = async (id: string, more: object = {}) => ({
 });
 const findings = async (mac: string) =>
   JSON.stringify((await test.call('GET', `/api/v1/hosts/${mac}`)).body['findings']);
+/** Of an exception, page by page. */
+async function grantsInLedger(exceptionId: string, limit: number): Promise<readonly string[]> {
+  const grants: string[] = [];
+  let cursor = '';
+  do {
+    const { body } = await test.call('GET', `/api/v1/exceptions/ledger?limit=${limit}${cursor}`);
+    const rows = itemsOf(body).filter((row) => String(row['exceptionId']) === exceptionId);
+    grants.push(...rows.map((row) => String(row['grantId'])));
+    cursor = body['nextCursor'] === null ? '' : `&cursor=${String(body['nextCursor'])}`;
+  } while (cursor !== '');
+  expect(grants).toHaveLength(2);
+  return grants;
+}
 const openGrant = async (mac: string) => {
   const { bytes } = await test.database.prisma.plan.findFirstOrThrow({ where: { hostId: mac, state: 'open' } });
   return (JSON.parse(Buffer.from(bytes).toString('utf8')) as { grant: { keyId: string } | null }).grant;
@@ -74,6 +87,12 @@ describe('what a retired key signed', () => {
     expect(itemsOf((await test.call('GET', '/api/v1/exceptions/ledger?limit=200')).body)).toContainEqual(
       expect.objectContaining({ exceptionId: id, state: 'needs_signature' }),
     );
+    expect(JSON.stringify((await test.call('GET', `/api/v1/hosts/${mac}/explain`)).body['wouldChange'])).toMatch(
+      /being signed again: the key that signed it was retired/,
+    );
+    const policies = itemsOf((await test.call('GET', '/api/v1/policies')).body);
+    const policy = policies.find(({ name }) => String(name) === 'signed-again');
+    expect(await refused(`/policies/${String(policy?.['id'])}/apply`)).toEqual([422, 'EXCEPTION_REQUIRED']);
     // A Mac that joins the policy's selection later is not covered by a new signature either.
     const hosts = itemsOf((await test.call('GET', `/api/v1/exceptions/${id}/hosts`)).body);
     expect(hosts.map((host) => String(host['id']))).toEqual([mac]);
@@ -90,6 +109,9 @@ describe('what a retired key signed', () => {
     expect(await exceptionOf(id)).toMatchObject({ state: 'valid', approver: 'token:admin' });
     expect(await openGrant(mac)).toMatchObject({ keyId });
     expect(await test.jobs.workAvailable(mac, SESSION)).toBe(true);
+    expect(await grantsInLedger(id, 1), 'a page that ends between the grants of one Mac').toEqual(
+      await grantsInLedger(id, 200),
+    );
     expect(await refused(`/exceptions/${id}/sign-again`, { hostsDigest: '1-x', confirmHighQuota: true })).toEqual([
       409,
       'CONFLICT',
@@ -131,5 +153,29 @@ describe('what a retired key signed', () => {
     expect(await refused(`/exceptions/${id}/sign-again`, approval)).toEqual([403, 'APPROVER_IS_REQUESTER']);
     expect((await approver(`/exceptions/${id}/sign-again`)).status).toBe(200);
     expect(await exceptionOf(id)).toMatchObject({ state: 'valid', approver: 'token:approver', commonMaker: null });
+  });
+});
+
+describe('Macs that have not heard of the retirement', () => {
+  it('are counted and listed, whatever their agents said, until they say that they know', async () => {
+    const [knows, doubts, silent] = [await addMac(test), await addMac(test), await addMac(test)];
+    const old = test.keys.grantKey.keyId;
+    const keyId = await replaceKey();
+    const said = (hostId: string, data: object) => test.database.prisma.hostReport.update({ where: { hostId }, data });
+    await said(knows, { grantKeyId: keyId, retiredGrantKeyIds: [old] });
+    await said(doubts, { grantKeyId: old, retiredGrantKeyIds: [] });
+    const items = itemsOf((await test.call('GET', '/api/v1/grant-keys', { role: 'reader' })).body);
+    expect(items[0]).toMatchObject({ keyId, state: 'present', newestOn: 1, retirement: null });
+    expect(items.find((one) => String(one['keyId']) === old)).toMatchObject({
+      state: 'retired',
+      newestOn: 1,
+      retirement: { heard: 1, notHeard: 1, unsaid: expect.any(Number) },
+    });
+    const { body } = await test.call('GET', `/api/v1/grant-keys/${old}/unheard?limit=200`);
+    const listed = itemsOf(body).map(({ id, newestKeyId }) => [String(id), newestKeyId as unknown]);
+    expect(listed).toContainEqual([doubts, old]);
+    expect(listed).toContainEqual([silent, null]);
+    expect(listed.map(([id]) => id)).not.toContain(knows);
+    expect((await test.call('GET', `/api/v1/grant-keys/${keyId}/unheard`)).status).toBe(404);
   });
 });

@@ -26,6 +26,7 @@ import { LiveStreams } from './live-streams.ts';
 import { ReportStore } from './report-store.ts';
 import { RpcWrap } from './rpc-wrap.ts';
 import { SessionStore } from './session-store.ts';
+import { ToldKeys } from './told-keys.ts';
 import { VisitNotices } from './visit-notices.ts';
 
 export interface AgentsParts {
@@ -47,11 +48,12 @@ export function createAgentsServer(parts: AgentsParts): AgentsServer {
   const admission = new Admission(database, clock, calls);
   const clones = new CloneWatch(database, clock);
   const sessions = new SessionStore(database, clock, reports, jobs, certificates, clones);
+  const toldKeys = new ToldKeys(database, clock, keys.grantKey);
   const finishJob = new FinishJob(database, clock, bus);
   const handlers = new AgentHandlers(
     new RpcWrap(admission),
     new OpenSessionHandler(config, database, sessions, streams, bus, clones, keys.grantKey, certificates),
-    new CheckInHandler(config, reports, jobs, bus, keys.grantKey, new VisitNotices(database)),
+    new CheckInHandler(config, reports, jobs, bus, keys.grantKey, new VisitNotices(database), toldKeys),
     new LeaseHandler(config, jobs),
     new RenewHandler(config, jobs),
     new FinishHandler(finishJob, jobs),

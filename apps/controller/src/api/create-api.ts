@@ -15,6 +15,7 @@ import { Evaluator } from '../evaluator/evaluator.ts';
 import { EvaluatorLoop } from '../evaluator/evaluator-loop.ts';
 import { ExceptionUpkeep } from '../exceptions/exception-upkeep.ts';
 import { Exceptions, type HostsOfRevision } from '../exceptions/exceptions.ts';
+import { grantKeyRoutes } from '../exceptions/grant-key-routes.ts';
 import type { GrantSigner } from '../exceptions/grant-signer.ts';
 import { KeyRetirement } from '../exceptions/key-retirement.ts';
 import { exceptionRoutes } from '../exceptions/routes.ts';
@@ -170,6 +171,7 @@ export function createApi(deps: ApiDeps): Api {
     ...explainRoutes(database),
     ...proposalRoutes(database, proposals),
     ...exceptionRoutes(database, exceptions, hostsOf, keyRetirement),
+    ...grantKeyRoutes(database, grantKey),
     ...rolloutRoutes(database),
     ...controlRoutes(database, new RolloutControl(database, rollouts)),
     ...jobRoutes(database, jobEnds, clock),

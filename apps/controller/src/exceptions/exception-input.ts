@@ -24,7 +24,12 @@ export const exceptionInput = z.strictObject({
     .default(false)
     .describe(`Must be true for a quota above ${QUOTA_ASKED_AGAIN}: say it twice.`),
   keepArgs: z
-    .array(z.string().min(1).max(200))
+    .array(
+      z
+        .string()
+        .max(200)
+        .regex(/^[^\s]+$/, 'one argument each, without blanks'),
+    )
     .max(16)
     .default([])
     .describe('Boot arguments of others, stored on these Macs already, that may stay.'),

@@ -15,14 +15,19 @@ export const LOWERINGS = `
     JOIN host h ON h.id = l.host_id LEFT JOIN "grant" g ON g.id::text = l.grant_id
   ORDER BY l.id`;
 
-/** $1 after this exception (or at it), $2 after its Mac with this hardware UUID, $3 how many. Both null = from the start. */
+/**
+ * $1 after this exception (or at it), $2 after its Mac with this hardware UUID, $4 and this grant, $3 how many; null = from the start. A Mac
+ * stands there once for each grant that names it: an exception that was signed again has two.
+ */
 export const LEDGER_PAGE = `
   WITH covered AS (
-    SELECT e.id, g.id AS grant_id, g.payload::jsonb AS payload, COALESCE(u.uuid, '') AS uuid
+    SELECT e.id, g.id AS grant_id, g.payload::jsonb AS payload, COALESCE(u.uuid, '') AS uuid,
+      COALESCE(g.id::text, '') AS grant_place
     FROM risk_exception e LEFT JOIN "grant" g ON g.exception_id = e.id
       LEFT JOIN LATERAL jsonb_array_elements_text(g.payload::jsonb -> 'hostUuids') AS u(uuid) ON true
-    WHERE $1::uuid IS NULL OR e.id > $1::uuid OR (e.id = $1::uuid AND COALESCE(u.uuid, '') > $2)
-    ORDER BY e.id, COALESCE(u.uuid, '') LIMIT $3)
+    WHERE $1::uuid IS NULL OR e.id > $1::uuid
+      OR (e.id = $1::uuid AND (COALESCE(u.uuid, ''), COALESCE(g.id::text, '')) > ($2, $4))
+    ORDER BY e.id, COALESCE(u.uuid, ''), COALESCE(g.id::text, '') LIMIT $3)
   SELECT e.id::text AS "exceptionId", e.awaits_approval AS "awaitsApproval", e.created_at AS "createdAt", e.key_retired_at AS "keyRetiredAt", p.name AS policy,
     r.number AS revision, e.purpose, e.reason, e.clause_version AS "clauseVersion", e.shown_text_sha256 AS "shownTextSha256",
     e.approvals, e.requested_by AS "requestedBy", e.approver, e.approved_at AS "approvedAt",
@@ -39,4 +44,4 @@ export const LEDGER_PAGE = `
     LEFT JOIN LATERAL (
       SELECT count(*)::int AS steps, max(j.finished_at) AS last_at FROM plan p JOIN job j ON j.plan_id = p.id
       WHERE p.host_id = h.id AND ${LOWERS} AND j.state = 'succeeded' AND ${GRANT_ID} = c.grant_id::text) l ON true
-  ORDER BY c.id, c.uuid`;
+  ORDER BY c.id, c.uuid, c.grant_place`;

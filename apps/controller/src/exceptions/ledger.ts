@@ -51,10 +51,11 @@ type Stored = Omit<LedgerRow, 'state' | Times | 'evidence' | 'evidenceHolds' | '
 };
 type Times = 'approvedAt' | 'expiresAt' | 'revokedAt' | 'evidenceAt' | 'lastLoweringAt';
 
-/** The Mac, in an exception, after which a page starts. */
+/** The Mac, in an exception and one of its grants, after which a page starts. */
 export interface LedgerPlace {
   readonly exceptionId: string;
   readonly hostUuid: string;
+  readonly grantId: string;
 }
 
 /** The next rows, by exception and Mac. */
@@ -64,12 +65,12 @@ export async function readLedgerPage(
   limit: number,
   now: Date,
 ): Promise<readonly LedgerRow[]> {
-  const values = [after?.exceptionId ?? null, after?.hostUuid ?? null, limit];
+  const values = [after?.exceptionId ?? null, after?.hostUuid ?? null, limit, after?.grantId ?? null];
   return (await prisma.$queryRawUnsafe<Stored[]>(LEDGER_PAGE, ...values)).map((row) => show(row, now));
 }
 
-export function placeOf({ exceptionId, hostUuid }: LedgerRow): LedgerPlace {
-  return { exceptionId, hostUuid: hostUuid ?? '' };
+export function placeOf({ exceptionId, hostUuid, grantId }: LedgerRow): LedgerPlace {
+  return { exceptionId, hostUuid: hostUuid ?? '', grantId: grantId ?? '' };
 }
 
 function show({ awaitsApproval, createdAt, keyRetiredAt, evidence, ...row }: Stored, now: Date): LedgerRow {

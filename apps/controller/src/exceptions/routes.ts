@@ -256,15 +256,17 @@ async function requestHosts(
   });
 }
 
-/** The ledger's rows are Macs in exceptions: both stand in its cursor. */
-function cursorOf({ exceptionId, hostUuid }: LedgerPlace): string {
-  return Buffer.from(`${exceptionId} ${hostUuid}`, 'utf8').toString('base64url');
+/** The ledger's rows are Macs in grants of exceptions: all three stand in its cursor. */
+function cursorOf({ exceptionId, hostUuid, grantId }: LedgerPlace): string {
+  return Buffer.from(`${exceptionId} ${hostUuid} ${grantId}`, 'utf8').toString('base64url');
 }
 
 function placeAt(cursor: string | undefined): LedgerPlace | null {
   if (cursor === undefined) return null;
-  const [exceptionId = '', hostUuid = ''] = Buffer.from(cursor, 'base64url').toString('utf8').split(' ', 2);
-  if (!isUuid(exceptionId) || !/^[\w-]{0,60}$/.test(hostUuid))
+  const [exceptionId = '', hostUuid = '', grantId = ''] = Buffer.from(cursor, 'base64url')
+    .toString('utf8')
+    .split(' ', 3);
+  if (!isUuid(exceptionId) || !/^[\w-]{0,60}$/.test(hostUuid) || (grantId !== '' && !isUuid(grantId)))
     throw invalid([{ path: 'query.cursor', message: 'is not a cursor of this list' }]);
-  return { exceptionId, hostUuid };
+  return { exceptionId, hostUuid, grantId };
 }

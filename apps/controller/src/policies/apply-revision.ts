@@ -178,14 +178,14 @@ export class ApplyRevision {
     return this.exceptions.ask(tx, { input: exception, revision, hosts, requester: actor, now });
   }
 
-  private async requireException(tx: Tx, revision: StandingRevision, now: Date): Promise<void> {
-    const valid = await tx.riskException.count({
-      where: { policyRevisionId: revision.id, revokedAt: null, awaitsApproval: false, expiresAt: { gt: now } },
-    });
+  /** One whose grants were signed by a retired key allows nothing before it is signed again. */
+  private async requireException(tx: Tx, { id, quota }: StandingRevision, now: Date): Promise<void> {
+    const stands = { revokedAt: null, awaitsApproval: false, keyRetiredAt: null, expiresAt: { gt: now } };
+    const valid = await tx.riskException.count({ where: { policyRevisionId: id, ...stands } });
     if (valid === 0)
       throw new Problem(
         'EXCEPTION_REQUIRED',
-        `The quota ${revision.quota} is above stock (${QUOTA_STOCK}), and no valid exception allows it for this revision.`,
+        `The quota ${quota} is above stock (${QUOTA_STOCK}), and no valid exception allows it for this revision.`,
       );
   }
 

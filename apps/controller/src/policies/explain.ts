@@ -5,6 +5,7 @@ import { idParams, isoDate } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
+import { SIGN_AGAIN_DAYS } from '../exceptions/key-retirement.ts';
 import { byRank, holderOf } from './claims.ts';
 import { selectorText } from './selector.ts';
 import { type HostClaim, standingRevisions, standings } from './standing.ts';
@@ -132,10 +133,13 @@ function endOf(exception: {
   readonly purpose: string;
   readonly expiresAt: Date;
   readonly revokedAt: Date | null;
+  readonly keyRetiredAt: Date | null;
 }): string {
-  const { purpose, expiresAt, revokedAt } = exception;
+  const { purpose, expiresAt, revokedAt, keyRetiredAt } = exception;
   if (revokedAt !== null)
     return `The exception "${purpose}" was revoked at ${revokedAt.toISOString()}: a rollout takes the Mac back.`;
+  if (keyRetiredAt !== null)
+    return `The exception "${purpose}" being signed again: the key that signed it was retired at ${keyRetiredAt.toISOString()}. Unsigned for ${SIGN_AGAIN_DAYS} days it ends: then stock is wanted.`;
   return `The end of the exception "${purpose}" at ${expiresAt.toISOString()}: then stock is wanted, unless another covers this Mac.`;
 }
 

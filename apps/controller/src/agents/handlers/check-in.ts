@@ -10,6 +10,7 @@ import { type ReceivedFacts, readFacts } from '../facts-input.ts';
 import { retirementsFor, rotationsFor } from '../grant-rotations.ts';
 import { readPosition } from '../read-position.ts';
 import { ReportStore } from '../report-store.ts';
+import { ToldKeys } from '../told-keys.ts';
 import { VisitNotices } from '../visit-notices.ts';
 
 /** Somebody waits until the last guest is gone. */
@@ -23,6 +24,7 @@ export class CheckInHandler {
     private readonly bus: ControllerBus,
     private readonly grantKey: GrantKey,
     private readonly notices: VisitNotices,
+    private readonly toldKeys: ToldKeys,
   ) {}
 
   async handle(caller: Caller, request: CheckInRequest): Promise<CheckInReply> {
@@ -33,6 +35,7 @@ export class CheckInHandler {
     const { factsSha256, due } =
       facts === null ? await this.reports.touch(hostId, position) : await this.reports.take(hostId, position, facts);
     if (due) this.bus.publish({ kind: 'due', hostId });
+    await this.toldKeys.note(hostId, request);
     const visit = await this.notices.of(hostId);
     return {
       workAvailable: await this.jobs.workAvailable(hostId, position.sessionNumber),
