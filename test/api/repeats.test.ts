@@ -1,5 +1,8 @@
 /** A request that is sent twice acts once, and a change on something that moved on is refused. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Idempotency } from '../../apps/controller/src/api/idempotency.ts';
+import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
+import { partlyDone } from '../../apps/controller/src/db/undone.ts';
 import { addMac, openTestApi, type Reply, type TestApi } from './support.ts';
 
 let test: TestApi;
@@ -54,6 +57,26 @@ describe('Idempotency-Key', () => {
     await post('k5', policy('five'));
     await test.database.prisma.idempotencyKey.updateMany({ where: { key: 'k5' }, data: { status: null } });
     expect(codeOf(await post('k5', policy('five')))).toEqual([409, 'IDEMPOTENCY_OUTCOME_UNKNOWN']);
+  });
+
+  it('is free again when Postgres undid all of it, and only then', async () => {
+    const { database, clock } = test;
+    const idempotency = new Idempotency(database);
+    const tokenId = uuidv7();
+    const once = (key: string, work: () => Promise<unknown>) => {
+      const request = { row: { id: 'test' }, tokenId, key, content: ['/', {}] as const, now: clock.now() };
+      return idempotency.once(request, async () => ({ status: 200, body: await work(), etag: null }));
+    };
+    const deadlock = () =>
+      database.transaction((tx) => tx.$executeRaw`DO $$ BEGIN RAISE EXCEPTION 'met' USING ERRCODE = '40P01'; END $$`);
+    await expect(once('undone', deadlock)).rejects.toThrow(/met/);
+    expect((await once('undone', async () => 'done')).body).toBe('done');
+    const partly = () =>
+      deadlock().catch((error: unknown) => {
+        throw partlyDone(error);
+      });
+    await expect(once('partly', partly)).rejects.toThrow(/met/);
+    await expect(once('partly', async () => 'done')).rejects.toThrow(/IDEMPOTENCY_OUTCOME_UNKNOWN/);
   });
 
   it('keeps a refusal as it was', async () => {

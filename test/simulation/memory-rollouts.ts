@@ -42,8 +42,9 @@ function reads(rows: Rows): [string, Query][] {
     [sql.LOCK_ROLLOUT, running],
     [sql.AWAIT_ROLLOUT, running],
     [sql.LOCK_STATES, () => []],
+    [sql.LOCK_LIVE, () => []],
     [
-      sql.LOCK_TARGETS,
+      sql.STILL_PENDING,
       (id: string, hostIds: string[]) =>
         rows.targets.filter((one) => one.rolloutId === id && one.state === 'pending' && hostIds.includes(one.hostId)),
     ],
@@ -96,13 +97,6 @@ function writes(rows: Rows, onFlip: OnFlip): [string, Query][] {
         for (const { host_id: hostId, ring } of JSON.parse(json) as { host_id: string; ring: number }[])
           if (!rows.targets.some((one) => one.rolloutId === rolloutId && one.hostId === hostId))
             rows.targets.push({ rolloutId, hostId, ring, state, reason, openedAt: null, endedAt: null, notedAt: now });
-      },
-    ],
-    [
-      sql.SUPERSEDE_BY,
-      (id: string, reason: string, now: Date) => {
-        const mine = rows.targets.filter((one) => one.rolloutId === id).map(({ hostId }) => hostId);
-        supersede(older(id, mine), reason, now);
       },
     ],
     [

@@ -1,7 +1,5 @@
 /** What an admin does with a fleet of synthetic agents, and where that fleet is. */
-
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The controller's REST API, whoever speaks it. */
 export interface FleetApi {
@@ -28,22 +26,9 @@ export async function applyQuota(api: FleetApi, label: string, quota: number, st
   const wanted = { quota, selector: { labels: [label] }, exception, apply: true, ...(strategy && { strategy }) };
   const { items } = await api.call<{ items: { id: string; name: string }[] }>('GET', '/api/v1/policies');
   const known = items.find(({ name }) => name === label);
-  return onceReady(() =>
-    known === undefined
-      ? api.call('POST', '/api/v1/policies', { name: label, ...wanted })
-      : api.call('POST', `/api/v1/policies/${known.id}/revisions`, wanted),
-  );
-}
-
-/** A busy controller may say NOT_READY, as another change was in the way, and has then done nothing: people try again. */
-async function onceReady<T>(ask: () => Promise<T>, tries = 5): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (tries <= 1 || !String(error).includes('"NOT_READY"')) throw error;
-    await sleep(500);
-    return onceReady(ask, tries - 1);
-  }
+  return known === undefined
+    ? api.call('POST', '/api/v1/policies', { name: label, ...wanted })
+    : api.call('POST', `/api/v1/policies/${known.id}/revisions`, wanted);
 }
 
 type Sql = <Row extends object>(text: string) => Promise<Row[]>;

@@ -8,6 +8,8 @@ import { toJson } from '../audit/json.ts';
 import { invalid } from '../common/field-errors.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
+import { problemOf } from '../db/problem-of.ts';
+import { isKnownUndone } from '../db/undone.ts';
 import type { Answer } from './reply.ts';
 import type { Route } from './route.ts';
 
@@ -57,6 +59,8 @@ export class Idempotency {
       return answer;
     } catch (error) {
       if (error instanceof Problem) await this.keepRefusal(request, error);
+      // The answer says "try again": nothing was done, and the same key does it then.
+      else if (isKnownUndone(error) && problemOf(error) !== null) await this.forget(request);
       throw error;
     }
   }
@@ -87,7 +91,10 @@ export class Idempotency {
     if (code === 'INTERNAL') return;
     if (retry !== 'transient')
       return this.keep(request, httpStatus, { problem: { code, detail, extra: toJson(extra) } });
-    const { tokenId, row, key } = request;
+    await this.forget(request);
+  }
+
+  private async forget({ tokenId, row, key }: KeyedRequest): Promise<void> {
     await this.database.pool.query(FORGET, [tokenId, row.id, key]);
   }
 }

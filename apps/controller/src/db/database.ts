@@ -9,7 +9,8 @@ import { undone } from './undone.ts';
 export type Tx = Prisma.TransactionClient;
 
 /** How long a transaction waits for its connection, and how long it may take then. */
-const [WAIT_MS, WORK_MS] = [10_000, 15_000];
+const WAIT_MS = 10_000;
+export const WORK_MS = 15_000;
 /** So long after it was asked for, a change is committed or never will be. */
 export const CHANGE_MS_MAX = WAIT_MS + WORK_MS;
 
@@ -37,9 +38,16 @@ export class Database {
     return (await this.pool.query<Row>(sql, [...values])).rows;
   }
 
-  /** Runs `work` in one transaction (READ COMMITTED, at most 15 s). Publish wake-ups only after it has returned. */
-  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.prisma.$transaction(work, { timeout: WORK_MS, maxWait: WAIT_MS });
+  /**
+   * Runs `work` in one transaction (READ COMMITTED, at most 15 s, or less). Publish wake-ups only after it has returned. An error of the
+   * work is marked `undone`. Who locks rows keeps to lock-order.ts.
+   */
+  transaction<T>(work: (tx: Tx) => Promise<T>, timeout = WORK_MS): Promise<T> {
+    const marking = (tx: Tx) =>
+      work(tx).catch((error: unknown) => {
+        throw undone(error);
+      });
+    return this.prisma.$transaction(marking, { timeout, maxWait: WAIT_MS });
   }
 
   /**

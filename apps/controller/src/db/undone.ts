@@ -10,6 +10,12 @@ export function undone<E>(error: E): E {
   return error;
 }
 
+/** Of work in several transactions, some of which were committed before: it may not be done again as a whole. */
+export function partlyDone<E>(error: E): E {
+  if (typeof error === 'object' && error !== null) KNOWN.delete(error);
+  return error;
+}
+
 export function isKnownUndone(error: unknown): boolean {
   return typeof error === 'object' && error !== null && KNOWN.has(error);
 }

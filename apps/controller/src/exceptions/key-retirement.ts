@@ -8,7 +8,7 @@ import type { ControllerBus } from '../bus/bus.ts';
 import { Problem } from '../common/problem.ts';
 import { type Database, type Tx, writeAudit } from '../db/database.ts';
 import { eachApart } from '../db/each-apart.ts';
-import { lockStanding } from '../policies/standing.ts';
+import { changeStanding } from '../db/lock-order.ts';
 import type { RolloutEngine } from '../rollouts/rollout-engine.ts';
 import { tellWebhooks } from '../webhooks/outbox.ts';
 import { confirmQuota } from './exception-input.ts';
@@ -91,8 +91,7 @@ export class KeyRetirement {
   /** New grants by the present key, for the Macs that the old ones named and that the approver was shown. */
   async signAgain(id: string, { by, hostsDigest, confirmHighQuota, now }: Approval): Promise<void> {
     const { database, rollouts } = this.deps;
-    await database.transaction(async (tx) => {
-      await lockStanding(tx);
+    await changeStanding(database, async (tx) => {
       const exception = await lockException(tx, id);
       const state = exceptionState(exception, now);
       if (state !== 'needs_signature')

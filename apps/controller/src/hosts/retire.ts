@@ -11,6 +11,7 @@ import { Problem } from '../common/problem.ts';
 import { type Database, type Tx, writeAudit } from '../db/database.ts';
 import { eachApart } from '../db/each-apart.ts';
 import { writeHostEvent } from '../db/host-events.ts';
+import { changeStanding } from '../db/lock-order.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import type { RolloutEngine } from '../rollouts/rollout-engine.ts';
 import { withdrawVisit } from '../visits/withdraw-visit.ts';
@@ -55,19 +56,20 @@ export class HostEnds {
     private readonly certificates: HostCertificates,
     private readonly jobs: Pick<JobStore, 'cancelOpen'>,
     private readonly bus: ControllerBus,
-    private readonly rollouts: Pick<RolloutEngine, 'create' | 'openPending'>,
+    private readonly rollouts: Pick<RolloutEngine, 'create' | 'lockTargets' | 'openPending'>,
   ) {}
 
   /** At once when nothing of a raise can be in force; else refused, or led back first. Returns the rollout that leads it back. */
   async retire(order: HostOrder, revertFirst: boolean): Promise<string | null> {
     const { hostId, now } = order;
-    const done = await this.database.transaction(async (tx) => {
+    const work = async (tx: Tx) => {
       const state = await this.lock(tx, hostId);
       const obstacle = await obstacleToRetire(tx, hostId, state);
       if (obstacle === null) return { serials: await this.end(tx, order, 'retired', state), rolloutId: null };
       if (!revertFirst) throw new Problem('HOST_MAY_BE_RAISED', obstacle, { state });
       return { serials: null, rolloutId: await this.leadBack(tx, order, state) };
-    });
+    };
+    const done = revertFirst ? await changeStanding(this.database, work) : await this.database.transaction(work);
     if (done.serials !== null) this.cut(hostId, done.serials);
     else await this.rollouts.openPending(now);
     return done.rolloutId;
@@ -162,6 +164,7 @@ export class HostEnds {
 
   private async lock(tx: Tx, hostId: string): Promise<HostState> {
     await lockHost(tx, hostId);
+    await tx.$queryRaw`SELECT 1 FROM host WHERE id = ${hostId}::uuid FOR NO KEY UPDATE`;
     const host = await tx.host.findFirst({ where: { id: hostId, retiredAt: null }, include: { state: true } });
     if (host === null) throw new Problem('NOT_FOUND', `There is no host ${hostId}.`);
     return (host.state?.state ?? 'no_facts') as HostState;
@@ -172,6 +175,7 @@ export class HostEnds {
     for (const lane of ['plan', 'care'] as const) await this.jobs.cancelOpen(tx, { hostId, lane, actor, reason });
     await tx.plan.updateMany({ where: { hostId, state: 'open' }, data: { state: 'superseded', endedAt: now } });
     await withdrawVisit(tx, { hostId, reason, actor, now, siteId: this.database.siteId });
+    await this.rollouts.lockTargets(tx, [hostId]);
     await tx.rolloutTarget.updateMany({
       where: { hostId, state: { in: ['pending', 'opened'] } },
       // Its rollout did not fail by it.

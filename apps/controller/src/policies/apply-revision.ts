@@ -67,7 +67,7 @@ export class ApplyRevision {
     private readonly rollouts: RolloutEngine,
   ) {}
 
-  /** In the caller's transaction, under the lock of standing. */
+  /** In the caller's transaction, which changes standing. */
   async put(tx: Tx, order: ApplyOrder): Promise<Outcome> {
     const { revision, exception, apply, actor, now } = order;
     const all = await standings(tx, await standingRevisions(tx, [revision]));
@@ -92,6 +92,7 @@ export class ApplyRevision {
     const hostIds = reach.held.map(({ id }) => id);
     const next = await this.leaving(tx, revision.policyId, all);
     const taken = order.taken ?? [...(revision.quota === QUOTA_STOCK ? hostIds : []), ...toStock(next)];
+    await this.rollouts.lockTargets(tx, [...hostIds, ...hostsOf(next)]);
     const made = await this.rollouts.create(tx, { revisionId: revision.id, hostIds, taken, actor: actor.name, now });
     const leavers = await this.letGo(tx, next, taken, actor, now);
     await this.audit(tx, order, made, reach.held.length);
@@ -112,8 +113,9 @@ export class ApplyRevision {
     for (const policyId of new Set([...policyIds, ...letGoOf]))
       leaving.push(...(await this.leaving(tx, policyId, all)));
     const stock = revisions.filter(({ quota }) => quota === QUOTA_STOCK);
-    const held = stock.flatMap(({ policyId }) => reachOf(policyId, all).held.map(({ id }) => id));
-    const taken = [...new Set([...held, ...toStock(leaving)])];
+    const heldBy = ({ policyId }: { readonly policyId: string }) => reachOf(policyId, all).held.map(({ id }) => id);
+    const taken = [...new Set([...stock.flatMap(heldBy), ...toStock(leaving)])];
+    await this.rollouts.lockTargets(tx, [...revisions.flatMap(heldBy), ...hostsOf(leaving)]);
     const made: MadeRollout[] = [];
     for (const policyId of letGoOf)
       made.push(...(await this.letGo(tx, await this.leaving(tx, policyId, all), taken, order.actor, order.now)));
@@ -140,10 +142,11 @@ export class ApplyRevision {
     return reachOf(revision.policyId, await standings(tx, revisions, ids)).held;
   }
 
-  /** Ends a policy, under the lock of standing: the hosts that it held go to whoever holds them next, or back to stock. */
+  /** Ends a policy, in a transaction that changes standing: the hosts that it held go to whoever holds them next, or back to stock. */
   async withdraw(tx: Tx, policyId: string, actor: Actor, now: Date): Promise<readonly MadeRollout[]> {
     await tx.policy.update({ where: { id: policyId }, data: { archivedAt: now, appliedRevisionId: null } });
     const next = await this.leaving(tx, policyId, await standings(tx, await standingRevisions(tx)));
+    await this.rollouts.lockTargets(tx, hostsOf(next));
     return this.letGo(tx, next, toStock(next), actor, now);
   }
 
@@ -207,6 +210,10 @@ interface Leaving {
   readonly revisionId: string | null;
   readonly quota: number;
   readonly hostIds: readonly string[];
+}
+
+function hostsOf(next: readonly Leaving[]): readonly string[] {
+  return next.flatMap(({ hostIds }) => hostIds);
 }
 
 function toStock(next: readonly Leaving[]): readonly string[] {

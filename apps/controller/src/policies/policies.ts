@@ -6,12 +6,13 @@ import { uuidv7 } from '../common/ids.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
+import { changeStanding } from '../db/lock-order.ts';
 import type { ExceptionInput, Exceptions } from '../exceptions/exceptions.ts';
 import type { MadeRollout, RolloutEngine } from '../rollouts/rollout-engine.ts';
 import { type AppliedMany, ApplyRevision, type Outcome } from './apply-revision.ts';
 import { checkExtraArgs, type RevisionInput, readQuota } from './policy-input.ts';
 import { resolveSelector } from './selector.ts';
-import { lockStanding, standingRevision } from './standing.ts';
+import { standingRevision } from './standing.ts';
 import { checkStrategy } from './strategy-input.ts';
 
 export type { AppliedMany, Outcome } from './apply-revision.ts';
@@ -93,8 +94,7 @@ export class Policies {
     now: Date,
     guard: Guard,
   ): Promise<AppliedMany> {
-    const applied = await this.database.transaction(async (tx) => {
-      await lockStanding(tx);
+    const applied = await changeStanding(this.database, async (tx) => {
       await guard(tx);
       const rows = await tx.policyRevision.findMany({
         where: { id: { in: [...revisionIds] } },
@@ -108,13 +108,18 @@ export class Policies {
   }
 
   /** Archives a policy: its Macs go to whoever holds them next, or back to stock, by rollouts. */
-  async archive(policyId: string, actor: Actor, now: Date): Promise<readonly MadeRollout[]> {
-    const made = await this.database.transaction(async (tx) => {
-      await lockStanding(tx);
+  async archive(
+    policyId: string,
+    actor: Actor,
+    now: Date,
+    ifMatch: string | null = null,
+  ): Promise<readonly MadeRollout[]> {
+    const made = await changeStanding(this.database, async (tx) => {
       await tx.$queryRaw`SELECT 1 FROM policy WHERE id = ${policyId}::uuid FOR UPDATE`;
       const policy = await tx.policy.findUnique({ where: { id: policyId } });
       if (policy === null) throw new Problem('NOT_FOUND', `There is no policy ${policyId}.`);
       if (policy.archivedAt !== null) throw new Problem('CONFLICT', 'The policy is archived already.');
+      requireMatch(ifMatch, revisionEtag((await this.newest(tx, policyId)).number));
       const rollouts = await this.applying.withdraw(tx, policyId, actor, now);
       await writeAudit(tx, {
         actor: actor.name,
@@ -134,10 +139,7 @@ export class Policies {
 
   /** Commits first; only then do intents flip, in chunks. A stop in between is resumed by the sweep. */
   private async change(now: Date, work: (tx: Tx) => Promise<Outcome>): Promise<Outcome> {
-    const outcome = await this.database.transaction(async (tx) => {
-      await lockStanding(tx);
-      return work(tx);
-    });
+    const outcome = await changeStanding(this.database, work);
     if (outcome.rolloutId !== null || outcome.leaverRolloutIds.length > 0) await this.rollouts.openPending(now);
     return outcome;
   }

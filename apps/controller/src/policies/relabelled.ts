@@ -7,11 +7,12 @@
 import { AT_ONCE, QUOTA_STOCK, type RolloutStrategy } from '@headroom/core';
 import { writeAudits } from '../audit/write-many.ts';
 import type { Database, Tx } from '../db/database.ts';
+import { changeStanding } from '../db/lock-order.ts';
 import { grantsOf } from '../rollouts/intent-flip.ts';
 import type { RolloutEngine } from '../rollouts/rollout-engine.ts';
 import { takenBack } from '../rollouts/taken-back.ts';
 import { holderOf } from './claims.ts';
-import { type HostClaim, type HostStanding, lockStanding, standingRevisions, standings } from './standing.ts';
+import { type HostClaim, type HostStanding, standingRevisions, standings } from './standing.ts';
 
 const LABELS_ACTOR = 'system:labels';
 const LEFT = 'Its labels changed since.';
@@ -56,14 +57,14 @@ export class RelabelledHosts {
 
   async sweepOnce(now: Date): Promise<void> {
     if ((await this.database.look(ANY)).length === 0) return;
-    while ((await this.database.transaction((tx) => this.batch(tx, now))) === HOSTS_MAX);
+    while ((await changeStanding(this.database, (tx) => this.batch(tx, now))) === HOSTS_MAX);
     await this.rollouts.openPending(now);
   }
 
   private async batch(tx: Tx, now: Date): Promise<number> {
-    await lockStanding(tx);
     const hosts = await tx.$queryRawUnsafe<Relabelled[]>(CLAIM, HOSTS_MAX);
     const looked = hosts.map(({ hostId }) => hostId);
+    await this.rollouts.lockTargets(tx, looked);
     const all = hosts.length === 0 ? new Map() : await standings(tx, await standingRevisions(tx), looked);
     for (const [revisionId, moved] of grouped(hosts, all)) {
       const hostIds = moved.map(({ hostId }) => hostId);

@@ -24,14 +24,6 @@ export interface HostStanding {
   readonly claims: readonly HostClaim[];
 }
 
-/**
- * Who holds which host is asked under one lock, so that two policies can't both win one. It comes before every other lock of the
- * transaction, so that two changes never wait for each other in a circle.
- */
-export async function lockStanding(tx: Tx): Promise<void> {
-  await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('policy standing', 3))`;
-}
-
 /** Revisions that count: the applied one of each policy that is not archived; `instead` takes the place of its policy's. */
 export async function standingRevisions(
   tx: Tx,

@@ -6,13 +6,14 @@ import { Problem } from '../common/problem.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
 import { eachApart } from '../db/each-apart.ts';
+import { changeStanding } from '../db/lock-order.ts';
 import { loadBatch, loadKdks } from '../evaluator/host-batch.ts';
 import type { ExceptionInput } from '../exceptions/exceptions.ts';
 import { extraArgsOf } from '../exceptions/grant-check.ts';
 import type { AppliedMany, Policies } from '../policies/policies.ts';
 import { checkExtraArgs, readQuota } from '../policies/policy-input.ts';
 import { resolveSelector } from '../policies/selector.ts';
-import { lockStanding, type StandingRevision, standingRevision } from '../policies/standing.ts';
+import { type StandingRevision, standingRevision } from '../policies/standing.ts';
 import { checkStrategy } from '../policies/strategy-input.ts';
 import { grantsOf } from '../rollouts/intent-flip.ts';
 import type { ProposalInput } from './proposal-input.ts';
@@ -110,7 +111,7 @@ export class Proposals {
     const shown = { hostId: true, revisionId: true };
     const changed = await prisma.proposalHost.findMany({ where: { proposalId: id }, select: shown });
     if (changed.length === 0) {
-      await this.database.transaction(guard);
+      await changeStanding(this.database, guard);
       return { outcomes: [], letGo: [] };
     }
     if (input.policyId === null) {
@@ -145,9 +146,8 @@ export class Proposals {
     return rows.map(({ policyId }) => policyId);
   }
 
-  /** In the transaction that applies, under the lock that policies take: nothing moves between check and change. */
+  /** In the transaction that applies, alone with standing: nothing moves between check and change. */
   private async hold(tx: Tx, id: string, input: ProposalInput, actor: Actor, now: Date): Promise<void> {
-    await lockStanding(tx);
     const row = await tx.proposal.findUniqueOrThrow({ where: { id } });
     requireReady(row, now);
     const { state, pins } = row;

@@ -4,6 +4,7 @@
  */
 import { QUOTA_STOCK } from '@headroom/core';
 import type { Database, Tx } from '../db/database.ts';
+import { changeStanding } from '../db/lock-order.ts';
 import { resolveSelector, type SelectorInput, selectHosts } from '../policies/selector.ts';
 import type { MadeRollout, RolloutEngine } from '../rollouts/rollout-engine.ts';
 
@@ -53,7 +54,8 @@ export class Reverts {
   ) {}
 
   async revert(order: RevertOrder): Promise<RevertOutcome> {
-    const outcome = await this.database.transaction((tx) => this.put(tx, order));
+    const work = (tx: Tx) => this.put(tx, order);
+    const outcome = order.dryRun ? await this.database.transaction(work) : await changeStanding(this.database, work);
     if (outcome.rollout !== null) await this.rollouts.openPending(order.now);
     return outcome;
   }

@@ -8,7 +8,7 @@ import { AT_ONCE, QUOTA_STOCK } from '@headroom/core';
 import { writeHostEvents } from '../audit/write-many.ts';
 import { type Database, type Tx, writeAudit } from '../db/database.ts';
 import { eachApart } from '../db/each-apart.ts';
-import { lockStanding } from '../policies/standing.ts';
+import { changeStanding } from '../db/lock-order.ts';
 import { tellWebhooks } from '../webhooks/outbox.ts';
 import { grantsOf } from './intent-flip.ts';
 import type { RolloutEngine } from './rollout-engine.ts';
@@ -56,18 +56,21 @@ export class ExceptionEnds {
     await eachApart(
       ended.map(({ id }) => id),
       String,
-      (id) => this.database.transaction((tx) => this.carryOut(tx, id, now)),
+      // Whoever applies a policy under a new exception comes before this, or after it.
+      (id) => changeStanding(this.database, (tx) => this.carryOut(tx, id, now)),
     );
   }
 
   private async carryOut(tx: Tx, id: string, now: Date): Promise<void> {
-    // Whoever applies a policy under a new exception comes before this, or after it.
-    await lockStanding(tx);
     await tx.$queryRaw`SELECT 1 FROM risk_exception WHERE id = ${id}::uuid FOR UPDATE`;
     const exception = await tx.riskException.findUnique({ where: { id } });
     if (exception === null || exception.endedAt !== null) return;
     const relying = await tx.$queryRawUnsafe<RelyingHost[]>(RELYING, id, QUOTA_STOCK, now);
     const mine = relying.filter(({ renewed }) => !renewed);
+    await this.rollouts.lockTargets(
+      tx,
+      mine.map(({ hostId }) => hostId),
+    );
     const covered = await this.coveredBy(tx, mine, now);
     const back = mine.map(({ hostId }) => hostId).filter((hostId) => !covered.has(hostId));
     const how = exception.revokedAt === null ? 'ended' : 'was taken back';

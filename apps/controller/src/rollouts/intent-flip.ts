@@ -10,7 +10,7 @@ export interface Flip {
   readonly rolloutId: string;
   /** Null = stock. */
   readonly revisionId: string | null;
-  /** Locked by the caller, with their targets still pending. */
+  /** Locked by the caller with all their live targets; those of this rollout still pending. */
   readonly hostIds: readonly string[];
   readonly now: Date;
 }

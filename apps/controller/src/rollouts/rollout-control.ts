@@ -3,6 +3,7 @@ import { Problem } from '../common/problem.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
 import type { RolloutEngine } from './rollout-engine.ts';
+import { changeStanding, keepStanding } from '../db/lock-order.ts';
 import { tellRollouts } from './rollout-news.ts';
 import { RETRY_TARGETS } from './rollout-sql.ts';
 
@@ -38,7 +39,7 @@ export class RolloutControl {
         throw new Problem('CONFLICT', `The rollout is ${state}; ${control} needs it to be ${from.join(' or ')}.`);
       if (control === 'confirm' && !(await this.engine.needsConfirmation(tx, id)))
         throw new Problem('CONFLICT', 'The rollout needs no confirmation, or has it.');
-      if (control === 'confirm') await this.engine.supersedeOlder(tx, id, order.now);
+      if (control === 'confirm') await this.engine.supersedeOlder(tx, id, await hostsOf(tx, id), order.now);
       if (control === 'resume' && (await this.engine.needsConfirmation(tx, id)))
         throw new Problem(
           'CONFLICT',
@@ -100,7 +101,9 @@ export class RolloutControl {
     work: (tx: Tx, rollout: ControlledRollout) => Promise<Record<string, string | number | number[]>>,
   ): Promise<void> {
     const { siteId } = this.database;
-    await this.database.transaction(async (tx) => {
+    // One that is confirmed takes Macs from others.
+    const inOrder = name === 'confirm' ? changeStanding : keepStanding;
+    await inOrder(this.database, async (tx) => {
       await tx.$queryRaw`SELECT 1 FROM rollout WHERE id = ${id}::uuid FOR UPDATE`;
       const rollout = await tx.rollout.findUnique({ where: { id } });
       if (rollout === null) throw new Problem('NOT_FOUND', `There is no rollout ${id}.`);
@@ -131,5 +134,10 @@ interface ControlledRollout {
   readonly id: string;
   readonly state: RolloutState;
   readonly strategy: RolloutStrategy | null;
+async function hostsOf(tx: Tx, rolloutId: string): Promise<readonly string[]> {
+  const rows = await tx.rolloutTarget.findMany({ where: { rolloutId }, select: { hostId: true } });
+  return rows.map(({ hostId }) => hostId);
+}
+
   readonly gatesOpened: readonly number[];
 }

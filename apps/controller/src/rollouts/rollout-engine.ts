@@ -17,6 +17,7 @@ import { logger } from '../common/log.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
 import { eachApart } from '../db/each-apart.ts';
+import { keepStanding } from '../db/lock-order.ts';
 import { neverWitnessed } from '../witness/pairs.ts';
 import { flipIntents } from './intent-flip.ts';
 import { joinLate, type LateHosts } from './late-joiners.ts';
@@ -27,13 +28,14 @@ import {
   COUNTED_TARGETS,
   DUE_ROLLOUTS,
   END_EMPTIED,
+  LOCK_LIVE,
   LOCK_ROLLOUT,
   LOCK_STATES,
-  LOCK_TARGETS,
   MARK_STUCK,
   NOTABLE_TARGETS,
   NOTE_TARGETS,
-  SUPERSEDE_BY,
+  STILL_PENDING,
+  SUPERSEDE_OLDER,
   YIELD_TO_NEWER,
 } from './rollout-sql.ts';
 import { takesMuch } from './takes-much.ts';
@@ -96,7 +98,10 @@ export class RolloutEngine {
     private readonly clock: Clock,
   ) {}
 
-  /** Writes the rollout and its targets in the caller's transaction. Intents flip in `openPending`, after commit. */
+  /**
+   * Writes the rollout and its targets in the caller's transaction, which changes standing. One that makes several locks the targets of all
+   * their hosts first. Intents flip in `openPending`, after commit.
+   */
   async create(tx: Tx, order: NewRollout): Promise<MadeRollout> {
     const { revisionId, hostIds, taken = hostIds, actor, now, title = null, exceptionId = null } = order;
     const { siteId } = this.database;
@@ -125,7 +130,7 @@ export class RolloutEngine {
     });
     const rings = await this.ringsOf(tx, strategy ?? AT_ONCE, hostIds);
     await tx.$executeRawUnsafe(ADD_TARGETS, JSON.stringify(rings), made.id, siteId, 'pending', null, now);
-    if (made.state === 'running') await this.supersedeOlder(tx, made.id, now);
+    if (made.state === 'running') await this.supersedeOlder(tx, made.id, hostIds, now);
     await writeAudit(tx, {
       actor,
       action: 'rollout.create',
@@ -142,10 +147,17 @@ export class RolloutEngine {
   }
 
   /** One live rollout for each host: the newest that runs. Older ones say which took their Macs. */
-  async supersedeOlder(tx: Tx, rolloutId: string, now: Date): Promise<void> {
-    await tx.$executeRawUnsafe(SUPERSEDE_BY, rolloutId, `The newer rollout ${rolloutId} is for this Mac.`, now);
+  async supersedeOlder(tx: Tx, rolloutId: string, hostIds: readonly string[], now: Date): Promise<void> {
+    await this.lockTargets(tx, hostIds);
+    const reason = `The newer rollout ${rolloutId} is for this Mac.`;
+    await tx.$executeRawUnsafe(SUPERSEDE_OLDER, hostIds, rolloutId, reason, now);
     await tx.$executeRawUnsafe(YIELD_TO_NEWER, rolloutId, 'A newer rollout is for this Mac.', now);
     await this.endEmptied(tx, now);
+  }
+
+  /** Whoever changes targets of several hosts or rollouts takes this first, for all of them; see lock-order.ts. */
+  async lockTargets(tx: Tx, hostIds: readonly string[]): Promise<void> {
+    if (hostIds.length > 0) await tx.$queryRawUnsafe(LOCK_LIVE, hostIds);
   }
 
   /** Rollouts that wait for a person, and whose last Macs were taken out or over in this transaction, are over. */
@@ -209,7 +221,7 @@ export class RolloutEngine {
 
   /** One decision and what follows from it, in one transaction. false when nothing is left to do now. */
   private async step(id: string, now: Date, hasNews: boolean): Promise<boolean> {
-    const flipped = await this.database.transaction(async (tx) => {
+    const flipped = await keepStanding(this.database, async (tx) => {
       const [rollout] = await tx.$queryRawUnsafe<LockedRollout[]>(hasNews ? AWAIT_ROLLOUT : LOCK_ROLLOUT, id);
       if (rollout === undefined) return null;
       const strategy = rollout.strategy ?? AT_ONCE;
@@ -227,10 +239,12 @@ export class RolloutEngine {
     const { id, revisionId } = rollout;
     const wanted = decision.open.slice(0, CHUNK);
     const stuck = decision.stuck.map(({ hostId, reason }) => ({ host_id: hostId, reason }));
-    await tx.$queryRawUnsafe(LOCK_STATES, [...wanted, ...stuck.map(({ host_id }) => host_id)]);
+    const touched = [...wanted, ...stuck.map(({ host_id }) => host_id)];
+    await tx.$queryRawUnsafe(LOCK_STATES, touched);
+    await this.lockTargets(tx, touched);
     if (stuck.length > 0) await tx.$executeRawUnsafe(MARK_STUCK, id, JSON.stringify(stuck), now);
     await this.keep(tx, rollout, decision, now);
-    const pending = await tx.$queryRawUnsafe<HostRow[]>(LOCK_TARGETS, id, wanted);
+    const pending = await tx.$queryRawUnsafe<HostRow[]>(STILL_PENDING, id, wanted);
     const hostIds = pending.map(({ hostId }) => hostId);
     if (hostIds.length === 0) return [];
     await flipIntents(tx, { siteId, rolloutId: id, revisionId, hostIds, now });

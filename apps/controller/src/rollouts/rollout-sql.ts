@@ -53,9 +53,13 @@ export const YIELD_TO_NEWER = `
 
 /** $1 rollout, $2 now. What failed waits for its turn again; what a newer rollout wants is never taken back by an older one. */
 export const RETRY_TARGETS = `
-  UPDATE rollout_target t SET state = 'pending', reason = NULL, opened_at = NULL, ended_at = NULL, noted_at = $2::timestamptz
-  WHERE t.rollout_id = $1::uuid AND t.state IN ('failed', 'stuck') AND NOT ${HAS_NEWER}
-    AND EXISTS (SELECT 1 FROM host h WHERE h.id = t.host_id AND h.retired_at IS NULL)`;
+  UPDATE rollout_target r SET state = 'pending', reason = NULL, opened_at = NULL, ended_at = NULL, noted_at = $2::timestamptz
+  FROM (
+    SELECT t.rollout_id, t.host_id FROM rollout_target t
+    WHERE t.rollout_id = $1::uuid AND t.state IN ('failed', 'stuck') AND NOT ${HAS_NEWER}
+      AND EXISTS (SELECT 1 FROM host h WHERE h.id = t.host_id AND h.retired_at IS NULL)
+    ORDER BY t.host_id FOR UPDATE OF t) again
+  WHERE r.rollout_id = again.rollout_id AND r.host_id = again.host_id`;
 
 /** $1 now. Rollouts that wait for a person and lost every Mac that was left, just now. */
 export const END_EMPTIED = `
@@ -91,25 +95,20 @@ export const MARK_STUCK = `
 const IS_TAKEN = `(t.state IN ('pending', 'opened', 'stuck')
     OR (t.state = 'failed' AND r.state IN ('running', 'paused', 'halted', 'waiting_for_confirmation')))`;
 
-/** $1 the newer rollout, $2 reason, $3 now. One live rollout for each host: older ones lose the hosts of a newer one that starts. */
-export const SUPERSEDE_BY = `
-  UPDATE rollout_target o SET state = 'superseded', reason = $2, ended_at = $3::timestamptz, noted_at = $3::timestamptz
-  FROM (
-    SELECT t.rollout_id, t.host_id FROM rollout_target t JOIN rollout r ON r.id = t.rollout_id
-    WHERE t.host_id IN (SELECT host_id FROM rollout_target WHERE rollout_id = $1::uuid)
-      AND t.rollout_id < $1::uuid AND ${IS_TAKEN}
-    ORDER BY t.host_id, t.rollout_id FOR UPDATE OF t) older
-  WHERE o.rollout_id = older.rollout_id AND o.host_id = older.host_id`;
-
-/** $1 hosts. Locks in host order, states first: the evaluator does the same, so neither waits for the other in a circle. */
+/** $1 hosts, as the evaluator locks them too. */
 export const LOCK_STATES = `
   SELECT host_id FROM host_state WHERE host_id = ANY($1::uuid[]) ORDER BY host_id FOR UPDATE`;
 
-/** $1 rollout, $2 hosts. Of these, the ones that nobody flipped or superseded meanwhile. */
-export const LOCK_TARGETS = `
+/** $1 hosts. Every target of theirs, in any rollout, that somebody may still change. */
+export const LOCK_LIVE = `
+  SELECT count(*) FROM (
+    SELECT 1 FROM rollout_target WHERE host_id = ANY($1::uuid[]) AND state IN ('pending', 'opened', 'stuck', 'failed')
+    ORDER BY host_id, rollout_id FOR UPDATE) locked`;
+
+/** $1 rollout, $2 hosts, locked. Of these, the ones that nobody flipped or superseded meanwhile. */
+export const STILL_PENDING = `
   SELECT host_id::text AS "hostId" FROM rollout_target
-  WHERE rollout_id = $1::uuid AND host_id = ANY($2::uuid[]) AND state = 'pending'
-  ORDER BY host_id FOR UPDATE`;
+  WHERE rollout_id = $1::uuid AND host_id = ANY($2::uuid[]) AND state = 'pending' ORDER BY host_id`;
 
 /** $1 JSON [{host_id, grant_id}], $2 site, $3 revision, $4 quota, $5 extra args, $6 rollout, $7 now. */
 export const FLIP_INTENTS = `
@@ -123,7 +122,7 @@ export const FLIP_INTENTS = `
     set_at = excluded.set_at
   RETURNING host_id::text AS "hostId", number`;
 
-/** $1 hosts, $2 the newer rollout, $3 reason, $4 now. */
+/** $1 hosts, locked, $2 the newer rollout, $3 reason, $4 now. One live rollout for each host: older ones lose the hosts of a newer one. */
 export const SUPERSEDE_OLDER = `
   UPDATE rollout_target t SET state = 'superseded', reason = $3, ended_at = $4::timestamptz, noted_at = $4::timestamptz
   FROM rollout r WHERE r.id = t.rollout_id AND t.host_id = ANY($1::uuid[]) AND t.rollout_id < $2::uuid AND ${IS_TAKEN}`;
@@ -133,7 +132,10 @@ export const NOTE_TARGETS = `
   UPDATE rollout_target t SET
     state = v.state, reason = v.reason, noted_at = CASE WHEN v.moves THEN $2::timestamptz ELSE t.noted_at END,
     ended_at = CASE WHEN v.state = 'opened' THEN NULL ELSE $2::timestamptz END
-  FROM jsonb_to_recordset($1::jsonb) AS v(rollout_id uuid, host_id uuid, state text, reason text, moves boolean)
+  FROM (
+    SELECT n.* FROM jsonb_to_recordset($1::jsonb) AS n(rollout_id uuid, host_id uuid, state text, reason text, moves boolean)
+      JOIN rollout_target l ON l.rollout_id = n.rollout_id AND l.host_id = n.host_id
+    ORDER BY l.host_id, l.rollout_id FOR UPDATE OF l) v
   WHERE t.rollout_id = v.rollout_id AND t.host_id = v.host_id
     AND (t.state = 'opened' OR (t.state IN ('stuck', 'failed') AND v.state = 'succeeded'))`;
 

@@ -7,6 +7,7 @@ import { uuidv7 } from '../common/ids.ts';
 import { Problem } from '../common/problem.ts';
 import { type Database, type Tx, writeAudit } from '../db/database.ts';
 import { markDue } from '../db/host-events.ts';
+import { partlyDone } from '../db/undone.ts';
 import { resolveSelector, selectHosts, selectorInput } from '../policies/selector.ts';
 
 /** Rows locked by one transaction, as everywhere. */
@@ -101,9 +102,12 @@ export class UpdateAcceptances {
   ): Promise<void> {
     for (let from = 0; from === 0 || from < hosts.length; from += HOSTS_PER_TURN) {
       const turn = hosts.slice(from, from + HOSTS_PER_TURN);
-      await this.database.transaction(async (tx) => {
+      const done = this.database.transaction(async (tx) => {
         await markDue(tx, turn, now);
         await work(tx, turn, from === 0);
+      });
+      await done.catch((error: unknown) => {
+        throw from === 0 ? error : partlyDone(error);
       });
       for (const hostId of turn) this.bus.publish({ kind: 'due', hostId });
     }

@@ -44,9 +44,9 @@ export const RECORD = `
   FROM tried WHERE w.id = tried.webhook_id`;
 
 /** $1 webhook. Deliveries are locked before their webhook, as `RECORD` does: neither waits for the other in a circle. */
-export const LOCK_QUEUED = `
+export const LOCK_DELIVERIES = `
   SELECT count(*) FROM (
-    SELECT 1 FROM webhook_delivery WHERE webhook_id = $1::uuid AND state = 'queued' ORDER BY event_id FOR UPDATE) locked`;
+    SELECT 1 FROM webhook_delivery WHERE webhook_id = $1::uuid AND state IN ('queued', 'dead') ORDER BY event_id FOR UPDATE) locked`;
 
 /** $1 webhook, $2 now, $3 why: nothing more is sent to it. */
 export const BURY_QUEUED = `

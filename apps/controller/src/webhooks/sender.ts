@@ -13,7 +13,7 @@ import {
   BURY_QUEUED,
   CLAIM,
   DUE_WEBHOOKS,
-  LOCK_QUEUED,
+  LOCK_DELIVERIES,
   PURGE,
   RECORD,
   RELEASE,
@@ -167,7 +167,7 @@ export class WebhookSender {
     const at = this.clock.now();
     const reason = 'The receiver answered 410 Gone.';
     await this.database.transaction(async (tx) => {
-      await tx.$queryRawUnsafe(LOCK_QUEUED, id);
+      await tx.$queryRawUnsafe(LOCK_DELIVERIES, id);
       const { count } = await tx.webhook.updateMany({
         where: { id, state: 'on', url },
         data: { state: 'gone', stateReason: reason, lastError: reason, failingSince: at, changedAt: at },

@@ -3,6 +3,7 @@ import { uuidv7 } from '../common/ids.ts';
 import { Problem } from '../common/problem.ts';
 import { type Database, type Tx, writeAudit } from '../db/database.ts';
 import type { Prisma } from '../db/generated/client.ts';
+import { LOCK_DELIVERIES } from './delivery-sql.ts';
 
 /** Each is drained on its own: this bounds connections and memory. */
 export const WEBHOOKS_MAX = 50;
@@ -66,7 +67,7 @@ export class Webhooks {
   async remove(order: Order): Promise<void> {
     const { id } = order;
     await this.database.transaction(async (tx) => {
-      // Deliveries before their webhook, as the sender does: neither waits for the other in a circle.
+      await tx.$queryRawUnsafe(LOCK_DELIVERIES, id);
       const { count: deliveries } = await tx.webhookDelivery.deleteMany({ where: { webhookId: id } });
       const before = await lock(tx, id);
       await tx.webhook.delete({ where: { id } });
@@ -96,6 +97,7 @@ export class Webhooks {
     const { id, now } = order;
     return this.database.transaction(async (tx) => {
       const wanted: Prisma.WebhookDeliveryWhereInput =
+      await tx.$queryRawUnsafe(LOCK_DELIVERIES, id);
         eventId === null ? { state: 'dead' } : { eventId, state: { in: ['dead', 'delivered'] } };
       const { count } = await tx.webhookDelivery.updateMany({
         where: { webhookId: id, ...wanted },

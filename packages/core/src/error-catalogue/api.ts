@@ -230,7 +230,7 @@ export const API_ERRORS = {
     grpc: 'INTERNAL',
   },
   NOT_READY: {
-    title: 'The controller is starting or stopping, or its database is away',
+    title: 'The controller is starting, stopping or busy, or its database is away',
     remedy: 'Try again shortly; /readyz says what is missing.',
     retry: 'transient',
     http: 503,
