@@ -58,6 +58,12 @@ describe('refusals', () => {
     expect(await test.database.prisma.riskException.count()).toBe(0);
   });
 
+  it('a body of many unknown fields: the answer stays small', async () => {
+    const body = Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`unknown-${index}`, 1]));
+    const reply = await post(body);
+    expect([reply.status, JSON.stringify(reply.body).length < 5_000]).toEqual([400, true]);
+  });
+
   it('a body that is not JSON, or too large', async () => {
     const headers = { 'content-type': 'application/json' };
     const broken = await test.call('POST', '/api/v1/policies', { body: '{"name":', headers });
@@ -71,7 +77,6 @@ describe('refusals', () => {
   it('paths, methods and ids that do not exist', async () => {
     for (const [method, path] of [
       ['GET', '/api/v1/nothing'],
-      ['DELETE', '/api/v1/hosts'],
       ['GET', '/'],
       ['GET', '/api/v1/hosts/00000000-0000-7000-8000-000000000000'],
       ['POST', '/api/v1/visits/00000000-0000-7000-8000-000000000000/open'],
@@ -83,6 +88,25 @@ describe('refusals', () => {
     }
     const noId = await test.call('GET', '/api/v1/hosts/7');
     expect([noId.status, noId.body.errors?.[0]?.path]).toEqual([400, 'path.id']);
+  });
+
+  it('a method that a path does not take: 405 with those that it takes, on every path', async () => {
+    const paths = new Map<string, string[]>();
+    for (const { path, method, open } of test.api.routes)
+      paths.set(path, [...(paths.get(path) ?? []), method, ...(method === 'GET' && open === null ? ['HEAD'] : [])]);
+    const rest = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+    for (const [path, methods] of paths) {
+      const url = path.replaceAll(/\{\w+\}/g, NOBODY);
+      for (const method of rest.filter((one) => !methods.includes(one))) {
+        const { status, headers, body } = await test.call(method, url, { role: null });
+        expect([method, url, status]).toEqual([method, url, 405]);
+        expect(headers.get('allow')?.split(', ').sort()).toEqual([...new Set(methods)].sort());
+        expect(headers.get('content-type')).toContain('application/problem+json');
+        if (method !== 'HEAD') expect(body.code).toBe('METHOD_NOT_ALLOWED');
+      }
+      const asked = await test.call('OPTIONS', url, { role: null });
+      expect([url, asked.status, asked.headers.get('allow')?.includes(methods[0] ?? '')]).toEqual([url, 204, true]);
+    }
   });
 
   it('a page that is too long, and a cursor of nothing', async () => {

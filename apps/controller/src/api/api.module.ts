@@ -3,7 +3,7 @@ import { type DynamicModule, Inject, Module, type OnModuleDestroy, type OnModule
 import { HttpAdapterHost } from '@nestjs/core';
 import { z } from 'zod';
 import type { Clock } from '../common/clock.ts';
-import { type HttpHandler, handlerOf, unknownPath, unreadable } from './dispatch.ts';
+import { type HttpHandler, handlerOf, otherMethod, unknownPath, unreadable } from './dispatch.ts';
 import type { Idempotency } from './idempotency.ts';
 import { limitServer } from './limits.ts';
 import { openApi } from './openapi.ts';
@@ -21,13 +21,14 @@ export interface ApiModuleOptions {
   readonly beforeClose: () => void;
 }
 
-/** What this module needs of the HTTP adapter: the five verbs, and one handler for the rest. */
+/** What this module needs of the HTTP adapter: the five verbs, any other one, and one handler for the rest. */
 interface Router {
   get(path: string, handler: HttpHandler): void;
   post(path: string, handler: HttpHandler): void;
   put(path: string, handler: HttpHandler): void;
   patch(path: string, handler: HttpHandler): void;
   delete(path: string, handler: HttpHandler): void;
+  all(path: string, handler: HttpHandler): void;
   use(handler: HttpHandler | typeof unreadable): void;
 }
 
@@ -47,8 +48,11 @@ export class ApiModule implements OnModuleInit, OnModuleDestroy {
     const router = this.host.httpAdapter as unknown as Router;
     limitServer(this.host.httpAdapter.getHttpServer() as Server);
     const { routes } = this.options;
-    for (const row of [...routes, documentRow(routes)])
-      register(router, row.method, row.path.replaceAll(/\{(\w+)\}/g, ':$1'), handlerOf(row, this.options));
+    for (const [path, rows] of byPath([...routes, documentRow(routes)])) {
+      const pattern = path.replaceAll(/\{(\w+)\}/g, ':$1');
+      for (const row of rows) register(router, row.method, pattern, handlerOf(row, this.options));
+      router.all(pattern, otherMethod(rows));
+    }
     router.use(unknownPath);
     router.use(unreadable);
   }
@@ -56,6 +60,15 @@ export class ApiModule implements OnModuleInit, OnModuleDestroy {
   onModuleDestroy(): void {
     this.options.beforeClose();
   }
+}
+
+/** Paths without places first: `/hosts/watch` is no host of that id, whatever the method. */
+function byPath(rows: readonly Route[]): readonly (readonly [path: string, rows: readonly Route[]])[] {
+  const paths = [...new Set(rows.map(({ path }) => path))];
+  const places = (path: string) => path.split('{').length;
+  return paths
+    .sort((one, other) => places(one) - places(other))
+    .map((path) => [path, rows.filter((row) => row.path === path)]);
 }
 
 function register(router: Router, method: Method, path: string, handler: HttpHandler): void {

@@ -155,7 +155,6 @@ export function createApi(deps: ApiDeps): Api {
   const sender = new WebhookSender(database, clock, bus, webhookKey);
   const routes = [
     ...operationRoutes({ database, health, ended: endedTally, signIn, calls }),
-    // Before the routes with an id in the same place.
     ...watchRoutes(hub),
     ...tokenRoutes(database, () => hub.soon()),
     ...hostRoutes(database, hostEnds),

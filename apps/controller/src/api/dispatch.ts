@@ -8,7 +8,7 @@ import { type Idempotency, readIdempotencyKey } from './idempotency.ts';
 import { checkUrl, URL_CHARS_MAX } from './limits.ts';
 import { chooseType } from './negotiate.ts';
 import { readJsonBody } from './read-body.ts';
-import { type Answer, sendAnswer, sendParts, sendProblem, sendText } from './reply.ts';
+import { type Answer, sendAnswer, sendNothing, sendParts, sendProblem, sendText } from './reply.ts';
 import { queryReader, type RequestQuery } from './request-query.ts';
 import type { Call, Route } from './route.ts';
 import type { SignIn } from './sign-in.ts';
@@ -19,7 +19,7 @@ interface HttpRequest extends IncomingMessage {
   readonly params?: Readonly<Record<string, string>>;
 }
 
-export type HttpHandler = (request: HttpRequest, response: ServerResponse) => Promise<void>;
+export type HttpHandler = (request: HttpRequest, response: ServerResponse, next: () => void) => Promise<void>;
 
 const NOBODY: Actor = { tokenId: null, name: 'public', role: 'reader', permissions: [] };
 
@@ -32,7 +32,9 @@ export interface DispatchDeps {
 /** The way of every request: is it small enough, who, may they, is it valid, do it once, answer in the promised shape. */
 export function handlerOf(row: Route, deps: DispatchDeps): HttpHandler {
   const readQuery = queryReader(row);
-  return async (request, response) => {
+  const isStream = row.open !== null;
+  return async (request, response, next) => {
+    if (isStream && request.method === 'HEAD') return next();
     try {
       checkUrl(request);
       const actor = await admit(row, deps, request);
@@ -58,11 +60,27 @@ export function handlerOf(row: Route, deps: DispatchDeps): HttpHandler {
   };
 }
 
+/** Of a path that rows know: HEAD is a GET without its body, so streams have none, and OPTIONS asks for just this list. */
+export function otherMethod(rows: readonly Route[]): HttpHandler {
+  const allowed = [
+    ...new Set(rows.flatMap(({ method, open }) => (method === 'GET' && open === null ? ['GET', 'HEAD'] : [method]))),
+  ];
+  return async (request, response) => {
+    response.setHeader('Allow', allowed.join(', '));
+    if (request.method === 'OPTIONS') return sendNothing(response);
+    const detail = `${request.method} ${pathOf(request)}: expected ${allowed.join(' or ')}.`;
+    sendProblem(request, response, new Problem('METHOD_NOT_ALLOWED', detail, { allowed }));
+  };
+}
+
 /** The last handler: whatever no row knows. */
 export const unknownPath: HttpHandler = async (request, response) => {
-  const path = request.url?.split('?', 1)[0]?.slice(0, URL_CHARS_MAX) ?? '/';
-  sendProblem(request, response, new Problem('NOT_FOUND', `There is no ${request.method} ${path}.`));
+  sendProblem(request, response, new Problem('NOT_FOUND', `There is no ${request.method} ${pathOf(request)}.`));
 };
+
+function pathOf({ url }: HttpRequest): string {
+  return url?.split('?', 1)[0]?.slice(0, URL_CHARS_MAX) ?? '/';
+}
 
 /** What the router could not make sense of before any row was asked. Express knows a handler of errors by its four parameters. */
 export function unreadable(error: unknown, request: HttpRequest, response: ServerResponse, _next: () => void): void {

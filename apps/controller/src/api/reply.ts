@@ -28,6 +28,11 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
   send(response, status, 'application/json; charset=utf-8', JSON.stringify(value));
 }
 
+export function sendNothing(response: ServerResponse): void {
+  response.statusCode = 204;
+  response.end();
+}
+
 export function sendText(response: ServerResponse, status: number, type: string, text: string): void {
   send(response, status, type, text);
 }

@@ -8,9 +8,17 @@ export interface FieldError {
   readonly message: string;
 }
 
-export function invalid(errors: readonly FieldError[]): Problem {
+/** Names of fields come from callers, and may be as long as their request. */
+const CHARS_MAX = 1_000;
+
+export function invalid(all: readonly FieldError[]): Problem {
+  const errors = all.slice(0, 50).map(({ path, message }) => ({ path: short(path), message: short(message) }));
   const shown = errors.slice(0, 5).map(({ path, message }) => `${path}: ${message}`);
-  return new Problem('VALIDATION_FAILED', shown.join('; '), { errors: errors.slice(0, 50) });
+  return new Problem('VALIDATION_FAILED', shown.join('; '), { errors });
+}
+
+function short(text: string): string {
+  return text.length > CHARS_MAX ? `${text.slice(0, CHARS_MAX)}…` : text;
 }
 
 /** Neither text nor jsonb takes them. */

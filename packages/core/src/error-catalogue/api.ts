@@ -16,6 +16,13 @@ export const API_ERRORS = {
     http: 404,
     grpc: 'NOT_FOUND',
   },
+  METHOD_NOT_ALLOWED: {
+    title: 'This path does not take this method',
+    remedy: 'Use a method that the header Allow names; /api/openapi.json says what each does.',
+    retry: 'permanent',
+    http: 405,
+    grpc: 'UNIMPLEMENTED',
+  },
   UNAUTHENTICATED: {
     title: 'The request names no known caller',
     remedy: 'Send a valid token in the Authorization header.',
