@@ -114,7 +114,7 @@ describe('refusals', () => {
     expect([long.status, long.body.errors?.[0]?.path]).toEqual([400, 'query.limit']);
     const cursor = await test.call('GET', '/api/v1/hosts?cursor=abc');
     expect([cursor.status, cursor.body.errors?.[0]?.path]).toEqual([400, 'query.cursor']);
-    for (const limit of ['0', '-1', '1e9', '1.5', 'NaN', '', '5&limit=6']) {
+    for (const limit of ['0', '-1', '1e9', '1e2', '%2B5', '0x10', '5.0', '%205', '1.5', 'NaN', '', '5&limit=6']) {
       const { status, body } = await test.call('GET', `/api/v1/hosts?limit=${limit}`);
       expect([limit, status, body.errors?.[0]?.path]).toEqual([limit, 400, 'query.limit']);
     }
@@ -209,6 +209,24 @@ describe('values that no table takes', () => {
       asked += 1;
     }
     expect(asked).toBeGreaterThan(20);
+  });
+
+  it('a time is read as in filters, whoever asks, and refused with its field', async () => {
+    const lists = ['visits', 'visit-route', 'run-sheets'];
+    for (const list of lists) {
+      for (const at of ['2026-11-29', '2026-11-29T08:00:00Z', '2026-11-29T08:00:00.123456%2B01:00', '2199-12-31'])
+        expect([list, at, (await test.call('GET', `/api/v1/${list}?dueBefore=${at}`)).status]).toEqual([list, at, 200]);
+      for (const at of ['0000-01-01T00:00:00Z', '9999-12-31', '2026-02-30', '1764403200', '', 'now'])
+        expect(
+          (await test.call('GET', `/api/v1/${list}?dueBefore=${at}`)).body['errors']?.[0]?.path,
+          `${list} ${at}`,
+        ).toBe('query.dueBefore');
+    }
+    const postpone = await test.call('POST', `/api/v1/visits/${NOBODY}/postpone`, { body: { dueAt: '0000-01-01' } });
+    expect([postpone.status, postpone.body['errors']?.[0]?.path]).toEqual([400, 'body.dueAt']);
+    const ring = await test.call('POST', `/api/v1/rollouts/${NOBODY}/rings/1e0/open`);
+    expect([ring.status, ring.body['errors']?.[0]?.path]).toEqual([400, 'path.ring']);
+    expect(String(ring.body['detail'])).toContain('in digits, seen "1e0"');
   });
 
   it.each([

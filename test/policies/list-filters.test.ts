@@ -19,7 +19,7 @@ import {
 import { exceptionState } from '../../apps/controller/src/exceptions/exception-view.ts';
 import { type FilterSql, filterSql } from '../../apps/controller/src/filters/filter-sql.ts';
 import { type ListFields, listCondition } from '../../apps/controller/src/filters/list-filter.ts';
-import { JOB_FIELDS } from '../../apps/controller/src/jobs/job-filter.ts';
+import { JOB_FIELDS, JOB_TABLES } from '../../apps/controller/src/jobs/job-filter.ts';
 import { POLICY_FIELDS, POLICY_TABLES } from '../../apps/controller/src/policies/policy-filter.ts';
 import {
   ROLLOUT_FIELDS,
@@ -27,7 +27,7 @@ import {
   TARGET_FIELDS,
   TARGET_TABLES,
 } from '../../apps/controller/src/rollouts/rollout-filter.ts';
-import { VISIT_FIELDS } from '../../apps/controller/src/visits/visit-filter.ts';
+import { VISIT_FIELDS, VISIT_TABLES } from '../../apps/controller/src/visits/visit-filter.ts';
 import { arbitraryFilterOf } from '../../packages/core/testing/arbitrary-filter.ts';
 import { addMac, itemsOf, openTestApi, type TestApi } from '../api/support.ts';
 
@@ -164,10 +164,16 @@ const LISTS: Readonly<Record<string, List>> = {
   jobs: {
     path: '/jobs',
     fields: JOB_FIELDS,
-    from: 'job j',
+    from: JOB_TABLES,
     id: 'j.id',
     rows: async () =>
-      (await test.database.prisma.job.findMany()).map((row) => ({ ...row, host: row.hostId, plan: row.planId })),
+      (await test.database.prisma.job.findMany()).map((row) => ({
+        ...row,
+        host: row.hostId,
+        plan: row.planId,
+        // None of these has its plan.
+        replayable: false,
+      })),
     indexed: {
       'kind==build_kc': /job_kind_id_idx/,
       'errorCode==KC_LINKING': /job_error/,
@@ -175,12 +181,13 @@ const LISTS: Readonly<Record<string, List>> = {
       'host==01a00000-0000-7000-8000-000000000000': /job_host_id_id_idx/,
       'plan==01a00000-0000-7000-8000-000000000000': /job_plan_id_idx/,
       'state==dead': /job_ended_badly/,
+      'replayable==true': /job_ended_badly/,
     },
   },
   visits: {
     path: '/visits',
     fields: VISIT_FIELDS,
-    from: 'visit v LEFT JOIN host_place p ON p.host_id = v.host_id',
+    from: VISIT_TABLES,
     id: 'v.id',
     rows: async () => {
       const { prisma } = test.database;
@@ -189,12 +196,14 @@ const LISTS: Readonly<Record<string, List>> = {
         ...row,
         host: row.hostId,
         location: places.get(row.hostId) ?? null,
+        unassigned: row.owner === null,
         overdue: row.overdueAt !== null && ['due', 'open'].includes(row.state),
       }));
     },
     indexed: {
       'kind==raise': /visit_kind_id_idx/,
       'owner==kim': /visit_owner_id_idx/,
+      'unassigned==true': /visit_owner_id_idx/,
       'state==due': /visit_(state_id_idx|one_open|waiting_due)/,
       'dueAt<2026-11-01': /visit_due_at_id_idx/,
       'overdue==true': /visit_overdue/,
@@ -327,7 +336,7 @@ describe.each(Object.entries(LISTS))('the list of %s', (_name, list) => {
   });
 
   it.each(Object.entries(list.indexed))('has an index for %s', async (text, index) => {
-    const { sql, values } = listCondition(list.fields, text, {}, 1);
+    const { sql, values } = listCondition(list.fields, text, [], 1);
     const plan = await test.database.prisma.$transaction(async (tx) => {
       for (const off of ['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin'])
         await tx.$executeRawUnsafe(`SET LOCAL ${off} = off`);

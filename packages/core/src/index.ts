@@ -17,7 +17,7 @@ export * from './filter/host-fields.ts';
 export * from './filter/match.ts';
 export * from './filter/match-host.ts';
 export * from './filter/parse.ts';
-export { readVersion } from './filter/values.ts';
+export { readTime, readValue, readVersion, TIME_FORMS } from './filter/values.ts';
 export * from './findings.ts';
 export * from './grant.ts';
 export * from './grant-key-texts.ts';

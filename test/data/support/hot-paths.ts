@@ -192,7 +192,7 @@ export function hotPaths(database: Database, serial: string): readonly HotPath[]
     { name: 'page: jobs of a Mac', run: () => handle(jobPages, 'listJobs', { ...page, host: hostId }) },
     { name: 'page: open jobs', run: () => handle(jobPages, 'listJobs', { ...page, state: 'queued' }) },
     { name: 'page: failed jobs', run: () => handle(jobPages, 'listJobs', { ...page, state: 'failed' }) },
-    { name: 'page: dead letters', run: () => handle(jobPages, 'listJobs', { ...page, replayable: true }) },
+    { name: 'page: dead letters', run: () => handle(jobPages, 'listJobs', { ...page, replayable: 'true' }) },
     {
       name: 'page: jobs with an error',
       run: () => handle(jobPages, 'listJobs', { ...page, errorCode: 'KDK_IMAGE_DAMAGED' }),

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { invalid } from '../common/field-errors.ts';
 import { isUuid } from '../common/ids.ts';
+import { askedNumber } from './asked.ts';
 
 const LIMIT_MAX = 200;
 
 /** Query fields of every list. */
 export const pageQuery = {
-  limit: z.coerce.number().int().min(1).max(LIMIT_MAX).default(50).describe('Rows per page, at most 200.'),
+  limit: askedNumber(1, LIMIT_MAX).default(50).describe(`Rows per page, at most ${LIMIT_MAX}.`),
   cursor: z.string().max(200).optional().describe('`nextCursor` of the page before.'),
 };
 
@@ -34,5 +35,5 @@ export function toPage<T, U>(rows: readonly T[], limit: number, idOf: (row: T) =
 }
 
 export const idParams = z.object({ id: z.uuid() });
-/** Dates in replies: ISO 8601, UTC. */
+/** Dates in replies: ISO 8601, UTC. Those that are asked with are `askedTime`. */
 export const isoDate = z.iso.datetime();

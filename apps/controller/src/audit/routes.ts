@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { decodeCursor, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
 import type { Database } from '../db/database.ts';
-import { filterQuery, type ListFields, listedIds } from '../filters/list-filter.ts';
+import { equals, filterQuery, type ListFields, listedIds } from '../filters/list-filter.ts';
 
 export const AUDIT_FIELDS = {
   actor: { type: 'text', column: 'a.actor', means: 'who did it, e.g. token:anna' },
@@ -46,7 +46,7 @@ export function auditRoutes(database: Database): readonly Route[] {
           id: 'a.id',
           fields: AUDIT_FIELDS,
           filter,
-          equal,
+          asked: equals(equal),
           order: 'DESC',
           after: decodeCursor(cursor),
           take: limit + 1,

@@ -37,6 +37,8 @@ export function filterSql(filter: Filter, columns: Columns, first: number): Filt
       const has = column(parameter(part.values.map(String)));
       return operator === '==' || operator === '=in=' ? has : `NOT ${has}`;
     }
+    // As it stands: Postgres takes no subquery apart that is compared with a parameter.
+    if (type === 'flag') return (operator === '==') === part.values[0] ? `${column}` : `NOT ${column}`;
     if (operator === '=in=') return `${column} IN (${part.values.map(parameter).join(', ')})`;
     if (operator === '=out=') return `${column} NOT IN (${part.values.map(parameter).join(', ')})`;
     return `${column} ${COMPARES[operator]} ${parameter(part.values[0])}`;

@@ -1,15 +1,25 @@
 /**
- * Filters of lists: each list declares its fields with what they read, and takes `filter` in its query. Query fields that lists had
- * before are the same language: `kind=raise` is `kind==raise`.
+ * Filters of lists: each list declares its fields with what they read, and takes `filter` in its query. Other query fields of a list are
+ * the same language: `kind=raise` is `kind==raise`.
  */
-import { FILTER_CHARS_MAX, type Filter, type FilterField, type FilterTable, OPERATORS_OF } from '@headroom/core';
+import {
+  FILTER_CHARS_MAX,
+  type Filter,
+  type FilterField,
+  type FilterOperator,
+  type FilterTable,
+  OPERATORS_OF,
+  readValue,
+} from '@headroom/core';
+import type pg from 'pg';
 import { z } from 'zod';
+import { invalid } from '../common/field-errors.ts';
 import type { Database } from '../db/database.ts';
-import { type FilterSql, filterSql, readFilter } from './filter-sql.ts';
+import { type Column, type FilterSql, filterSql, readFilter } from './filter-sql.ts';
 
 export interface ListField extends FilterField {
   /** SQL over the tables of the list. */
-  readonly column: string;
+  readonly column: Column;
 }
 export type ListFields = Readonly<Record<string, ListField>>;
 
@@ -28,21 +38,34 @@ export function filterQuery(fields: FilterTable, example: string) {
   return z.string().min(1).max(FILTER_CHARS_MAX).optional().meta({ description, 'x-filter-fields': shown });
 }
 
-/** The condition of a list, its parameters from `$first` on: the filter, and fields that must equal what is named. */
+/** What a query field asks, as a comparison; undefined = it was not sent. */
+export type Asked = readonly [field: string, operator: FilterOperator, value: string | undefined];
+
+/** Query fields that are called as the fields of the list, each of which must equal what was sent. */
+export function equals(sent: Readonly<Record<string, string | undefined>>): readonly Asked[] {
+  return Object.entries(sent).map(([field, value]) => [field, '==', value]);
+}
+
+/** The condition of a list, its parameters from `$first` on: the filter, and what other query fields ask. */
 export function listCondition(
   fields: ListFields,
   text: string | undefined,
-  equal: Readonly<Record<string, string | undefined>>,
+  asked: readonly Asked[],
   first: number,
 ): FilterSql {
   const parts: Filter[] = text === undefined ? [] : [readFilter(text, fields, 'query.filter')];
-  for (const [field, value] of Object.entries(equal)) {
-    const type = fields[field]?.type;
-    if (value !== undefined && type !== undefined)
-      parts.push({ kind: 'compare', field, type, operator: '==', values: [value] });
-  }
+  for (const [field, operator, value] of asked)
+    if (value !== undefined) parts.push(comparison(fields, field, operator, value));
   const columns = Object.fromEntries(Object.entries(fields).map(([name, { column }]) => [name, column]));
   return parts.length === 0 ? EVERYTHING : filterSql({ kind: 'and', parts }, columns, first);
+}
+
+function comparison(fields: ListFields, name: string, operator: FilterOperator, text: string): Filter {
+  const field = fields[name];
+  if (field === undefined) throw new Error(`the list has no field ${name}`);
+  const read = readValue(field, text);
+  if (!read.ok) throw invalid([{ path: `query.${name}`, message: `expected ${read.expected}` }]);
+  return { kind: 'compare', field: name, type: field.type, operator, values: [read.value] };
 }
 
 export interface ListPage {
@@ -53,7 +76,7 @@ export interface ListPage {
   readonly own?: { readonly sql: string; readonly values: readonly unknown[] };
   readonly fields: ListFields;
   readonly filter: string | undefined;
-  readonly equal?: Readonly<Record<string, string | undefined>>;
+  readonly asked?: readonly Asked[];
   readonly order: 'ASC' | 'DESC';
   /** The id before; null on the first page. */
   readonly after: string | null;
@@ -61,13 +84,23 @@ export interface ListPage {
   readonly take: number;
 }
 
-/** Ids of a page of those rows for which the filter is known to hold. */
-export async function listedIds({ prisma }: Pick<Database, 'prisma'>, page: ListPage): Promise<readonly string[]> {
-  const { tables, id, own = { sql: 'true', values: [] }, fields, filter, equal = {}, order, after, take } = page;
+/** Ids of a page. */
+export async function listedIds(database: Pick<Database, 'look'>, page: ListPage): Promise<readonly string[]> {
+  const rows = await listedRows<{ id: string }>(database, `${page.id}::text AS id`, page);
+  return rows.map((row) => row.id);
+}
+
+/** A page of those rows for which the filter is known to hold. */
+export function listedRows<Row extends pg.QueryResultRow>(
+  database: Pick<Database, 'look'>,
+  columns: string,
+  page: ListPage,
+): Promise<readonly Row[]> {
+  const { tables, id, own = { sql: 'true', values: [] }, fields, filter, asked = [], order, after, take } = page;
   const next = own.values.length + 1;
-  const { sql, values } = listCondition(fields, filter, equal, next + 2);
-  const rows = await prisma.$queryRawUnsafe<{ id: string }[]>(
-    `SELECT ${id}::text AS id FROM ${tables}
+  const { sql, values } = listCondition(fields, filter, asked, next + 2);
+  return database.look<Row>(
+    `SELECT ${columns} FROM ${tables}
      WHERE ${own.sql} AND ($${next}::uuid IS NULL OR ${id} ${order === 'ASC' ? '>' : '<'} $${next}::uuid) AND ${sql}
      ORDER BY ${id} ${order} LIMIT $${next + 1}::int`,
     ...own.values,
@@ -75,5 +108,4 @@ export async function listedIds({ prisma }: Pick<Database, 'prisma'>, page: List
     take,
     ...values,
   );
-  return rows.map((row) => row.id);
 }

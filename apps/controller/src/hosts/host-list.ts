@@ -1,24 +1,33 @@
-import { degreeOf, HOST_STATES, hostFields, PRESENCES, QUOTA_STOCK, RAISE_DEGREES } from '@headroom/core';
+import {
+  degreeOf,
+  HOST_FIELDS,
+  HOST_STATES,
+  type HostFieldName,
+  PRESENCES,
+  QUOTA_STOCK,
+  RAISE_DEGREES,
+} from '@headroom/core';
 import { z } from 'zod';
 import { decodeCursor, isoDate, pageQuery, toPage } from '../api/paging.ts';
 import type { Database } from '../db/database.ts';
 import type { Prisma } from '../db/generated/client.ts';
 import type { Remembered, StoredFinding } from '../evaluator/host-input.ts';
-import { filterQuery } from '../filters/list-filter.ts';
+import { type Asked, equals, filterQuery, type ListFields, listedIds } from '../filters/list-filter.ts';
 import { labelText } from '../policies/selector.ts';
-import { FILTER_TABLES, hostCondition } from './filter-sql.ts';
+import { FILTER_TABLES, HOST_COLUMNS } from './filter-sql.ts';
 
 const ENDS = ['retired', 'forgotten'] as const;
 
 /** Which Macs are listed. */
 const LISTED = {
-  present: { sql: 'h.retired_at IS NULL', where: { retiredAt: null } },
-  retired: {
-    sql: 'h.retired_at IS NOT NULL AND h.forgotten_at IS NULL',
-    where: { retiredAt: { not: null }, forgottenAt: null },
-  },
-  forgotten: { sql: 'h.forgotten_at IS NOT NULL', where: { forgottenAt: { not: null } } },
+  present: 'h.retired_at IS NULL',
+  retired: 'h.retired_at IS NOT NULL AND h.forgotten_at IS NULL',
+  forgotten: 'h.forgotten_at IS NOT NULL',
 } as const;
+
+const HOST_LIST_FIELDS: ListFields = Object.fromEntries(
+  Object.entries(HOST_FIELDS).map(([name, field]) => [name, { ...field, column: HOST_COLUMNS[name as HostFieldName] }]),
+);
 
 export const hostListQuery = z.object({
   ...pageQuery,
@@ -30,7 +39,7 @@ export const hostListQuery = z.object({
   presence: z.enum(PRESENCES).optional(),
   site: z.uuid().optional(),
   ended: z.enum(ENDS).optional().describe('Instead of the present Macs: those that were retired, or forgotten.'),
-  filter: filterQuery(hostFields('all'), 'state==raised;label=in=(lab,ci)'),
+  filter: filterQuery(HOST_FIELDS, 'state==raised;label=in=(lab,ci)'),
 });
 
 export const hostRow = z.object({
@@ -70,51 +79,27 @@ export type HostRecord = Prisma.HostGetPayload<{ include: typeof HOST_ROW_INCLUD
 
 export async function listHosts(database: Database, query: z.output<typeof hostListQuery>) {
   const { limit, cursor, label, state, presence, site, filter, ended } = query;
-  const after = decodeCursor(cursor);
   const labels = label === undefined ? [] : [label].flat();
-  const chosen = filter === undefined ? null : await filteredHosts(database, filter, after, query);
-  const rows = await database.prisma.host.findMany({
-    where: {
-      ...LISTED[ended ?? 'present'].where,
-      ...(after !== null && { id: { gt: after } }),
-      ...(chosen !== null && { id: { in: [...chosen] } }),
-      ...(site !== undefined && { siteId: site }),
-      AND: labels.map((one) => ({ labels: { some: { label: one } } })),
-      ...((state !== undefined || presence !== undefined) && {
-        state: { ...(state !== undefined && { state }), ...(presence !== undefined && { presence }) },
-      }),
+  const ids = await listedIds(database, {
+    tables: FILTER_TABLES,
+    id: 'h.id',
+    own: {
+      sql: `${LISTED[ended ?? 'present']} AND ($1::uuid IS NULL OR h.site_id = $1::uuid)`,
+      values: [site ?? null],
     },
-    include: HOST_ROW_INCLUDE,
-    orderBy: { id: 'asc' },
+    fields: HOST_LIST_FIELDS,
+    filter,
+    asked: [...labels.map((one): Asked => ['label', '==', one]), ...equals({ state, presence })],
+    order: 'ASC',
+    after: decodeCursor(cursor),
     take: limit + 1,
   });
+  const rows = await database.prisma.host.findMany({
+    where: { id: { in: [...ids] } },
+    include: HOST_ROW_INCLUDE,
+    orderBy: { id: 'asc' },
+  });
   return toPage(rows, limit, ({ id }) => id, showHostRow);
-}
-
-/** Hosts of this page for which the filter is known to hold, and one more. The other conditions are part of the same statement. */
-async function filteredHosts(
-  database: Database,
-  text: string,
-  after: string | null,
-  { label, state, presence, site, limit, ended }: z.output<typeof hostListQuery>,
-): Promise<readonly string[]> {
-  const { sql, values } = hostCondition(text, 'all', 'query.filter', 7);
-  const labels = label === undefined ? [] : [label].flat();
-  const rows = await database.prisma.$queryRawUnsafe<{ id: string }[]>(
-    `SELECT h.id::text AS id FROM ${FILTER_TABLES}
-     WHERE ${LISTED[ended ?? 'present'].sql} AND ($1::uuid IS NULL OR h.id > $1::uuid) AND ($2::text IS NULL OR s.state = $2)
-       AND ($3::text IS NULL OR s.presence = $3) AND ($4::uuid IS NULL OR h.site_id = $4::uuid)
-       AND (SELECT count(*) FROM host_label l WHERE l.host_id = h.id AND l.label = ANY($5::text[])) = cardinality($5::text[])
-       AND ${sql} ORDER BY h.id LIMIT $6::int`,
-    after,
-    state ?? null,
-    presence ?? null,
-    site ?? null,
-    [...new Set(labels)],
-    limit + 1,
-    ...values,
-  );
-  return rows.map(({ id }) => id);
 }
 
 function endOf({ retiredAt, forgottenAt, endReason: reason }: HostRecord): z.input<typeof hostRow>['end'] {

@@ -14,6 +14,9 @@ export const JOB_STATES = [
 ] as const;
 export type JobState = (typeof JOB_STATES)[number];
 
+/** Ended, and not as wanted. */
+export const BAD_ENDS = ['failed', 'refused', 'cancelled', 'dead'] as const satisfies readonly JobState[];
+
 /**
  * lapse = the lease ran out (the Mac sleeps, or is off). retry = a failure that time may cure; exhaust = the last of these.
  * fail = any other failure. refuse = the agent declined. cancel = the plan was replaced. ask = somebody asks to cancel it.

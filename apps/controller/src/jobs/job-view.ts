@@ -1,8 +1,7 @@
 import { describeError, isErrorCode } from '@headroom/core';
 import { z } from 'zod';
 import { isoDate } from '../api/paging.ts';
-import { BAD_ENDS } from './job-end-sql.ts';
-import { JOB_AGE_MS_MAX, JOB_STATES, type JobState, OPEN_STATES } from './job-life.ts';
+import { BAD_ENDS, JOB_AGE_MS_MAX, JOB_STATES, type JobState, OPEN_STATES } from './job-life.ts';
 
 /** A job with what is around it, as job-end-sql.ts reads it. */
 export interface JobRecord {

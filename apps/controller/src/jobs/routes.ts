@@ -5,10 +5,10 @@ import { type Route, route } from '../api/route.ts';
 import type { Clock } from '../common/clock.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
-import { filterQuery } from '../filters/list-filter.ts';
-import { listJobs, ONE_JOB } from './job-end-sql.ts';
+import { equals, filterQuery, listedRows } from '../filters/list-filter.ts';
+import { JOB_COLUMNS, ONE_JOB } from './job-end-sql.ts';
 import type { JobEnds } from './job-ends.ts';
-import { JOB_FIELDS } from './job-filter.ts';
+import { JOB_FIELDS, JOB_TABLES } from './job-filter.ts';
 import { JOB_STATES } from './job-life.ts';
 import { type JobRecord, jobView, showJob } from './job-view.ts';
 
@@ -26,9 +26,14 @@ const filter = {
     .optional(),
 };
 
+/** All but `filter` are called as fields of the list. */
+type JobQuery = Readonly<Record<string, string | undefined>>;
+
 export function jobRoutes(database: Database, ends: JobEnds, clock: Clock): readonly Route[] {
-  const list = async (wanted: Parameters<typeof listJobs>[0], before: string | null, limit: number) =>
-    (await database.pool.query<JobRecord>(listJobs(wanted, before, limit))).rows;
+  const list = ({ filter: text, ...sent }: JobQuery, after: string | null, take: number) => {
+    const what = { tables: JOB_TABLES, id: 'j.id', fields: JOB_FIELDS, filter: text, asked: equals(sent) };
+    return listedRows<JobRecord>(database, JOB_COLUMNS, { ...what, order: 'DESC', after, take });
+  };
   const one = async (id: string) => {
     const { rows } = await database.pool.query<JobRecord>(ONE_JOB, [id]);
     const [job] = rows;
@@ -48,10 +53,7 @@ export function jobRoutes(database: Database, ends: JobEnds, clock: Clock): read
         ...filter,
         filter: JOB_FILTER,
         state: z.enum(JOB_STATES).optional(),
-        replayable: z
-          .enum(['true'])
-          .transform(() => true)
-          .optional(),
+        replayable: z.literal('true').optional(),
       }),
       reply: pageOf(jobView),
       handle: async ({ query: { limit, cursor, ...wanted } }) => {
@@ -110,7 +112,7 @@ export function jobRoutes(database: Database, ends: JobEnds, clock: Clock): read
       body: z.strictObject(filter),
       reply: z.object({ replayed: z.number().int(), more: z.boolean() }),
       handle: async ({ body, actor }) => {
-        const rows = await list({ ...body, replayable: true }, null, REPLAYED_MAX + 1);
+        const rows = await list({ ...body, replayable: 'true' }, null, REPLAYED_MAX + 1);
         let replayed = 0;
         // Each at its own time: by the last of so many, the one of the request would be too long ago for those who watch.
         for (const { id: jobId } of rows.slice(0, REPLAYED_MAX))

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { askedNumber } from '../api/asked.ts';
 import { idParams } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
 import { Problem } from '../common/problem.ts';
@@ -53,7 +54,7 @@ export function controlRoutes(database: Database, control: RolloutControl): read
       permission: 'policy.apply',
       summary: 'Opens the manual gate of a ring, counted from 0.',
       status: 200,
-      params: z.object({ id: z.uuid(), ring: z.coerce.number().int().min(0).max(100) }),
+      params: z.object({ id: z.uuid(), ring: askedNumber(0, 100) }),
       reply,
       handle: async ({ params: { id, ring }, actor, now }) => {
         await control.openGate(ring, order(id, actor.name, now));

@@ -4,7 +4,7 @@ import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../a
 import { type Route, route } from '../api/route.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
-import { filterQuery, listedIds } from '../filters/list-filter.ts';
+import { equals, filterQuery, listedIds } from '../filters/list-filter.ts';
 import { ROLLOUT_FIELDS, ROLLOUT_TABLES, TARGET_FIELDS, TARGET_TABLES } from './rollout-filter.ts';
 import { progressView, rolloutProgress, rolloutRow, rolloutRows } from './rollout-view.ts';
 
@@ -108,7 +108,7 @@ export function rolloutRoutes(database: Database): readonly Route[] {
           own: { sql: 't.rollout_id = $1::uuid', values: [rolloutId] },
           fields: TARGET_FIELDS,
           filter,
-          equal: { state },
+          asked: equals({ state }),
           order: 'ASC',
           after: decodeCursor(cursor),
           take: limit + 1,

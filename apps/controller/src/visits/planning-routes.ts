@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { askedTime } from '../api/asked.ts';
 import { visitEtag } from '../api/etag.ts';
-import { idParams, isoDate } from '../api/paging.ts';
+import { idParams } from '../api/paging.ts';
 import { type Call, type Route, route } from '../api/route.ts';
 import type { Database } from '../db/database.ts';
 import { oneVisit } from './visit-list.ts';
@@ -38,7 +39,7 @@ export function planningRoutes(database: Database, planning: VisitPlanning): rea
       id: 'postponeVisit',
       path: '/api/v1/visits/{id}/postpone',
       summary: 'Sets when a visit is due: after now.',
-      body: z.strictObject({ dueAt: isoDate, reason: reason.nullable().default(null) }),
+      body: z.strictObject({ dueAt: askedTime, reason: reason.nullable().default(null) }),
       handle: (call) =>
         shown(call.params.id, planning.postpone(orderOf(call), new Date(call.body.dueAt), call.body.reason)),
     }),

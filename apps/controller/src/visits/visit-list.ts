@@ -1,11 +1,12 @@
 /** Visits with what their Macs show: a page of them, one, and the route that somebody walks. */
 import { VISIT_KINDS } from '@headroom/core';
 import { z } from 'zod';
-import { decodeCursor, isoDate, pageQuery, toPage } from '../api/paging.ts';
+import { askedTime } from '../api/asked.ts';
+import { decodeCursor, pageQuery, toPage } from '../api/paging.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
-import { filterQuery, listCondition } from '../filters/list-filter.ts';
-import { IS_OVERDUE, VISIT_FIELDS } from './visit-filter.ts';
+import { type Asked, equals, filterQuery, listCondition, listedRows } from '../filters/list-filter.ts';
+import { VISIT_FIELDS, VISIT_TABLES } from './visit-filter.ts';
 import { type ListedRecord, type ListedVisit, showListed, VISIT_STATES } from './visit-view.ts';
 
 /** What narrows a list and a route alike. */
@@ -14,7 +15,7 @@ const visitFilter = {
   owner: z.string().min(1).max(100).optional(),
   unassigned: z.literal('true').optional().describe('Only visits without an owner.'),
   location: z.string().min(1).max(60).optional().describe('As kept with the place of the Mac.'),
-  dueBefore: isoDate.optional(),
+  dueBefore: askedTime.optional(),
   overdue: z.literal('true').optional().describe('Only visits whose Mac is silent for too long.'),
   filter: filterQuery(VISIT_FIELDS, 'kind==raise;location=in=(Berlin,Wien);dueAt<2026-12-01'),
 };
@@ -26,31 +27,33 @@ type VisitFilter = z.output<typeof visitRouteQuery>;
 /** Most stops that one person is sent to at once. */
 const ROUTE_VISITS_MAX = 200;
 
-const LISTED = `
-  SELECT v.id::text AS id, v.host_id::text AS "hostId", v.kind, v.state, v.reason, v.quota, v.owner,
+const COLUMNS = `v.id::text AS id, v.host_id::text AS "hostId", v.kind, v.state, v.reason, v.quota, v.owner,
     v.created_at AS "createdAt", v.due_at AS "dueAt", v.drain_at AS "drainAt", v.opened_at AS "openedAt",
     v.opened_by AS "openedBy", v.done_at AS "doneAt", v.done_by AS "doneBy", v.overdue_at AS "overdueAt",
     v.closed_at AS "closedAt", v.expires_at AS "expiresAt", v.evidence, h.name AS host, h.serial,
     p.asset_tag AS "assetTag", p.location, p.place, p.place_type AS "placeType", s.presence,
     r.last_seen_at AS "lastSeenAt", r.facts #> '{guests,processesAtMost}' AS "processesAtMost",
-    r.facts ->> 'fileVault' AS "fileVault"
-  FROM visit v JOIN host h ON h.id = v.host_id LEFT JOIN host_place p ON p.host_id = v.host_id
-    LEFT JOIN host_state s ON s.host_id = v.host_id LEFT JOIN host_report r ON r.host_id = v.host_id`;
+    r.facts ->> 'fileVault' AS "fileVault"`;
+const ONE_VISIT = `SELECT ${COLUMNS} FROM ${VISIT_TABLES} WHERE v.id = $1::uuid`;
 
 /** Oldest first. */
 export async function listVisits(database: Database, query: z.output<typeof visitListQuery>) {
   const { limit, cursor, state, ...filter } = query;
-  const conditions = [
-    ...conditionsOf(filter),
-    condition('v.id > ?::uuid', decodeCursor(cursor)),
-    condition('v.state = ?', state),
-  ];
-  const rows = await select(database, conditions, `ORDER BY v.id LIMIT ${limit + 1}`, filter.filter);
+  const rows = await listedRows<ListedRecord>(database, COLUMNS, {
+    tables: VISIT_TABLES,
+    id: 'v.id',
+    fields: VISIT_FIELDS,
+    filter: filter.filter,
+    asked: [...askedOf(filter), ...equals({ state })],
+    order: 'ASC',
+    after: decodeCursor(cursor),
+    take: limit + 1,
+  });
   return toPage(rows, limit, ({ id }) => id, showListed);
 }
 
 export async function oneVisit(database: Database, id: string): Promise<ListedVisit> {
-  const [row] = await select(database, [condition('v.id = ?::uuid', id)], '');
+  const [row] = await database.look<ListedRecord>(ONE_VISIT, id);
   if (row === undefined) throw new Problem('NOT_FOUND', `There is no visit ${id}.`);
   return showListed(row);
 }
@@ -66,12 +69,11 @@ export async function visitRoute(
   database: Database,
   filter: VisitFilter,
 ): Promise<{ readonly stops: RouteStop[]; readonly more: boolean }> {
-  const conditions = [condition(`v.state IN ('due', 'open')`, true), ...conditionsOf(filter)];
-  const rows = await select(
-    database,
-    conditions,
-    `ORDER BY v.due_at, v.id LIMIT ${ROUTE_VISITS_MAX + 1}`,
-    filter.filter,
+  const { sql, values } = listCondition(VISIT_FIELDS, filter.filter, askedOf(filter), 1);
+  const rows = await database.look<ListedRecord>(
+    `SELECT ${COLUMNS} FROM ${VISIT_TABLES} WHERE v.state IN ('due', 'open') AND ${sql}
+     ORDER BY v.due_at, v.id LIMIT ${ROUTE_VISITS_MAX + 1}`,
+    ...values,
   );
   const visits = rows.slice(0, ROUTE_VISITS_MAX).map(showListed).sort(inWalkingOrder);
   const stops: RouteStop[] = [];
@@ -106,38 +108,6 @@ function byText(one: string | null, other: string | null): number {
   return collator.compare(one, other);
 }
 
-interface Condition {
-  readonly sql: string;
-  /** For the `?` in it, if there is one. */
-  readonly values: readonly unknown[];
-}
-
-/** null = there is no such condition. */
-function condition(sql: string, value: unknown): Condition | null {
-  return value === undefined || value === null ? null : { sql, values: sql.includes('?') ? [value] : [] };
-}
-
-function conditionsOf({ kind, owner, unassigned, location, dueBefore, overdue }: VisitFilter) {
-  return [
-    condition('v.kind = ?', kind),
-    condition('v.owner = ?', owner),
-    condition('v.owner IS NULL', unassigned),
-    condition('p.location = ?', location),
-    condition('v.due_at < ?::timestamptz', dueBefore),
-    condition(IS_OVERDUE, overdue),
-  ];
-}
-
-function select(
-  { prisma }: Database,
-  conditions: readonly (Condition | null)[],
-  rest: string,
-  filter?: string,
-): Promise<readonly ListedRecord[]> {
-  const known = conditions.filter((one) => one !== null);
-  let place = 0;
-  const where = known.map(({ sql }) => sql.replace('?', () => `$${++place}`));
-  const asked = listCondition(VISIT_FIELDS, filter, {}, place + 1);
-  const text = `${LISTED} WHERE ${[...where, asked.sql].join(' AND ')} ${rest}`;
-  return prisma.$queryRawUnsafe<ListedRecord[]>(text, ...known.flatMap(({ values }) => values), ...asked.values);
+function askedOf({ dueBefore, filter: _filter, ...sent }: VisitFilter): readonly Asked[] {
+  return [...equals(sent), ['dueAt', '=lt=', dueBefore]];
 }

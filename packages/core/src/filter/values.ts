@@ -15,8 +15,10 @@ export type ReadValue =
   | { readonly ok: false; readonly expected: string };
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-/** A day, or a moment; without a zone it is UTC. */
-const TIME = /^((?:19|20|21)\d\d-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/;
+/** What `readTime` takes. */
+export const TIME_FORMS = 'a day such as 2026-11-29, or a time such as 2026-11-29T08:00:00Z';
+/** A day, or a moment; without a zone it is UTC. The years are those that every store takes. */
+const TIME = /^((?:19|20|21)\d\d-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d:\d\d)?)?$/;
 
 export function readValue({ type, letters, values }: FilterField, text: string): ReadValue {
   switch (type) {
@@ -31,7 +33,7 @@ export function readValue({ type, letters, values }: FilterField, text: string):
         `a whole number up to ${NUMBER_MAX}`,
       );
     case 'time':
-      return known(readTime(text), 'a day such as 2026-11-29, or a time such as 2026-11-29T08:00:00Z');
+      return known(readTime(text), TIME_FORMS);
     case 'uuid':
       return known(UUID.test(text) ? text.toLowerCase() : null, 'an id, as lists show it');
     case 'flag':
@@ -49,8 +51,8 @@ function oneOf(text: string, values: readonly string[] | undefined): ReadValue {
     : { ok: false, expected: `one of ${values.join(', ')}` };
 }
 
-/** null = no such day or time: 30 February is a slip, and would else be another day. */
-function readTime(text: string): string | null {
+/** In UTC; null = no such day or time: 30 February is a slip, and would else be another day. */
+export function readTime(text: string): string | null {
   const [, day = '', time = '00:00', zone = 'Z'] = TIME.exec(text) ?? [];
   const at = new Date(`${day}T${time}${zone}`);
   const isDay = !Number.isNaN(at.getTime()) && new Date(`${day}T00:00Z`).toISOString().startsWith(day);
