@@ -156,6 +156,35 @@ describe('If-Match', () => {
     expect((await change('os=ge=14', etagOf(changed))).status).toBe(200);
   });
 
+  it('guards a rollout that people move', async () => {
+    const made = await test.call('POST', '/api/v1/policies', { body: { ...policy('moved'), apply: true } });
+    const path = `/api/v1/rollouts/${String(made.body['rolloutId'])}`;
+    const etag = etagOf(await test.call('GET', path));
+    const move = (how: string, ifMatch: string) =>
+      test.call('POST', `${path}/${how}`, { headers: { 'if-match': ifMatch } });
+    const paused = await move('pause', etag);
+    expect([paused.status, etagOf(paused)]).toEqual([200, etagOf(await test.call('GET', path))]);
+    expect(codeOf(await move('resume', etag))).toEqual([412, 'PRECONDITION_FAILED']);
+    expect((await move('resume', etagOf(paused))).status).toBe(200);
+  });
+
+  it('guards what is removed', async () => {
+    const made = await test.call('POST', '/api/v1/policies', { body: policy('removed') });
+    const rule = await test.call('POST', '/api/v1/label-rules', { body: { label: 'removed', filter: 'os=ge=14' } });
+    const fields = { name: 'removed', url: 'http://127.0.0.1:9/', events: ['visit.*'] };
+    const hook = await test.call('POST', '/api/v1/webhooks', { body: fields });
+    for (const path of [
+      `/api/v1/policies/${String(made.body['policyId'])}`,
+      `/api/v1/label-rules/${String(rule.body['id'])}`,
+      `/api/v1/webhooks/${String(hook.body['id'])}`,
+    ]) {
+      const etag = etagOf(await test.call('GET', path));
+      const remove = (ifMatch: string) => test.call('DELETE', path, { headers: { 'if-match': ifMatch } });
+      expect([path, ...codeOf(await remove('"other"'))]).toEqual([path, 412, 'PRECONDITION_FAILED']);
+      expect([path, (await remove(etag)).status]).toEqual([path, 200]);
+    }
+  });
+
   it('is never passed over', async () => {
     const reply = await test.call('GET', '/api/v1/me', { headers: { 'if-match': '"x"' } });
     expect(codeOf(reply)).toEqual([400, 'VALIDATION_FAILED']);

@@ -1,6 +1,7 @@
 /**
- * ETags of what people change: a host (name and labels), its place, a policy (its newest revision), a visit (who, when, how far). What changes by
- * itself, such as when a Mac was last heard, is no part of them: a change must not fail because the Mac reported meanwhile.
+ * ETags of what people change: a host (name and labels), its place, a policy (its newest revision), a rollout, a visit (who, when, how far)
+ * and so on. What changes by itself, such as when a Mac was last heard, is no part of them: a change must not fail because the Mac
+ * reported meanwhile.
  */
 import { createHash } from 'node:crypto';
 import { invalid } from '../common/field-errors.ts';
@@ -41,6 +42,11 @@ export function placeEtag(place: object): string {
 /** What people set; how its deliveries go is no part of it. */
 export function webhookEtag({ name, url, events, state }: WebhookTagged): string {
   return tag(['webhook', name, url, state, ...events]);
+}
+
+/** How far it is, and the gates that people opened. That a Mac came through is no part of it. */
+export function rolloutEtag(state: string, gatesOpened: readonly number[]): string {
+  return tag(['rollout', state, ...gatesOpened.map(String)]);
 }
 
 /** What people set; to how many Macs it gave its label is no part of it. */

@@ -8,7 +8,7 @@ import type { Database } from '../db/database.ts';
 import { filterQuery, listedIds } from '../filters/list-filter.ts';
 import { EXCEPTION_FIELDS, EXCEPTION_TABLES, exceptionTimes } from './exception-filter.ts';
 import { exceptionInput } from './exception-input.ts';
-import { EXCEPTION_STATES, showException } from './exception-view.ts';
+import { EXCEPTION_STATES, type ExceptionRecord, showException } from './exception-view.ts';
 import type { Exceptions, HostsOfRevision } from './exceptions.ts';
 import { hostUuidsOf } from './grant-check.ts';
 import { hostsNamedBy, type KeyRetirement } from './key-retirement.ts';
@@ -112,20 +112,28 @@ export function exceptionRoutes(
           where: { id: { in: [...ids] } },
           orderBy: { id: 'desc' },
         });
-        const grants = await database.prisma.grant.findMany({
-          where: { exceptionId: { in: rows.map(({ id }) => id) } },
-        });
         return toPage(
-          rows,
+          await withGrants(database, rows, now),
           limit,
           ({ id }) => id,
-          (row) => ({
-            ...showException(row, now),
-            grants: grants
-              .filter(({ exceptionId }) => exceptionId === row.id)
-              .map(({ id, keyId, payload }) => ({ id, keyId, hostUuids: [...hostUuidsOf(payload)] })),
-          }),
+          (row) => row,
         );
+      },
+    }),
+    route({
+      id: 'getException',
+      method: 'GET',
+      path: '/api/v1/exceptions/{id}',
+      permission: 'exception.read',
+      summary: 'One security exception with its grants.',
+      status: 200,
+      params: idParams,
+      reply: exceptionView,
+      handle: async ({ params: { id }, now }) => {
+        const row = await database.prisma.riskException.findUnique({ where: { id } });
+        const [shown] = row === null ? [] : await withGrants(database, [row], now);
+        if (shown === undefined) throw new Problem('NOT_FOUND', `There is no exception ${id}.`);
+        return shown;
       },
     }),
     route({
@@ -222,6 +230,16 @@ export function exceptionRoutes(
       },
     }),
   ];
+}
+
+async function withGrants(database: Database, rows: readonly ExceptionRecord[], now: Date) {
+  const grants = await database.prisma.grant.findMany({ where: { exceptionId: { in: rows.map(({ id }) => id) } } });
+  return rows.map((row) => ({
+    ...showException(row, now),
+    grants: grants
+      .filter(({ exceptionId }) => exceptionId === row.id)
+      .map(({ id, keyId, payload }) => ({ id, keyId, hostUuids: [...hostUuidsOf(payload)] })),
+  }));
 }
 
 async function requestHosts(

@@ -54,8 +54,8 @@ export class LabelRules {
   }
 
   /** The rule gives nothing from now on; its labels go as its Macs are evaluated. */
-  async remove(id: string, order: RuleOrder): Promise<void> {
-    await this.write(id, 'label_rule.remove', order, { removedAt: order.now });
+  async remove(id: string, order: RuleOrder, ifMatch: string | null): Promise<void> {
+    await this.write(id, 'label_rule.remove', order, { removedAt: order.now }, ifMatch);
   }
 
   /** In the evaluator's transaction, which holds these hosts. */
@@ -79,7 +79,7 @@ export class LabelRules {
     action: string,
     { actor, now }: RuleOrder,
     change: RuleChange,
-    ifMatch: string | null = null,
+    ifMatch: string | null,
   ): Promise<void> {
     await this.database.transaction(async (tx) => {
       await lockRules(tx);

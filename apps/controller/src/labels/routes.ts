@@ -86,6 +86,18 @@ export function labelRuleRoutes(database: Database, rules: LabelRules): readonly
       handle: async () => ({ items: await view() }),
     }),
     route({
+      id: 'getLabelRule',
+      method: 'GET',
+      path: '/api/v1/label-rules/{id}',
+      permission: 'host.read',
+      summary: 'One rule.',
+      status: 200,
+      params: idParams,
+      reply: ruleView,
+      etag: labelRuleEtag,
+      handle: ({ params: { id } }) => one(id),
+    }),
+    route({
       id: 'createLabelRule',
       method: 'POST',
       path: '/api/v1/label-rules',
@@ -136,10 +148,11 @@ export function labelRuleRoutes(database: Database, rules: LabelRules): readonly
       permission: 'label_rule.write',
       summary: 'Ends a rule: its labels are taken back, and those that an admin gave stay.',
       status: 200,
+      conditional: true,
       params: idParams,
       reply: z.object({ id: z.uuid() }),
-      handle: async ({ params: { id }, actor, now }) => {
-        await rules.remove(id, { actor: actor.name, now });
+      handle: async ({ params: { id }, actor, now, ifMatch }) => {
+        await rules.remove(id, { actor: actor.name, now }, ifMatch);
         return { id };
       },
     }),

@@ -121,10 +121,11 @@ export function policyRoutes(database: Database, policies: Policies): readonly R
       summary: 'Archives a policy: rollouts give its Macs to whoever holds them next, or take them back to stock.',
       status: 200,
       params: idParams,
+      conditional: true,
       reply: z.object({ id: z.uuid(), rollouts: z.array(z.object({ id: z.uuid(), state: z.string() })) }),
-      handle: async ({ params: { id }, actor, now }) => ({
+      handle: async ({ params: { id }, actor, now, ifMatch }) => ({
         id,
-        rollouts: (await policies.archive(id, actor, now)).map((made) => ({ id: made.id, state: made.state })),
+        rollouts: (await policies.archive(id, actor, now, ifMatch)).map((made) => ({ id: made.id, state: made.state })),
       }),
     }),
   ];

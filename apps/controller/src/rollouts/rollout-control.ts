@@ -1,9 +1,10 @@
 import { AT_ONCE, type RolloutState, type RolloutStrategy } from '@headroom/core';
+import { requireMatch, rolloutEtag } from '../api/etag.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
-import type { RolloutEngine } from './rollout-engine.ts';
 import { changeStanding, keepStanding } from '../db/lock-order.ts';
+import type { RolloutEngine } from './rollout-engine.ts';
 import { tellRollouts } from './rollout-news.ts';
 import { RETRY_TARGETS } from './rollout-sql.ts';
 
@@ -23,6 +24,8 @@ export interface ControlOrder {
   readonly rolloutId: string;
   readonly actor: string;
   readonly now: Date;
+  /** ETag that the rollout must still have. Absent = whatever it is. */
+  readonly ifMatch?: string | null;
 }
 
 /** What people do with a rollout. Each takes the rollout's own lock, so it comes before or after a decision, never amid one. */
@@ -97,7 +100,7 @@ export class RolloutControl {
 
   private async change(
     name: string,
-    { rolloutId: id, actor, now }: ControlOrder,
+    { rolloutId: id, actor, now, ifMatch }: ControlOrder,
     work: (tx: Tx, rollout: ControlledRollout) => Promise<Record<string, string | number | number[]>>,
   ): Promise<void> {
     const { siteId } = this.database;
@@ -107,6 +110,7 @@ export class RolloutControl {
       await tx.$queryRaw`SELECT 1 FROM rollout WHERE id = ${id}::uuid FOR UPDATE`;
       const rollout = await tx.rollout.findUnique({ where: { id } });
       if (rollout === null) throw new Problem('NOT_FOUND', `There is no rollout ${id}.`);
+      requireMatch(ifMatch, rolloutEtag(rollout.state, rollout.gatesOpened));
       const after = await work(tx, {
         ...rollout,
         state: rollout.state as RolloutState,
@@ -130,14 +134,14 @@ export class RolloutControl {
   }
 }
 
-interface ControlledRollout {
-  readonly id: string;
-  readonly state: RolloutState;
-  readonly strategy: RolloutStrategy | null;
 async function hostsOf(tx: Tx, rolloutId: string): Promise<readonly string[]> {
   const rows = await tx.rolloutTarget.findMany({ where: { rolloutId }, select: { hostId: true } });
   return rows.map(({ hostId }) => hostId);
 }
 
+interface ControlledRollout {
+  readonly id: string;
+  readonly state: RolloutState;
+  readonly strategy: RolloutStrategy | null;
   readonly gatesOpened: readonly number[];
 }

@@ -1,5 +1,6 @@
 import { AT_ONCE, decideRollout, QUOTA_STOCK, type RolloutState, type RolloutStrategy, readRing } from '@headroom/core';
 import { z } from 'zod';
+import { rolloutEtag } from '../api/etag.ts';
 import { isoDate } from '../api/paging.ts';
 import type { Database } from '../db/database.ts';
 import { countedTargets } from './rollout-engine.ts';
@@ -42,6 +43,17 @@ export const progressView = z.object({
   wouldStop: z.array(z.string()).readonly(),
   rings: z.array(ringView),
 });
+
+/** Of a rollout as it is shown: the same as its row has. */
+export function shownEtag({ state, progress }: ShownRollout): string {
+  const gates = progress.rings.flatMap(({ gate }, index) => (gate === 'open' ? [index] : []));
+  return rolloutEtag(state, gates);
+}
+
+interface ShownRollout {
+  readonly state: string;
+  readonly progress: { readonly rings: readonly { readonly gate: string }[] };
+}
 
 export type RolloutRecord = Awaited<ReturnType<Database['prisma']['rollout']['findMany']>>[number];
 

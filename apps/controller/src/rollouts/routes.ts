@@ -6,7 +6,7 @@ import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
 import { equals, filterQuery, listedIds } from '../filters/list-filter.ts';
 import { ROLLOUT_FIELDS, ROLLOUT_TABLES, TARGET_FIELDS, TARGET_TABLES } from './rollout-filter.ts';
-import { progressView, rolloutProgress, rolloutRow, rolloutRows } from './rollout-view.ts';
+import { progressView, rolloutProgress, rolloutRow, rolloutRows, shownEtag } from './rollout-view.ts';
 
 const target = z.object({
   hostId: z.uuid(),
@@ -71,6 +71,7 @@ export function rolloutRoutes(database: Database): readonly Route[] {
           .array(target)
           .describe(`At most ${TARGETS_SHOWN}, those still open first; all of them: \`/targets\`.`),
       }),
+      etag: shownEtag,
       handle: async ({ params: { id }, now }) => {
         const rollout = await database.prisma.rollout.findUnique({ where: { id } });
         if (rollout === null) throw new Problem('NOT_FOUND', `There is no rollout ${id}.`);

@@ -120,10 +120,11 @@ export function webhookRoutes(
       permission: 'webhook.write',
       summary: 'Removes a webhook and its deliveries, those that wait too.',
       status: 200,
+      conditional: true,
       params: idParams,
       reply: z.object({ id: z.uuid() }),
-      handle: async ({ params: { id }, actor, now }) => {
-        await webhooks.remove({ id, actor: actor.name, now });
+      handle: async ({ params: { id }, actor, now, ifMatch }) => {
+        await webhooks.remove({ id, actor: actor.name, now }, ifMatch);
         return { id };
       },
     }),

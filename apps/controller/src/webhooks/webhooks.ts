@@ -64,12 +64,13 @@ export class Webhooks {
   }
 
   /** Its deliveries go with it, those that wait too. */
-  async remove(order: Order): Promise<void> {
+  async remove(order: Order, ifMatch: string | null): Promise<void> {
     const { id } = order;
     await this.database.transaction(async (tx) => {
       await tx.$queryRawUnsafe(LOCK_DELIVERIES, id);
       const { count: deliveries } = await tx.webhookDelivery.deleteMany({ where: { webhookId: id } });
       const before = await lock(tx, id);
+      requireMatch(ifMatch, webhookEtag(before));
       await tx.webhook.delete({ where: { id } });
       await this.audit(tx, 'webhook.delete', order, { ...shown(before), deliveries }, null);
     });
@@ -96,8 +97,8 @@ export class Webhooks {
   async replay(order: Order, eventId: string | null): Promise<number> {
     const { id, now } = order;
     return this.database.transaction(async (tx) => {
-      const wanted: Prisma.WebhookDeliveryWhereInput =
       await tx.$queryRawUnsafe(LOCK_DELIVERIES, id);
+      const wanted: Prisma.WebhookDeliveryWhereInput =
         eventId === null ? { state: 'dead' } : { eventId, state: { in: ['dead', 'delivered'] } };
       const { count } = await tx.webhookDelivery.updateMany({
         where: { webhookId: id, ...wanted },
