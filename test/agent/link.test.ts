@@ -53,7 +53,10 @@ class RunningAgent {
   }
 
   says(text: string, times = 1): Promise<void> {
-    return waitFor(() => this.log.split(text).length > times);
+    return waitFor(() => {
+      if (this.log.split(text).length > times) return true;
+      throw new Error(`it did not say ${JSON.stringify(text)}, but: ${this.log.slice(-2000)}`);
+    });
   }
 }
 
@@ -178,6 +181,20 @@ describe('the running agent', () => {
     await agent.says('SESSION_FENCED: Another Mac seems to use the identity');
     twin.close();
     await agent.kill('SIGTERM');
+  });
+
+  it('ends, to be started again with its new identity, when this Mac is enrolled anew while it runs', async () => {
+    const agent = start();
+    await agent.says('is open');
+    const { hostId } = identity();
+    const revocation = { hostId, actor: 'test', reason: 'its identity was damaged' };
+    await controller.database.transaction((tx) => controller.certificates.revokeAll(tx, revocation));
+    await agent.says('CERTIFICATE_REVOKED');
+    rmSync(join(mac.sysroot, 'private/var/db/headroom/identity.json'));
+    expect(await enroll(await newToken(controller))).toMatchObject({ code: 0 });
+    await agent.says('this Mac was enrolled anew');
+    expect(await agent.ended).toEqual({ code: 0, signal: null });
+    await start().says('is open');
   });
 
   it('tells the controller at once of guests that somebody has counted', async () => {

@@ -1,13 +1,16 @@
 /**
  * The agent's life: open a session, check in, do the work that is due, wait for a nudge or the time, again and again.
  * Guarantee: works without nudges, only slower; a lost controller is tried for ever with growing, jittered pauses; a session that
- * a newer one fenced is opened again once, and after that it is called what it is: two Macs with one identity.
+ * a newer one fenced is opened again once, and after that it is called what it is: two Macs with one identity. It ends when this Mac
+ * was enrolled anew: launchd starts the agent again, with its new identity.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Facts } from '@headroom/core';
 import { keepCompiledCode } from '../code-cache.ts';
 import { readSessionFacts } from '../facts/index.ts';
+import type { Mac } from '../mac.ts';
 import { type GrantPins, openGrantPins } from '../state/grant-pins.ts';
+import { readCredentials } from '../state/identity.ts';
 import { macStatusOf } from '../state/mac-status.ts';
 import { isDrained, nextVisitStatus } from '../state/visit-status.ts';
 import { detachStaleMounts } from '../steps/kdk/mounts.ts';
@@ -60,10 +63,16 @@ export async function runLink(given: LinkInput): Promise<void> {
   const { signal, runner } = input;
   const pause = backoff(FIRST_MS, LONGEST_MS);
   let fencedAt = Number.NEGATIVE_INFINITY;
+  let inUse = await certificateOf(mac);
   while (!signal.aborted) {
     const error = await oneSession(input, pause);
     if (signal.aborted) return;
-    if (error === RENEWED) continue;
+    const kept = await certificateOf(mac);
+    if (error === RENEWED) {
+      inUse = kept;
+      continue;
+    }
+    if (kept !== null && kept !== inUse) return log('this Mac was enrolled anew: the agent starts again');
     if (!error.isFenced) {
       await noteTrouble(input, error.code ?? 'UNREACHABLE', error.message);
       await rest(pause.next(), signal);
@@ -73,6 +82,11 @@ export async function runLink(given: LinkInput): Promise<void> {
     } else runner.log('session was fenced by a newer one, opening one more');
     if (error.isFenced) fencedAt = Date.now();
   }
+}
+
+/** null = this Mac has joined no fleet now, or what it keeps of it is damaged: the agent goes on with what it knows. */
+async function certificateOf(mac: Mac): Promise<string | null> {
+  return (await readCredentials(mac).catch(() => null))?.certificatePem ?? null;
 }
 
 /** Ends a session well: the next one shows the new certificate. */
