@@ -1,5 +1,5 @@
 // Goal: the fleet can be read page by page and by cause, and what can never be raised is left alone, with the reason.
-import type { Facts } from '@headroom/core';
+import { type Facts, RULES_VERSION } from '@headroom/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
 import { KDK, stockFacts } from '../../packages/core/testing/sample-host.ts';
@@ -160,5 +160,22 @@ describe('the evaluator', () => {
     await test.database.prisma.hostReport.update({ where: { hostId: third }, data: { lastSeenAt: test.clock.now() } });
     await test.sweep();
     expect(await presence()).toBe('online');
+  });
+
+  it('judges anew what rules of an earlier release judged, though the Mac has nothing new to say', async () => {
+    const hostId = macs[3] ?? '';
+    const older = { rulesVersion: 1, waitsFor: 'what nobody waits for any more', dueAt: null, reviewAt: null };
+    await test.database.prisma.hostState.update({ where: { hostId }, data: older });
+    await test.sweep();
+    expect(await test.database.prisma.hostState.findUniqueOrThrow({ where: { hostId } }), 'once a day').toMatchObject(
+      older,
+    );
+    test.clock.advance(24 * 3_600_000);
+    await test.sweep();
+    const { rulesVersion, waitsFor, dueAt } = await test.database.prisma.hostState.findUniqueOrThrow({
+      where: { hostId },
+    });
+    expect([rulesVersion, dueAt]).toEqual([RULES_VERSION, null]);
+    expect(waitsFor).not.toBe(older.waitsFor);
   });
 });

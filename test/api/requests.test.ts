@@ -48,6 +48,13 @@ describe('refusals', () => {
       'BOOT_ARGS_FORBIDDEN',
       'amfi',
     ],
+    [
+      'two arguments kept as one, which no grant would match',
+      { exception: { ...EXCEPTION, keepArgs: ['serverperfmode=1 -v'] } },
+      400,
+      'VALIDATION_FAILED',
+      'one argument each, without blanks',
+    ],
   ])('%s', async (_what, changes, status, code, text) => {
     const reply = await post(policy(changes));
     expect([reply.status, reply.body.code]).toEqual([status, code]);

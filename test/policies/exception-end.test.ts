@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EnrolRequest } from '../../apps/controller/src/enrol/enrol-request.ts';
 import { writeHost } from '../../apps/controller/src/enrol/host-rows.ts';
+import { ExceptionEnds } from '../../apps/controller/src/rollouts/exception-ends.ts';
 import { KIT, raisedFacts } from '../../packages/core/testing/sample-host.ts';
 import {
   addRaisedMac,
@@ -139,6 +140,24 @@ describe('at the end of an exception, by the clock alone', () => {
     await pass(1000);
     expect(await wanted()).toHaveLength(0);
   }, 30_000);
+});
+
+describe('while the clock has just jumped', () => {
+  it('nothing ends by the time that it shows now, and what a person takes back does', async () => {
+    const { macs, exceptionId } = await raised('jumped', 1);
+    const [mac = ''] = macs;
+    const ends = new ExceptionEnds(test.database, test.api.rollouts);
+    const ahead = new Date(test.clock.now().getTime() + 365 * DAY_MS);
+    await ends.sweepOnce(ahead, false);
+    expect(await endings(exceptionId)).toEqual([]);
+    await test.database.prisma.riskException.update({
+      where: { id: exceptionId },
+      data: { revokedAt: test.clock.now() },
+    });
+    await ends.sweepOnce(test.clock.now(), false);
+    expect(await endings(exceptionId)).toHaveLength(1);
+    expect(await host(mac)).toMatchObject({ state: 'raised' });
+  });
 });
 
 describe('before its time', () => {
