@@ -61,6 +61,31 @@ describe('the way back of a selection', () => {
   });
 });
 
+describe('a Mac that waits for its turn to be raised', () => {
+  it('is taken out of that rollout, and is not raised when its ring opens', async () => {
+    const mac = await addMac(test, { labels: ['waits'], facts: stockFacts() });
+    const strategy = { rings: [{ name: 'all', take: { kind: 'rest' }, gate: 'manual' }] };
+    const body = {
+      name: 'waits',
+      quota: 8,
+      selector: { labels: ['waits'] },
+      strategy,
+      exception: EXCEPTION,
+      apply: true,
+    };
+    const { rolloutId } = await post('/policies', body);
+    expect(await post(`/hosts/${mac}/revert`, { reason: 'not this one' })).toMatchObject({
+      hosts: 1,
+      policies: [{ policy: 'waits', hosts: 1 }],
+    });
+    await test.sweep();
+    const { body: rollout } = await test.call('GET', `/api/v1/rollouts/${String(rolloutId)}`);
+    expect(rollout).toMatchObject({ targets: { superseded: 1 } });
+    expect(await host(mac)).toMatchObject({ intent: { quota: 2 } });
+    expect(await post(`/hosts/${mac}/revert`, { reason: 'again' })).toMatchObject({ hosts: 0 });
+  });
+});
+
 describe('retiring a Mac that is raised', () => {
   it('is refused with what was expected and seen; or it is led back first, and retired once that is proven', async () => {
     const id = macs[3] ?? '';

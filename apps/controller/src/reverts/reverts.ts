@@ -30,11 +30,17 @@ export interface RevertOutcome {
   readonly policies: readonly { readonly policyId: string; readonly policy: string; readonly hosts: number }[];
 }
 
-/** $1 hosts, $2 stock. What is wanted of each, by whom, and whether a rollout to stock is under way. */
+/** $1 hosts, $2 stock. What is wanted of each, or will be once its turn comes in a live rollout, and by which policy. */
 const WANTED = `
-  SELECT h.id::text AS "hostId", COALESCE(i.quota, $2::int) AS quota, p.id::text AS "policyId", p.name AS policy
+  SELECT h.id::text AS "hostId", GREATEST(i.quota, ahead.quota, $2::int) AS quota, p.id::text AS "policyId", p.name AS policy
   FROM host h LEFT JOIN intent i ON i.host_id = h.id LEFT JOIN policy_revision v ON v.id = i.revision_id
-    LEFT JOIN policy p ON p.id = v.policy_id AND p.archived_at IS NULL
+    LEFT JOIN LATERAL (
+      SELECT q.policy_id, q.quota FROM rollout_target t JOIN rollout r ON r.id = t.rollout_id
+        JOIN policy_revision q ON q.id = r.revision_id
+      WHERE t.host_id = h.id AND t.state = 'pending' AND q.quota > $2::int
+        AND r.state IN ('running', 'paused', 'halted', 'waiting_for_confirmation')
+      ORDER BY r.id DESC LIMIT 1) ahead ON true
+    LEFT JOIN policy p ON p.id = COALESCE(v.policy_id, ahead.policy_id) AND p.archived_at IS NULL
   WHERE h.id = ANY($1::uuid[]) ORDER BY h.id`;
 
 interface WantedRow {
