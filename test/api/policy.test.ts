@@ -85,6 +85,20 @@ describe('one call', () => {
     const again = await test.call('POST', '/api/v1/policies', { body });
     expect([again.status, again.body['code']]).toEqual([409, 'CONFLICT']);
   });
+
+  it('does not choose between two Macs of one serial, as a new board leaves them', async () => {
+    const { prisma } = test.database;
+    const { serial } = await prisma.host.findUniqueOrThrow({ where: { id: macs['d'] ?? '' } });
+    const replaced = await addMac(test);
+    await prisma.host.update({ where: { id: replaced }, data: { serial } });
+    const body = { name: 'which', quota: 8, selector: { hosts: [serial] } };
+    const { status, body: refused } = await test.call('POST', '/api/v1/policies', { body });
+    expect(status).toBe(400);
+    const said = JSON.stringify(refused['errors']);
+    for (const id of [macs['d'], replaced]) expect(said).toContain(id);
+    await prisma.host.update({ where: { id: replaced }, data: { retiredAt: test.clock.now() } });
+    expect((await test.call('POST', '/api/v1/policies', { body })).status).toBe(201);
+  });
 });
 
 describe('later', () => {

@@ -78,20 +78,25 @@ export async function resolveSelector(
     },
     select: { id: true, hardwareUuid: true, serial: true },
   });
-  const ids = hosts.map((host, index) => {
-    const found = known.find(
+  const chosen = hosts.map((host, index) => {
+    const found = known.filter(
       ({ id, hardwareUuid, serial }) =>
         id === host.toLowerCase() || hardwareUuid === host.toUpperCase() || serial === host,
     );
-    if (found === undefined)
+    const path = `body.selector.hosts.${index}`;
+    const [one, other] = found;
+    if (one === undefined) throw invalid([{ path, message: `no Mac with id, hardware UUID or serial ${host}` }]);
+    // A Mac whose board was replaced keeps its serial number, and is another Mac here.
+    const ids = found.map(({ id }) => id).sort();
+    if (other !== undefined)
       throw invalid([
-        { path: `body.selector.hosts.${index}`, message: `no Mac with id, hardware UUID or serial ${host}` },
+        { path, message: `${ids.length} Macs have the serial ${host}: name one by id (${ids.join(', ')})` },
       ]);
-    return found.id;
+    return one.id;
   });
   return {
     labels: [...new Set(labels)].sort(),
-    hosts: [...new Set(ids)].sort(),
+    hosts: [...new Set(chosen)].sort(),
     filter: filter === null ? null : formatFilter(readFilter(filter, hostFields(scope), 'body.selector.filter')),
   };
 }
