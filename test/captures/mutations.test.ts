@@ -18,6 +18,8 @@ import { PARSERS } from './parsers.ts';
 
 const RUNS = Number(process.env['HEADROOM_FUZZ_RUNS'] ?? 300);
 const PARSE_MS_MAX = 250;
+const FLOODS = ['\n', '\r', ' ', '.', 'a', 'a.', '{\n'];
+const FLOOD_MICROSECONDS_MAX = 300_000;
 const TEST_MS_MAX = 60_000 + RUNS * 20;
 const captures = readCaptures();
 const anyCapture = fc.constantFrom(...captures);
@@ -70,6 +72,17 @@ describe('mutated captures', () => {
     },
     TEST_MS_MAX,
   );
+
+  it('keep no parser when they are a flood of one thing', () => {
+    const slow: string[] = [];
+    for (const [name, parse] of Object.entries(PARSERS))
+      for (const drop of FLOODS) {
+        const began = process.cpuUsage();
+        parse({ exitCode: 0, stdout: drop.repeat(20_000), stderr: '' });
+        if (process.cpuUsage(began).user > FLOOD_MICROSECONDS_MAX) slow.push(`${name} ${JSON.stringify(drop)}`);
+      }
+    expect(slow).toEqual([]);
+  });
 
   it('never turn noise around a text into another value', () => {
     const noise = fc.array(fc.constantFrom('', 'warning: something', '\t', 'banner line'), { maxLength: 4 });

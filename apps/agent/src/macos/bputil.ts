@@ -6,7 +6,7 @@
 import type { SecurityMode } from '@headroom/core';
 import { parseBputilJson } from './bputil-json.ts';
 import { firstReading, known, type Reading, unknown } from './reading.ts';
-import { jsonIn, linesOf, quote, uuidOf } from './text.ts';
+import { jsonIn, linesOf, matchIn, quote, uuidOf } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
 const BPUTIL = '/usr/bin/bputil';
@@ -104,7 +104,7 @@ function tagsOf(lines: readonly string[]): ReadonlyMap<string, string> {
 }
 
 function valueAfter(lines: readonly string[], pattern: RegExp): string | null {
-  return lines.map((line) => pattern.exec(line)?.[1]).find((value) => value !== undefined) ?? null;
+  return matchIn(lines, pattern)?.[1] ?? null;
 }
 
 /** Full = smb0 absent, Reduced = smb0 1, Permissive = smb0 && smb1. The word before the tag is not read: it may be translated. */

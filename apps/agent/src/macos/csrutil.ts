@@ -4,7 +4,7 @@
  */
 import type { SipStatus } from '@headroom/core';
 import { firstReading, known, type Reading, unknown } from './reading.ts';
-import { linesOf, quote } from './text.ts';
+import { linesOf, matchIn, quote } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
 const CSRUTIL = '/usr/bin/csrutil';
@@ -38,7 +38,7 @@ function sipIn(lines: readonly string[], printed: string): Reading<Sip> {
 /** Status of the signed system volume, from `csrutil authenticated-root status`. */
 export function parseAuthenticatedRoot({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<boolean> {
   return firstReading([stdout, stderr], (text) => {
-    const match = /^\s*Authenticated Root status:\s*(enabled|disabled)\.?\s*$/m.exec(linesOf(text).join('\n'));
+    const match = matchIn(linesOf(text), /^\s*Authenticated Root status:\s*(enabled|disabled)\.?\s*$/);
     return match === null
       ? unknown(`csrutil printed no status: ${quote(stdout, stderr)}`)
       : known(match[1] === 'enabled');

@@ -4,7 +4,7 @@
  */
 import type { FileVaultStatus } from '@headroom/core';
 import { firstReading, known, type Reading, unknown } from './reading.ts';
-import { linesOf, quote } from './text.ts';
+import { linesOf, matchIn, quote } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
 const FDESETUP = '/usr/bin/fdesetup';
@@ -15,13 +15,13 @@ export function readFileVault(context: ToolContext): Promise<Reading<FileVaultSt
 }
 
 export function parseFdesetup({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<FileVaultStatus> {
-  return firstReading([stdout, stderr], (printed) => statusIn(linesOf(printed).join('\n'), quote(stdout, stderr)));
+  return firstReading([stdout, stderr], (printed) => statusIn(linesOf(printed), quote(stdout, stderr)));
 }
 
-function statusIn(text: string, printed: string): Reading<FileVaultStatus> {
-  if (/^\s*Encryption in progress\b/m.test(text)) return known('encrypting');
-  if (/^\s*Decryption in progress\b/m.test(text)) return known('decrypting');
-  const status = /^\s*FileVault is (On|Off)\.?\s*$/m.exec(text)?.[1];
+function statusIn(lines: readonly string[], printed: string): Reading<FileVaultStatus> {
+  if (matchIn(lines, /^\s*Encryption in progress\b/) !== null) return known('encrypting');
+  if (matchIn(lines, /^\s*Decryption in progress\b/) !== null) return known('decrypting');
+  const status = matchIn(lines, /^\s*FileVault is (On|Off)\.?\s*$/)?.[1];
   if (status === undefined) return unknown(`fdesetup printed no status: ${printed}`);
   return known(status === 'On' ? 'on' : 'off');
 }

@@ -1,7 +1,7 @@
 /** hdiutil: attaches a KDK image, read-only, on a folder of our own. Seen: macOS 11 to 26; always with -plist. */
 import { dictsAt, type PlistDict, parsePlistDict, stringAt } from './plist.ts';
 import { known, type Reading, unknown } from './reading.ts';
-import { quote } from './text.ts';
+import { linesOf, matchIn, quote } from './text.ts';
 import type { Output } from './tool.ts';
 
 export const HDIUTIL = '/usr/bin/hdiutil';
@@ -53,7 +53,7 @@ export function parseHdiutilInfo({
 
 /** `"disk7" ejected.` */
 export function parseDetach({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<string> {
-  const device = /^\s*"?(disk[0-9]+(?:s[0-9]+)*)"? ejected\.?\s*$/m.exec(stdout)?.[1];
+  const device = matchIn(linesOf(stdout), /^\s*"?(disk[0-9]+(?:s[0-9]+)*)"? ejected\.?\s*$/)?.[1];
   return device === undefined ? unknown(`hdiutil detach: ${quote(stderr, stdout)}`) : known(device);
 }
 

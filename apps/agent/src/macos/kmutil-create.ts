@@ -5,7 +5,6 @@
  */
 import type { ErrorCode } from '@headroom/core';
 import { commandError, type RunResult } from './runner.ts';
-import { linesOf } from './text.ts';
 
 export const KMUTIL_CREATE_TIMEOUT_MS = 30 * 60_000;
 
@@ -64,7 +63,7 @@ const FAILURES: readonly (readonly [RegExp, KmutilCreateFailure])[] = [
 export function kmutilCreateFailure(result: RunResult): KmutilCreateFailure | null {
   if (result.timedOut) return 'KC_TIMED_OUT';
   if (result.signal !== null && !result.outputCut) return 'KC_KILLED';
-  const text = linesOf(`${result.stderr}\n${result.stdout}`).join('\n');
+  const text = `${result.stderr}\n${result.stdout}`;
   if (commandError(result) === null && !/Error Domain=/.test(text)) return null;
   return FAILURES.find(([pattern]) => pattern.test(text))?.[1] ?? 'KC_CREATE_FAILED';
 }

@@ -43,7 +43,7 @@ export function readAuxiliaryKexts(context: ToolContext): Promise<Reading<readon
  */
 export function parseInspect({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<readonly Bundle[]> {
   const rows = linesOf(stdout).map((line) => {
-    const match = /^\s*([A-Za-z0-9_.-]+\.[A-Za-z0-9_.-]+)[\t ]+(?:([^\t /]+)[\t ]+)?(\/.*?)\s*$/.exec(line);
+    const match = /^\s*([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)[\t ]+(?:([^\t /]+)[\t ]+)?(\/.*?)\s*$/.exec(line);
     return match === null ? line : { id: match[1] ?? '', version: match[2] ?? '', path: match[3] ?? '' };
   });
   const broken = rows.find((row) => typeof row === 'string' && /^\s*com\.apple\./.test(row));

@@ -1,6 +1,6 @@
 /** profiles: is this Mac enrolled in an MDM. Seen: macOS 10.13.4 to 26. */
 import { firstReading, known, type Reading, unknown } from './reading.ts';
-import { linesOf, quote } from './text.ts';
+import { linesOf, matchIn, quote } from './text.ts';
 import { type Output, readTool, type ToolContext } from './tool.ts';
 
 const PROFILES = '/usr/bin/profiles';
@@ -18,13 +18,13 @@ export function readEnrollment(context: ToolContext): Promise<Reading<Enrollment
 }
 
 export function parseProfiles({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<Enrollment> {
-  return firstReading([stdout, stderr], (printed) => enrollmentIn(linesOf(printed).join('\n'), quote(stdout, stderr)));
+  return firstReading([stdout, stderr], (printed) => enrollmentIn(linesOf(printed), quote(stdout, stderr)));
 }
 
-function enrollmentIn(text: string, printed: string): Reading<Enrollment> {
-  const mdm = /^\s*MDM enrollment:\s*(Yes|No)\b[^\S\n]*(.*?)[^\S\n]*$/m.exec(text);
+function enrollmentIn(lines: readonly string[], printed: string): Reading<Enrollment> {
+  const mdm = matchIn(lines, /^\s*MDM enrollment:\s*(Yes|No)\b\s*(.*?)\s*$/);
   if (mdm === null) return unknown(`profiles printed no enrolment: ${printed}`);
-  const dep = /^\s*Enrolled via DEP:\s*(Yes|No)\b/m.exec(text)?.[1];
+  const dep = matchIn(lines, /^\s*Enrolled via DEP:\s*(Yes|No)\b/)?.[1];
   const enrolled = mdm[1] === 'Yes';
   return known({
     enrolled,

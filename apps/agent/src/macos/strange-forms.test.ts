@@ -270,3 +270,17 @@ describe('JSON between other lines', () => {
     expect(parseHardware(out(`${json.slice(0, -1)}\n[done]\n`))).toMatchObject({ ok: false });
   });
 });
+
+describe('a line longer than any of a Mac', () => {
+  const blanks = ' '.repeat(5000);
+  it('is no value, and no row that may be passed over', () => {
+    expect(parseCsrutil(out(`System Integrity Protection status:${blanks}enabled.\n`))).toMatchObject(REASON);
+    expect(parseNvram(out(`boot-args\t${'x'.repeat(5000)}\n`), 'boot-args')).toMatchObject(REASON);
+    const table = 'Index Refs Address Size Wired Name (Version) UUID <Linked Against>\n';
+    expect(parseShowLoaded(out(`${table}${blanks}1 1 0 0 0 com.x (1)\n`))).toMatchObject(REASON);
+  });
+
+  it('takes nothing from the lines around it', () => {
+    expect(parseCsrutil(out(`${blanks}\nSystem Integrity Protection status: enabled.\n`))).toMatchObject({ ok: true });
+  });
+});

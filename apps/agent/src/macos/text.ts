@@ -1,9 +1,26 @@
 /** Text helpers for parsers: what macOS tools print differs in line ends, blanks, banners and invisible marks. */
 import { firstLine } from './runner.ts';
 
-/** Lines without CR, NUL, byte order mark and the isolate marks that diskutil puts around names. Blanks stay. */
+const LINE_CHARS_MAX = 4096;
+/** Nobody's form, so that a list with such a line is not taken for whole. */
+const TOO_LONG = '(a line longer than any of a Mac)';
+
+/**
+ * Lines without CR, NUL, byte order mark and the isolate marks that diskutil puts around names. Blanks stay.
+ * One that is longer than any of a Mac says nothing: patterns that look for an end would look for it too long.
+ */
 export function linesOf(text: string): readonly string[] {
-  return text.replace(/[\0\uFEFF\u2066-\u2069]/g, '').split(/\r\n|\r|\n/);
+  const lines = text.replace(/[\0\uFEFF\u2066-\u2069]/g, '').split(/\r\n|\r|\n/);
+  return lines.map((line) => (line.length > LINE_CHARS_MAX ? TOO_LONG : line));
+}
+
+/** The first line in which the pattern is found. Line by line, as blanks of a pattern would else run through all lines that are empty. */
+export function matchIn(lines: readonly string[], pattern: RegExp): RegExpExecArray | null {
+  for (const line of lines) {
+    const match = pattern.exec(line);
+    if (match !== null) return match;
+  }
+  return null;
 }
 
 /** A short quotation for a reason: the first line that is not blank. */
@@ -29,7 +46,9 @@ const ENDS_MAX = 5;
 const END = /[}\]](?=[^\S\n]*$)(?!\s*[}\],])/gm;
 
 /** The JSON value in a text that may have lines before and after it; undefined when there is none. */
-export function jsonIn(text: string): unknown {
+export function jsonIn(printed: string): unknown {
+  // Only ends of lines are changed: a string in JSON holds none.
+  const text = printed.replace(/\r\n?/g, '\n');
   const last = Math.max(text.lastIndexOf('}'), text.lastIndexOf(']'));
   const earlier = [...text.matchAll(END)].map(({ index }) => index).filter((index) => index < last);
   const ends = [last, ...earlier.reverse().slice(0, ENDS_MAX)];
