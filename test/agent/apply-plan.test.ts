@@ -1,6 +1,6 @@
 /** The agent raises a simulated Mac as far as macOS allows, from a plan in a file, with no controller; and refuses what it must. */
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { KcResult } from '@headroom/core';
@@ -121,6 +121,22 @@ describe('apply-plan', () => {
     const { code, stdout } = await mac.apply(mac.plan(mac.raiseSteps()));
     expect(code, stdout).toBe(0);
     expect(mac.list('/var/db/headroom/kc')).toEqual(['23F79-T6020.kc', '23F79-T6020.kc.json']);
+  });
+
+  it.each([
+    ['place_kit', 'without the kernel collection that it places', 'var/db/headroom/kc'],
+    ['build_kc', 'without the KDK that it builds from', 'Library/Developer/KDKs'],
+    [
+      'build_kc',
+      'with a KDK whose kernels are gone',
+      'Library/Developer/KDKs/KDK_14.5_23F79.kdk/System/Library/Kernels',
+    ],
+  ])('refuses %s %s, so that the next plan brings it first', async (kind, _what, folder) => {
+    rmSync(join(mac.sysroot, 'var/db/headroom/kc'), { recursive: true });
+    rmSync(join(mac.sysroot, folder), { recursive: true, force: true });
+    const step = mac.raiseSteps().filter((one) => one.kind === kind);
+    expect((await mac.apply(mac.plan(step))).stdout).toMatch(new RegExp(`${kind}: refused PLAN_OUTDATED`));
+    expect((await mac.apply(mac.plan(mac.raiseSteps()))).code).toBe(0);
   });
 
   it('finds everything done the second time, and changes nothing', async () => {

@@ -6,7 +6,7 @@
 import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { KcResult, PlanStep } from '@headroom/core';
-import { AgentError } from '../agent-error.ts';
+import { AgentError, Refusal } from '../agent-error.ts';
 import { plainFileBytes } from '../file-looks.ts';
 import { ensureFolder, isDiskFull, syncFolder, writeFileAtomic, writeJsonAtomic } from '../files.ts';
 import { type Mac, ranToItsEnd, toolText } from '../mac.ts';
@@ -95,7 +95,9 @@ async function newBuildFolder(mac: Mac): Promise<string> {
 
 async function usableKdk(mac: Mac, step: Step): Promise<string> {
   const kdk = await bestKdk(mac, step);
-  if (kdk === null) throw new AgentError('KDK_HUSK', `No KDK of build ${step.build} is installed.`);
+  // Gone since the plan was made: trying the same step again would not bring it back, the next plan installs it.
+  if (kdk === null) throw new Refusal('PLAN_OUTDATED', `No KDK of build ${step.build} is installed.`);
+  if (kdk.problem?.code === 'KDK_HUSK') throw new Refusal('PLAN_OUTDATED', kdk.problem.message);
   if (kdk.problem !== null) throw kdk.problem;
   return kdk.folder;
 }

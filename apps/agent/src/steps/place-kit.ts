@@ -92,7 +92,8 @@ async function wantedManifest(step: Step, context: StepContext): Promise<string>
 
 async function collectionOf(step: Step, { mac, signal }: StepContext): Promise<KcResult> {
   const kc = await builtCollection(mac, step, signal);
-  if (kc instanceof AgentError) throw new AgentError(kc.code, `No usable kernel collection: ${kc.message}`);
+  // Gone since the plan was made: trying the same step again would not bring it back, the next plan builds it.
+  if (kc instanceof AgentError) throw new Refusal('PLAN_OUTDATED', `No usable kernel collection: ${kc.message}`);
   return kc;
 }
 

@@ -219,8 +219,9 @@ export const STEP_ERRORS = {
     grpc: 'ABORTED',
   },
   PLAN_OUTDATED: {
-    title: 'The plan is for a system that this Mac does not run any more',
-    remedy: 'Nothing to do: the next plan is made from the newest facts. It needs the KDK of the build that runs now.',
+    title: 'The plan is for a Mac that has changed since',
+    remedy:
+      'Nothing to do: the next plan is made from the newest facts, within a minute or two. After an update of macOS it needs the KDK of the build that runs now.',
     retry: 'transient',
     http: 409,
     grpc: 'ABORTED',
