@@ -2,7 +2,16 @@
 // work here starts with one Mac.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { raisedFacts } from '../../packages/core/testing/sample-host.ts';
-import { addRaisedMac, EXCEPTION, itemsOf, openTestApi, type ReplyBody, report, type TestApi } from './support.ts';
+import {
+  addMac,
+  addRaisedMac,
+  EXCEPTION,
+  itemsOf,
+  openTestApi,
+  type ReplyBody,
+  report,
+  type TestApi,
+} from './support.ts';
 
 const SESSION = '0d6c5c1a-7a0e-4f53-9f1e-0a4f5f6a7b8c';
 const FACTS = { ...raisedFacts(), boot: { ...raisedFacts().boot, sessionId: SESSION.toUpperCase() } };
@@ -119,6 +128,41 @@ describe('a witness', () => {
     await test.sweep();
     expect(await host(mac)).toMatchObject({ state: 'raised', proof: 'configured', witness: null });
     expect(await pairs()).toMatchObject([{ witnessedOn: 2 }]);
+  });
+});
+
+describe('a pair never witnessed', () => {
+  const facts = { ...FACTS, os: { ...FACTS.os, build: '23G80', baseBuild: '23G80' } };
+  const strategy = { rings: [{ name: 'all', take: { kind: 'rest' } }], success: 'witnessed' };
+  const selector = { labels: ['shelf'] };
+  const apply = async (name: string, quota: number) => {
+    const consent = quota > 2 ? { exception: EXCEPTION } : { priority: 1 };
+    const body = { name, quota, selector, strategy, ...consent, apply: true };
+    return String((await test.call('POST', '/api/v1/policies', { body })).body['rolloutId']);
+  };
+  const path = (id: string, more = '') => `/api/v1/rollouts/${id}${more}`;
+
+  it('has one Mac under way at a time, also when somebody skips the first; one that told nothing waits', async () => {
+    for (const told of [facts, facts, facts, null]) await addMac(test, { labels: ['shelf'], facts: told });
+    const id = await apply('shelf', 8);
+    const opened = async () => itemsOf((await test.call('GET', path(id, '/targets?state=opened'))).body);
+    const [first] = await opened();
+    expect(await opened()).toHaveLength(1);
+    await test.call('POST', path(id, `/hosts/${String(first?.['hostId'])}/skip`), { body: {} });
+    await test.sweep();
+    const [second, ...more] = await opened();
+    expect(more).toEqual([]);
+    expect(second?.['hostId']).not.toBe(first?.['hostId']);
+    expect((await test.call('GET', path(id))).body).toMatchObject({
+      progress: { waitsFor: expect.stringMatching(/^A witness: T6020 23G80 .*1 Mac\(s\) told no macOS build/) },
+      targets: { pending: 2 },
+    });
+  });
+
+  it('needs no witness on its way back', async () => {
+    const id = await apply('shelf back', 2);
+    const { progress } = (await test.call('GET', path(id))).body;
+    expect(progress?.['rings']).toMatchObject([{ name: 'all' }]);
   });
 });
 

@@ -10,6 +10,7 @@ import { WRITE_DELIVERIES } from '../../apps/controller/src/webhooks/outbox.ts';
 import { consentQueries, grantOf, selectHosts } from './memory-consents.ts';
 import { type OnFlip, type Query, rolloutQueries } from './memory-rollouts.ts';
 import { memoryTable } from './memory-table.ts';
+import { witnessQueries } from './memory-witnesses.ts';
 import {
   hostOf,
   intentOf,
@@ -21,7 +22,7 @@ import {
   type StateRow,
   timeOf,
 } from './rows.ts';
-import { VARIANT } from './sim-mac.ts';
+import { VARIANTS } from './sim-mac.ts';
 
 export const FLEET_ID = '0195aaaa-0000-7000-8000-000000000001';
 const KDK_SHA256 = 'ef'.repeat(32);
@@ -48,6 +49,7 @@ export function memoryDatabase(rows: Rows, options: MemoryOptions): Database {
     ...writes(rows, options),
     ...rolloutQueries(rows, options.onFlip),
     ...consentQueries(rows),
+    ...witnessQueries(rows),
   ]);
   const run = async (text: string, ...values: unknown[]) => {
     const query = queries.get(text) ?? unnamed(rows, text);
@@ -69,7 +71,7 @@ export function memoryDatabase(rows: Rows, options: MemoryOptions): Database {
 function unnamed(rows: Rows, text: string): Query | null {
   if (text.includes('SET generation = GREATEST')) return raiseGenerations(rows);
   return text.includes('OR false) AS selected')
-    ? (named: string[], labels: string[], only: string | null = null) => selectHosts(rows, named, labels, only)
+    ? (named: string[], labels: string[], only: string[] | null = null) => selectHosts(rows, named, labels, only)
     : null;
 }
 
@@ -97,8 +99,6 @@ function reads(rows: Rows): [string, Query][] {
         ),
     ],
     [sql.UPDATE_ACCEPTANCES, () => []],
-    // Nobody counts guests there.
-    [sql.NEWEST_WITNESSES, () => []],
     [sql.OPENED_VISITS, (ids: string[]) => ids.flatMap((id) => openedVisit(rows, id) ?? [])],
     [sql.OPEN_VISITS, (ids: string[]) => rows.visits.filter((one) => ids.includes(one.hostId) && isOpenVisit(one))],
   ];
@@ -164,6 +164,9 @@ function tagged(rows: Rows) {
     if (text.includes('count(DISTINCT t.host_id)'))
       return [{ hosts: takenBefore(rows, values[0] as string, values[1] as Date, values[4] as string[]) }];
     if (text.includes('FROM intent i JOIN policy_revision p')) return intentsOf(rows, values[0] as string);
+    // Whoever locks a host is told of it what lies in the locked rows.
+    if (text.includes('SELECT presence FROM host_state')) return [hostOf(rows, values[0] as string).state];
+    if (text.includes('FROM host_report WHERE host_id')) return [hostOf(rows, values[0] as string).report];
     // Locks only: transactions come one after the other here.
     if (text.trim().startsWith('SELECT 1 FROM')) return [];
     throw new Error(`the simulation has no model of this statement:${text}`);
@@ -192,6 +195,7 @@ function tables(rows: Rows) {
     rolloutTarget: memoryTable(rows.targets),
     plan: memoryTable(rows.plans),
     visit: memoryTable(rows.visits, { defaults: NEW_VISIT }),
+    witness: memoryTable(rows.witnesses, { defaults: { build: null, variant: null, countedAt: null } }),
     hostEvent: NOT_KEPT,
     audit: NOT_KEPT,
   };
@@ -207,12 +211,12 @@ const NEW_ROLLOUT = {
   ...{ decidedAt: null, reviewAt: null, finishedAt: null },
 };
 const SIGHTS = ['a', 'b'].map((hostId) => ({
-  ...{ hostId, host: hostId, variants: [VARIANT], variantsMissing: [], at: new Date(0).toISOString() },
+  ...{ hostId, host: hostId, variants: [...VARIANTS], variantsMissing: [], at: new Date(0).toISOString() },
 }));
 const KDK = {
   ...{ version: '14.5', sha256: KDK_SHA256, sizeBytes: 800_000_000n, fileName: 'Kernel_Debug_Kit.dmg' },
   // What Macs would show of it is known.
-  ...{ variants: [VARIANT], variantsMissing: [], sights: SIGHTS, addedAt: new Date(0) },
+  ...{ variants: [...VARIANTS], variantsMissing: [], sights: SIGHTS, addedAt: new Date(0) },
 };
 
 function labelsOf({ hosts }: Rows, asked: readonly string[], ids: readonly string[]) {
@@ -224,9 +228,11 @@ function labelsOf({ hosts }: Rows, asked: readonly string[], ids: readonly strin
 }
 
 function takenBefore(rows: Rows, madeBy: string, since: Date, except: readonly string[]): number {
+  const isBack = (revisionId: string | null) =>
+    (rows.revisions.find(({ id }) => id === revisionId)?.quota ?? QUOTA_STOCK) === QUOTA_STOCK;
   const rollouts = rows.rollouts.filter(
     ({ createdBy, createdAt, asksConfirmation, revisionId }) =>
-      createdBy === madeBy && createdAt > since && !asksConfirmation && revisionId === null,
+      createdBy === madeBy && createdAt > since && !asksConfirmation && isBack(revisionId),
   );
   const taken = rows.targets.filter(
     ({ rolloutId, hostId, state }) =>

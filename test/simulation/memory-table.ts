@@ -8,6 +8,8 @@ type Where = Readonly<Record<string, unknown>>;
 interface Query {
   readonly where?: Where;
   readonly data?: Row | readonly Row[];
+  readonly create?: Row;
+  readonly update?: Row;
   readonly orderBy?: Readonly<Record<string, 'asc' | 'desc'>>;
   readonly include?: Readonly<Record<string, unknown>>;
 }
@@ -48,6 +50,11 @@ export function memoryTable(rows: readonly object[], { defaults = {}, joins = {}
     createMany: async ({ data }: Query) => (data as readonly Row[]).forEach(add),
     update: async (query: Query) =>
       void Object.assign(first(query) ?? raise(`no row for ${JSON.stringify(query.where)}`), query.data),
+    upsert: async (query: Query) => {
+      const known = first(query);
+      if (known === null) add(query.create ?? {});
+      else Object.assign(known, query.update);
+    },
     updateMany: async (query: Query) => {
       const mine = found(query);
       for (const row of mine) Object.assign(row, query.data);
@@ -69,6 +76,8 @@ function ordered(rows: readonly Row[], orderBy: Query['orderBy']): readonly Row[
 
 function matches(row: Row, where: Where): boolean {
   return Object.entries(where).every(([column, wanted]) => {
+    // A key of several columns is called by all of them.
+    if (!(column in row) && column.includes('_')) return matches(row, wanted as Where);
     if (!(column in row)) return raise(`the simulation has no column ${column}`);
     return isCondition(wanted)
       ? Object.entries(wanted).every(([word, value]) => holds(row[column], word, value))

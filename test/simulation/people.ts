@@ -1,5 +1,5 @@
 /** People at the controller's doors: they apply policies, consent, and steer rollouts, all through the product's own services. */
-import { QUOTA_STOCK, type RolloutStrategy } from '@headroom/core';
+import { QUOTA_STOCK, type RolloutStrategy, WITNESS_GUESTS_MIN } from '@headroom/core';
 import type { Actor } from '../../apps/controller/src/api/api-tokens.ts';
 import { uuidv7 } from '../../apps/controller/src/common/ids.ts';
 import { Problem } from '../../apps/controller/src/common/problem.ts';
@@ -9,6 +9,7 @@ import { CONTROLS } from '../../apps/controller/src/rollouts/rollout-control.ts'
 import { giveConsent } from './approver.ts';
 import { type GrantRow, hostOf, type RevisionRow, type RolloutRow, type Rows } from './rows.ts';
 import type { SimController } from './sim-controller.ts';
+import type { SimMac } from './sim-mac.ts';
 import type { Watch } from './watch.ts';
 
 /** Each is a policy's selector; a Mac with both is held by the last. */
@@ -105,6 +106,17 @@ export class People {
     host.labels = present ? [...host.labels, label] : host.labels.filter((one) => one !== label);
     host.relabelledAt ??= this.date();
     this.ports.note(`${hostId}: ${present ? 'gets' : 'loses'} the label ${label}`);
+  }
+
+  /** Starts as many macOS guests on it as it lets, up to one more than every Mac does, and says how many are alive. */
+  async witness(hostId: string, mac: SimMac): Promise<void> {
+    const { watch, controller } = this.ports;
+    const macosGuests = Math.min(mac.quotaInForce() ?? QUOTA_STOCK, WITNESS_GUESTS_MIN);
+    const seen = { hostId, macosGuests, bootSessionId: mac.bootSession, source: 'probe' };
+    await this.tried(`counts ${macosGuests} guests on ${hostId}`, async () => {
+      await controller.witnesses.take({ ...seen, actor: ADMIN.name, now: this.date() });
+      if (macosGuests >= WITNESS_GUESTS_MIN) watch.rollouts.onWitness(mac.variant, mac.disk.build);
+    });
   }
 
   place(hostId: string, location: string | null): void {

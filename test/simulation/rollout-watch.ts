@@ -4,12 +4,14 @@
  */
 import { QUOTA_STOCK, type Ring, type RolloutStrategy, type Threshold } from '@headroom/core';
 import { hasNewer } from './memory-rollouts.ts';
+import { pairOf } from './memory-witnesses.ts';
 import { hostOf, type RolloutRow, type Rows, type TargetRow, timeOf } from './rows.ts';
 import { fail, Violation } from './violation.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 1440 * MINUTE_MS;
-const NO_STRATEGY: Pick<RolloutStrategy, 'rings' | 'concurrency' | 'window'> = {
+const NO_STRATEGY: Pick<RolloutStrategy, 'rings' | 'concurrency' | 'window' | 'success'> = {
+  success: 'raised',
   rings: [],
   concurrency: { total: null, perSite: null, perKdk: null },
   window: null,
@@ -21,10 +23,12 @@ export interface RolloutBooks {
   readonly stopped: Set<string>;
   /** `rollout ring` of each gate that a person opened. */
   readonly gates: Set<string>;
+  /** Variant and build of each Mac on which somebody counted more guests than every Mac allows. */
+  readonly witnessed: Set<string>;
 }
 
 export function noBooks(): RolloutBooks {
-  return { stopped: new Set(), gates: new Set() };
+  return { stopped: new Set(), gates: new Set(), witnessed: new Set() };
 }
 
 export class RolloutWatch {
@@ -54,6 +58,10 @@ export class RolloutWatch {
     this.books.gates.add(`${rolloutId} ${ring}`);
   }
 
+  onWitness(variant: string, build: string): void {
+    this.books.witnessed.add(`${variant} ${build}`);
+  }
+
   /** Intents are about to flip; the targets of these Macs still wait. Whoever asked may keep errors to himself: the next check tells. */
   onFlip(rolloutId: string, hostIds: readonly string[]): void {
     try {
@@ -69,7 +77,7 @@ export class RolloutWatch {
     if (rollout === undefined) throw new Violation(`rollout ${rolloutId} flips intents and is not there`);
     this.flips += hostIds.length;
     if (this.books.stopped.has(rolloutId)) fail(`rollout ${rolloutId} was stopped and opens ${hostIds.join(', ')}`);
-    const { rings, concurrency, window } = rollout.strategy ?? NO_STRATEGY;
+    const { rings, concurrency, window, success } = rollout.strategy ?? NO_STRATEGY;
     const targets = this.rows.targets.filter((one) => one.rolloutId === rolloutId);
     const flipping = targets.filter(({ hostId }) => hostIds.includes(hostId));
     for (const one of flipping) {
@@ -80,6 +88,7 @@ export class RolloutWatch {
     this.checkThresholds(rollout, rings, targets);
     for (const { ring } of flipping) this.checkRing(rollout, rings, targets, ring);
     this.checkLimits(rollout, concurrency, targets, flipping);
+    if (success === 'witnessed' && this.isRaise(rollout.revisionId)) this.checkFirst(rollout, targets, flipping);
   }
 
   /** After each event: where no Mac flips, none may be under way beyond what is allowed. */
@@ -169,6 +178,23 @@ export class RolloutWatch {
       if (perKdk !== null && fetching > perKdk)
         fail(`rollout ${id} has ${fetching} that fetch the KDK of ${build}, ${perKdk} may`);
     }
+  }
+
+  /** Of a pair of variant and build that nobody ever saw work, one Mac is under way. */
+  private checkFirst({ id }: RolloutRow, targets: readonly TargetRow[], flipping: readonly TargetRow[]): void {
+    const under = [...targets.filter(({ state }) => state === 'opened'), ...flipping].map(({ hostId }) => hostId);
+    for (const { hostId } of flipping) {
+      const pair = this.pairOf(hostId);
+      if (pair === null) fail(`rollout ${id} opens ${hostId}, which told no variant and build`);
+      const same = under.filter((one) => this.pairOf(one) === pair);
+      if (pair !== null && !this.books.witnessed.has(pair) && same.length > 1)
+        fail(`rollout ${id} has ${same.join(', ')} under way, and ${pair} was never witnessed`);
+    }
+  }
+
+  private pairOf(hostId: string): string | null {
+    const pair = pairOf(hostOf(this.rows, hostId).report.facts);
+    return pair === null ? null : `${pair.variant} ${pair.build}`;
   }
 
   private isRaise(revisionId: string | null): boolean {

@@ -160,6 +160,20 @@ export interface VisitRow {
   openedAt: Date | null;
 }
 
+/** Guests that somebody counted in one boot of a Mac; build and variant once that made a raise witnessed. */
+export interface WitnessRow {
+  readonly id: string;
+  readonly hostId: string;
+  readonly bootSessionId: string;
+  macosGuests: number;
+  source: string;
+  saidBy: string;
+  at: Date;
+  build: string | null;
+  variant: string | null;
+  countedAt: Date | null;
+}
+
 export interface Rows {
   readonly hosts: HostRow[];
   readonly intents: IntentRow[];
@@ -172,12 +186,13 @@ export interface Rows {
   readonly plans: PlanRow[];
   readonly jobs: JobRow[];
   readonly visits: VisitRow[];
+  readonly witnesses: WitnessRow[];
 }
 
 export function noRows(): Rows {
   return {
     ...{ hosts: [], intents: [], policies: [], revisions: [], exceptions: [], grants: [] },
-    ...{ rollouts: [], targets: [], plans: [], jobs: [], visits: [] },
+    ...{ rollouts: [], targets: [], plans: [], jobs: [], visits: [], witnesses: [] },
   };
 }
 
@@ -218,6 +233,15 @@ export function hostOf(rows: Rows, id: string): HostRow {
   const host = rows.hosts.find((one) => one.id === id);
   if (host === undefined) throw new Error(`there is no host ${id}`);
   return host;
+}
+
+/** As statements order what they give. */
+export function byId<Row extends { readonly id: string }>(rows: readonly Row[]): readonly Row[] {
+  return rows.toSorted((left, right) => (left.id < right.id ? -1 : 1));
+}
+
+export function byHost<Row extends { readonly hostId: string }>(rows: readonly Row[]): readonly Row[] {
+  return rows.toSorted((left, right) => (left.hostId < right.hostId ? -1 : 1));
 }
 
 /** What is wanted of a host; undefined = nobody wanted anything yet. */

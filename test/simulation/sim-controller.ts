@@ -15,6 +15,7 @@ import { RolloutControl } from '../../apps/controller/src/rollouts/rollout-contr
 import { RolloutEngine } from '../../apps/controller/src/rollouts/rollout-engine.ts';
 import { VisitWriter } from '../../apps/controller/src/visits/visit-writer.ts';
 import { Visits } from '../../apps/controller/src/visits/visits.ts';
+import { Witnesses } from '../../apps/controller/src/witness/witnesses.ts';
 import { signer } from './approver.ts';
 import { LostCommit, memoryDatabase } from './memory-database.ts';
 import { ModelJobs, type ModelOptions } from './model-jobs.ts';
@@ -76,6 +77,10 @@ export class SimController {
 
   get exceptions(): Exceptions {
     return this.parts.exceptions;
+  }
+
+  get witnesses(): Witnesses {
+    return this.parts.witnesses;
   }
 
   restart(): void {
@@ -179,6 +184,7 @@ export class SimController {
       control: new RolloutControl(database, engine),
       ends: new ExceptionEnds(database, engine),
       relabelled: new RelabelledHosts(database, engine),
+      witnesses: new Witnesses(database, bus),
     };
   }
 

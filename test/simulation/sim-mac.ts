@@ -14,7 +14,8 @@ import {
 import { stockFacts } from '../../packages/core/testing/sample-host.ts';
 import type { Random } from '../../scripts/fuzz/random.ts';
 
-export const VARIANT = 'T6020';
+/** Kinds of kernels of the Macs here. */
+export const VARIANTS = ['T6020', 'T8112'] as const;
 export const CAPABILITIES: readonly string[] = JOB_KINDS;
 
 export interface PlacedKit {
@@ -65,6 +66,7 @@ export class SimMac {
   constructor(
     readonly hardwareUuid: string,
     private readonly random: Random,
+    readonly variant: (typeof VARIANTS)[number] = VARIANTS[0],
   ) {
     this.bootSession = this.newUuid();
   }
@@ -176,7 +178,7 @@ export class SimMac {
 
   /** A copy of the disk in another case: it starts with the stock kernel. */
   clone(): SimMac {
-    const copy = new SimMac(this.hardwareUuid, this.random);
+    const copy = new SimMac(this.hardwareUuid, this.random, this.variant);
     copy.disk = structuredClone(this.disk);
     return copy;
   }
@@ -186,11 +188,14 @@ export class SimMac {
     const { build, kdks, kcs, kit, receipt } = this.disk;
     const { kc, args } = this.running;
     const { lowered, coih } = this.policy;
+    const { versionText } = stock.kernel;
     return {
       ...stock,
       os: { ...stock.os, build, baseBuild: build },
       kernel: {
         ...stock.kernel,
+        variant: this.variant,
+        versionText: versionText?.replace(/[^_]+$/, this.variant) ?? null,
         ...(kc !== null && { config: 'development', versionText: kc.kernelVersionText, filesetUuid: kc.uuid }),
       },
       hardware: { ...stock.hardware, uuid: this.hardwareUuid },
@@ -207,7 +212,7 @@ export class SimMac {
         version: '14.5',
         build: one,
         complete: true,
-        variants: [VARIANT],
+        variants: [...VARIANTS],
         reason: null,
         ours: true,
       })),
@@ -230,12 +235,13 @@ export class SimMac {
 
   private newKc(build: string): KcResult {
     const [sha256, md5, uuid] = [this.hex(64), this.hex(32), this.newUuid()];
-    const path = `/var/db/headroom/kc/${build}-${VARIANT}.kc`;
-    const kernelVersionText = `Darwin Kernel Version 23.5.0: xnu-10063.121.3~5/DEVELOPMENT_ARM64_${VARIANT}`;
+    const { variant } = this;
+    const path = `/var/db/headroom/kc/${build}-${variant}.kc`;
+    const kernelVersionText = `Darwin Kernel Version 23.5.0: xnu-10063.121.3~5/DEVELOPMENT_ARM64_${variant}`;
     return {
       path,
       build,
-      variant: VARIANT,
+      variant,
       sha256,
       md5,
       uuid,

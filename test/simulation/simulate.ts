@@ -42,7 +42,7 @@ const strategy: fc.Arbitrary<RolloutStrategy> = fc.record({
   rings: fc
     .tuple(ring('first', some), ring('second', some), ring('rest', rest))
     .chain((rings) => fc.constantFrom(rings, rings.slice(1), rings.slice(2))),
-  success: fc.constantFrom('prepared' as const, 'raised' as const),
+  success: fc.constantFrom('prepared' as const, 'raised' as const, 'witnessed' as const),
   window: fc.constantFrom(
     null,
     null,
@@ -101,6 +101,7 @@ const acts: readonly { readonly weight: number; readonly arbitrary: fc.Arbitrary
       .tuple(nth, fc.constantFrom(...SITES))
       .map(([at, site]) => act(`place ${at} ${site}`, async (world) => world.people.place(world.hostId(at), site))),
   },
+  { weight: 3, arbitrary: nth.map((at) => act(`witness ${at}`, (world) => world.witness(at))) },
   { weight: 1, arbitrary: nth.map((at) => act(`revoke ${at}`, (world) => world.people.revoke(at))) },
 ];
 

@@ -1,16 +1,20 @@
 /**
  * The controller's core, agents, people and faults, with time under control: no job lost, none under two live leases, one finish of each
  * hand-out, nothing lowered without consent, raised only when it is true; rollouts keep rings, gates, soak, windows, limits and
- * thresholds, and open nothing once stopped; and every host gets to where its policy wants it when the faults stop.
+ * thresholds, begin with one Mac of what was never witnessed, and open nothing once stopped; and every host gets to where its policy
+ * wants it when the faults stop.
  * The long run: npm run simulate -- --seeds N --seconds S.
  */
-import { AT_ONCE } from '@headroom/core';
+import { AT_ONCE, type RolloutStrategy } from '@headroom/core';
 import type { FinishRequest } from '@headroom/proto';
 import { describe, expect, it } from 'vitest';
 import type { Position } from '../../apps/controller/src/agents/report-change.ts';
+import type { Database, Tx } from '../../apps/controller/src/db/database.ts';
 import { RolloutEngine } from '../../apps/controller/src/rollouts/rollout-engine.ts';
+import { UNSEEN_TARGETS } from '../../apps/controller/src/witness/pairs.ts';
 import { FAULT_NAMES } from './faults.ts';
 import { type CheckInAnswer, ModelJobs } from './model-jobs.ts';
+import type { Rows } from './rows.ts';
 import type { MakeEngine } from './sim-controller.ts';
 import { type Breaks, simulate } from './simulate.ts';
 import { type Act, DAY, HOUR, type RunResult, World } from './world.ts';
@@ -87,6 +91,24 @@ class NeverTakesBack extends ModelJobs {
   }
 }
 
+/** As if every pair had been witnessed. */
+function withoutPairs(database: Database): Database {
+  const blind = (tx: Tx) => ({
+    ...tx,
+    $queryRawUnsafe: async (text: string, ...values: unknown[]) =>
+      text === UNSEEN_TARGETS ? [] : tx.$queryRawUnsafe(text, ...values),
+  });
+  const transaction = (work: (tx: Tx) => Promise<unknown>) => database.transaction((tx) => work(blind(tx) as Tx));
+  return { ...database, transaction } as unknown as Database;
+}
+
+/** As a rollout that was made without looking for pairs. */
+function dropFirstRings({ rollouts, targets }: Rows): void {
+  for (const rollout of rollouts)
+    Object.assign(rollout, { strategy: { ...rollout.strategy, rings: rollout.strategy?.rings.slice(-1) } });
+  for (const target of targets) Object.assign(target, { ring: 0 });
+}
+
 describe('the watch notices', () => {
   /** `first` is where it was noticed when this was written; where it is not any more, others are tried. */
   const noticed = async (first: number, breaks: Breaks) => {
@@ -128,5 +150,22 @@ describe('the watch notices', () => {
     ];
     const { violation } = await new World({ seed: 1, hosts: 3, acts, makeEngine }).run();
     expect(violation).toMatch(/was stopped and opens/);
+  });
+
+  it.each<[string, number, RegExp]>([
+    ['that told no build', 0, /opens mac-\d, which told no variant and build/],
+    ['of what was never witnessed', HOUR, /T6020 23F79 was never witnessed/],
+  ])('a rollout that opens several Macs %s', async (_name, waitMs, expected) => {
+    const makeEngine: MakeEngine = (_rows, database, bus, clock) =>
+      new RolloutEngine(withoutPairs(database), bus, clock);
+    const seen: RolloutStrategy = { ...AT_ONCE, success: 'witnessed' };
+    const acts: readonly Act[] = [
+      ...(waitMs > 0 ? [{ name: 'wait', run: (world: World) => world.pass(waitMs) }] : []),
+      { name: 'apply', run: ({ people }) => people.apply({ policy: 0, quota: 8, strategy: seen, lastsMs: 90 * DAY }) },
+      { name: 'no ring of one', run: async ({ rows }) => dropFirstRings(rows) },
+      { name: 'wait', run: (world) => world.pass(2 * HOUR) },
+    ];
+    const { violation } = await new World({ seed: 1, hosts: 3, acts, makeEngine }).run();
+    expect(violation).toMatch(expected);
   });
 });

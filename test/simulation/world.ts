@@ -14,7 +14,7 @@ import { CANARY, LABELS, People } from './people.ts';
 import { type HostRow, isOpenVisit, newHost, noRows, type Rows, type VisitRow } from './rows.ts';
 import { type AgentPorts, SimAgent } from './sim-agent.ts';
 import { LEASE_TTL_MS, type MakeEngine, SimController } from './sim-controller.ts';
-import { SimMac, type VisitLength } from './sim-mac.ts';
+import { SimMac, VARIANTS, type VisitLength } from './sim-mac.ts';
 import { START, Timeline } from './timeline.ts';
 import { Violation } from './violation.ts';
 import { Watch } from './watch.ts';
@@ -193,7 +193,7 @@ export class World {
     let convergedMs = 0;
     time.every(20 * MINUTE, () => (this.isPeace ? undefined : controller.takeSnapshot()));
     time.every(10 * MINUTE, () => this.lookForVisits());
-    time.every(30 * MINUTE, () => (this.isPeace && controller.isUp ? this.people.help(2 * this.peaceMs) : undefined));
+    time.every(30 * MINUTE, () => (this.isPeace && controller.isUp ? this.help() : undefined));
     try {
       for (const act of options.acts) {
         this.note(`ACT ${act.name}`);
@@ -230,6 +230,23 @@ export class World {
     this.note(`FAULT ${broken}`);
   }
 
+  /** Somebody counts guests on the nth Mac. */
+  async witness(nth: number): Promise<void> {
+    const { agent, isOn } = this.seatOf(this.hostId(nth));
+    if (isOn) await this.people.witness(agent.name, agent.mac);
+  }
+
+  private async help(): Promise<void> {
+    await this.people.help(2 * this.peaceMs);
+    for (const nth of this.rows.hosts.keys()) await this.witness(nth);
+  }
+
+  private seatOf(hostId: string): Seat {
+    const seat = this.seats.find(({ agent }) => agent.name === hostId);
+    if (seat === undefined) throw new Error(`there is no Mac ${hostId}`);
+    return seat;
+  }
+
   private async step(): Promise<void> {
     await this.time.step();
     this.watch.check();
@@ -243,7 +260,7 @@ export class World {
     host.labels = [LABELS[0], ...(index % 3 === 0 ? [CANARY] : [])];
     host.location = SITES[index % SITES.length] ?? null;
     this.rows.hosts.push(host);
-    const agent = this.newAgent(id, id, new SimMac(hardwareUuid, this.random));
+    const agent = this.newAgent(id, id, new SimMac(hardwareUuid, this.random, VARIANTS[index % 4 === 3 ? 1 : 0]));
     // Some Macs fail whatever is done, until peace: without them no threshold is ever reached.
     if (this.chance(1, 3)) this.seat(agent).brokenUntil = START + DAY;
     else this.seat(agent);
@@ -309,8 +326,7 @@ export class World {
   }
 
   private atTheMac(hostId: string, { kind, code }: { readonly kind: string; readonly code: string | null }): void {
-    const seat = this.seats.find(({ agent }) => agent.name === hostId);
-    if (seat === undefined) throw new Error(`there is no Mac ${hostId}`);
+    const seat = this.seatOf(hostId);
     const { agent } = seat;
     this.turnOff(seat);
     if (kind === 'revert') agent.mac.revert();

@@ -18,7 +18,7 @@ import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
 import { eachApart } from '../db/each-apart.ts';
 import { keepStanding } from '../db/lock-order.ts';
-import { neverWitnessed } from '../witness/pairs.ts';
+import { neverWitnessed, unseenPairs } from '../witness/pairs.ts';
 import { flipIntents } from './intent-flip.ts';
 import { joinLate, type LateHosts } from './late-joiners.ts';
 import { type ToldRollout, tellRollouts } from './rollout-news.ts';
@@ -107,12 +107,13 @@ export class RolloutEngine {
     const { siteId } = this.database;
     const revision =
       revisionId === null ? null : await tx.policyRevision.findUniqueOrThrow({ where: { id: revisionId } });
-    const isMuch =
-      (revision?.quota ?? QUOTA_STOCK) === QUOTA_STOCK && (await takesMuch(tx, { hostIds: taken, madeBy: actor, now }));
+    const isBack = (revision?.quota ?? QUOTA_STOCK) === QUOTA_STOCK;
+    const isMuch = isBack && (await takesMuch(tx, { hostIds: taken, madeBy: actor, now }));
     const isUnattended = exceptionId !== null;
     const own = isMuch && isUnattended ? inTwoParts(hostIds) : (revision?.strategy ?? null);
     const wanted = (order.strategy ?? own) as RolloutStrategy | null;
-    const strategy = wanted === null ? null : await this.startSmall(tx, wanted, hostIds);
+    // Nobody has to see guests for a way back.
+    const strategy = wanted === null || isBack ? wanted : await this.startSmall(tx, wanted, hostIds);
     const state = isMuch && !isUnattended ? 'waiting_for_confirmation' : 'running';
     const made: MadeRollout = { id: uuidv7(now.getTime()), state };
     await tx.rollout.create({
@@ -332,7 +333,7 @@ interface NotableTarget {
 export async function countedTargets(
   tx: Tx,
   rolloutId: string,
-  { concurrency }: RolloutStrategy,
+  { concurrency, success }: RolloutStrategy,
 ): Promise<readonly RolloutTarget[]> {
   const rows = await tx.$queryRawUnsafe<(Omit<RolloutTarget, 'phaseSince'> & { phaseSince: Date | null })[]>(
     COUNTED_TARGETS,
@@ -340,5 +341,9 @@ export async function countedTargets(
     concurrency.perKdk !== null,
     QUOTA_STOCK,
   );
-  return rows.map((row) => ({ ...row, phaseSince: row.phaseSince ?? new Date(0) }));
+  const unseen = success === 'witnessed' ? await unseenPairs(tx, rolloutId) : new Map<string, string | null>();
+  return rows.map((row) => {
+    const unseenPair = unseen.get(row.hostId);
+    return { ...row, phaseSince: row.phaseSince ?? new Date(0), ...(unseenPair !== undefined && { unseenPair }) };
+  });
 }

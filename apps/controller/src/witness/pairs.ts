@@ -1,4 +1,5 @@
 /** Pairs of macOS build and kernel variant: on how many Macs here a raise of each was witnessed. */
+import { QUOTA_STOCK } from '@headroom/core';
 import type { Database, Tx } from '../db/database.ts';
 
 export interface Pair {
@@ -33,17 +34,36 @@ export function readPairs({ prisma }: Database): Promise<readonly PairView[]> {
   return prisma.$queryRawUnsafe<PairView[]>(PAIRS);
 }
 
+/** Was the pair that report `r` tells witnessed here? A Mac that told none has none. */
+const WAS_WITNESSED = `EXISTS (SELECT 1 FROM witness w WHERE w.build = r.facts #>> '{os,baseBuild}'
+      AND upper(w.variant) = upper(r.facts #>> '{kernel,variant}') AND w.counted_at IS NOT NULL)`;
+
 /** $1 hosts. Of these, the ones with a pair that was never witnessed here. A Mac whose pair is not known has none. */
-const NEVER_WITNESSED = `
+export const NEVER_WITNESSED = `
   SELECT r.host_id::text AS "hostId", r.facts #>> '{os,baseBuild}' AS build, upper(r.facts #>> '{kernel,variant}') AS variant
   FROM host_report r
   WHERE r.host_id = ANY($1::uuid[]) AND r.facts #>> '{os,baseBuild}' IS NOT NULL AND r.facts #>> '{kernel,variant}' IS NOT NULL
-    AND NOT EXISTS (SELECT 1 FROM witness w WHERE w.build = r.facts #>> '{os,baseBuild}'
-      AND upper(w.variant) = upper(r.facts #>> '{kernel,variant}') AND w.counted_at IS NOT NULL)
+    AND NOT ${WAS_WITNESSED}
   ORDER BY build, variant, r.host_id`;
 
 export function neverWitnessed(tx: Tx, hostIds: readonly string[]): Promise<readonly (Pair & { hostId: string })[]> {
   return tx.$queryRawUnsafe(NEVER_WITNESSED, [...hostIds]);
+}
+
+/** $1 rollout, $2 stock. Of a raise: Macs that wait or are under way, and whose pair was never witnessed here; null = a Mac told none. */
+export const UNSEEN_TARGETS = `
+  SELECT t.host_id::text AS "hostId", upper(r.facts #>> '{kernel,variant}') || ' ' || (r.facts #>> '{os,baseBuild}') AS pair
+  FROM rollout_target t JOIN rollout o ON o.id = t.rollout_id JOIN policy_revision q ON q.id = o.revision_id AND q.quota > $2::int
+    LEFT JOIN host_report r ON r.host_id = t.host_id
+  WHERE t.rollout_id = $1::uuid AND t.state IN ('pending', 'opened') AND NOT ${WAS_WITNESSED}`;
+
+export async function unseenPairs(tx: Tx, rolloutId: string): Promise<ReadonlyMap<string, string | null>> {
+  const rows = await tx.$queryRawUnsafe<{ hostId: string; pair: string | null }[]>(
+    UNSEEN_TARGETS,
+    rolloutId,
+    QUOTA_STOCK,
+  );
+  return new Map(rows.map(({ hostId, pair }) => [hostId, pair]));
 }
 
 export function witnessedText(macs: number): string {

@@ -133,6 +133,25 @@ describe('limits', () => {
     expect(openWith({ perKdk: 1 }, [open('x', 0, { kdkBuild: '23F79' }), ...hosts])).toEqual(['a', 'b']);
   });
 
+  it('of a pair that was never witnessed one Mac is under way at a time, and none that told no pair', () => {
+    const pair = (unseenPair: string | null) => ({ unseenPair });
+    const hosts = [
+      target('a', 0, pair('T6020 23F79')),
+      target('b', 0, pair('T6020 23F79')),
+      target('c', 0, pair('T8112 23F79')),
+      target('d', 0, pair(null)),
+      target('e', 0),
+    ];
+    const decide = (...under: RolloutTarget[]) => decideRollout(running({ rings }), [...under, ...hosts], START);
+    expect(decide().open).toEqual(['a', 'c', 'e']);
+    expect(decide(open('x', 0, pair('T6020 23F79'))).open).toEqual(['c', 'e']);
+    const waiting = hosts.filter(({ hostId }) => hostId === 'b' || hostId === 'd');
+    expect(decideRollout(running({ rings }), [open('x', 0, pair('T6020 23F79')), ...waiting], START).waitsFor).toBe(
+      'A witness: T6020 23F79 was never witnessed here, so one Mac at a time. ' +
+        '1 Mac(s) told no macOS build and variant yet: each may be the first of its kind.',
+    );
+  });
+
   it('nothing opens outside the window, and it says when it opens', () => {
     const window = { timeZone: 'Europe/Berlin', days: ['Mon' as const], from: '22:00', to: '06:00' };
     expect(decideRollout(running({ rings, window }), [target('a', 0)], START)).toMatchObject({

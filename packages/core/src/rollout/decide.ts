@@ -2,8 +2,9 @@
  * `decideRollout`: which hosts a rollout opens now, and why it does not open more. Pure: the answer follows from the rollout,
  * its targets as they are counted now, and the time; nothing is remembered between two decisions. Guarantees (property-tested):
  * nothing opens unless the rollout runs, every earlier ring has succeeded and soaked, gate and window are open, and no error
- * threshold is reached; never more are under way than the concurrency allows.
+ * threshold is reached; never more are under way than the concurrency allows, and of what was never seen to work one at a time.
  */
+import { admit } from './admit.ts';
 import { type RingCount, readRing } from './ring-count.ts';
 import type { RolloutStrategy } from './strategy.ts';
 import { findStuck, stuckTimes } from './stuck.ts';
@@ -30,6 +31,11 @@ export interface RolloutTarget {
   /** Build whose KDK this Mac still has to fetch; null when it has it, or is not known. */
   readonly kdkBuild: string | null;
   readonly endedAt: Date | null;
+  /**
+   * Its variant and macOS build, where the rollout asks for witnesses and a raise of the two was never witnessed here; null = it told
+   * none. Absent = neither matters.
+   */
+  readonly unseenPair?: string | null;
   /** When its intent was flipped; absent or null = not yet. */
   readonly openedAt?: Date | null;
   /** What an opened Mac waits for, and since when: its own work, a person, or guests that somebody counts. */
@@ -79,7 +85,7 @@ export function decideRollout(rollout: RolloutInput, given: readonly RolloutTarg
   const done = endOf(rollout, targets, rings, base);
   if (done !== null) return done;
   const held = ringHold(rollout, rings, current, now);
-  const able = admit(strategy, targets, held === null ? current : current - 1);
+  const { able, unseen } = admit(strategy, targets, held === null ? current : current - 1);
   // A window keeps back what could open; where nothing could, it is not what the rollout waits for.
   const closed = able.length > 0 ? windowHold(strategy, now) : null;
   const open = closed === null ? able : [];
@@ -89,7 +95,7 @@ export function decideRollout(rollout: RolloutInput, given: readonly RolloutTarg
     ...base,
     state: 'running',
     open,
-    waitsFor: open.length > 0 ? null : ((closed ?? held)?.waitsFor ?? waitsForRing(rings[current])),
+    waitsFor: open.length > 0 ? null : ((closed ?? held)?.waitsFor ?? unseen ?? waitsForRing(rings[current])),
     movesAt: earliest([...stuckTimes(strategy.stuckAfter, targets), ...times], now),
     isAtGate: able.length === 0 && held?.isGate === true,
   };
@@ -167,42 +173,6 @@ function ringHold(
     return { waitsFor: `Ring ${ring.name} has succeeded and soaks until ${movesAt.toISOString()}.`, movesAt };
   if (strategy.rings[current]?.gate !== 'manual' || gatesOpened.includes(current) || ring.pending === 0) return null;
   return { waitsFor: `A person: the gate of ring ${ring.name}.`, movesAt: null, isGate: true };
-}
-
-/** Pending hosts up to the current ring, as many as the limits allow, in ring and then host order. */
-function admit(
-  { concurrency }: RolloutStrategy,
-  targets: readonly RolloutTarget[],
-  current: number,
-): readonly string[] {
-  const { total, perSite, perKdk } = concurrency;
-  const underWay = targets.filter(({ state }) => state === 'opened');
-  const sites = countBy(underWay, ({ site }) => site);
-  const builds = countBy(underWay, ({ kdkBuild }) => kdkBuild);
-  let left = (total ?? Number.POSITIVE_INFINITY) - underWay.length;
-  const pending = targets.filter(({ state, ring }) => state === 'pending' && ring <= current);
-  const open: string[] = [];
-  for (const { hostId, site, kdkBuild } of [...pending].sort(byRingAndHost)) {
-    if (left <= 0) break;
-    if (perSite !== null && (sites.get(site) ?? 0) >= perSite) continue;
-    if (perKdk !== null && kdkBuild !== null && (builds.get(kdkBuild) ?? 0) >= perKdk) continue;
-    sites.set(site, (sites.get(site) ?? 0) + 1);
-    builds.set(kdkBuild, (builds.get(kdkBuild) ?? 0) + 1);
-    left -= 1;
-    open.push(hostId);
-  }
-  return open;
-}
-
-function byRingAndHost(left: RolloutTarget, right: RolloutTarget): number {
-  if (left.ring !== right.ring) return left.ring - right.ring;
-  return left.hostId < right.hostId ? -1 : 1;
-}
-
-function countBy<K>(targets: readonly RolloutTarget[], keyOf: (target: RolloutTarget) => K): Map<K, number> {
-  const counts = new Map<K, number>();
-  for (const target of targets) counts.set(keyOf(target), (counts.get(keyOf(target)) ?? 0) + 1);
-  return counts;
 }
 
 function waitsForRing(ring: RingCount | undefined): string | null {
