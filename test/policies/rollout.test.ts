@@ -316,16 +316,25 @@ describe('a rollout and its Macs', () => {
     expect(await quotaOf(a)).toBe(5);
   });
 
-  it('that halted is over once newer ones are for all that failed in it', async () => {
-    const [a = '', b = ''] = await macsOf('halted-over', 2);
+  it('that halted is over once newer ones are for all that is left of it; what failed is tried again all the same', async () => {
+    const [a = '', b = '', c = ''] = await macsOf('halted-over', 3);
     const rings = [{ name: 'all', take: { kind: 'rest' }, errorAt: { count: 1 } }];
-    const { rolloutId: older } = await give('halted-over-older', [a, b], { quota: 5, strategy: { rings } });
+    const { rolloutId: older } = await give('halted-over-older', [a, b, c], { quota: 5, strategy: { rings } });
     await becomes(a, 'kdk_ready', [FAILED]);
+    await becomes(c, 'kdk_ready', [FAILED]);
     await becomes(b, 'raised');
     await sweep();
-    expect(await rollout(older)).toMatchObject({ state: 'halted', targets: { failed: 1, succeeded: 1 } });
+    expect(await rollout(older)).toMatchObject({ state: 'halted', targets: { failed: 2, succeeded: 1 } });
     await give('halted-over-newer', [a], { priority: 1 });
-    expect(await rollout(older)).toMatchObject({ state: 'superseded', targets: { superseded: 1, succeeded: 1 } });
+    expect(await rollout(older)).toMatchObject({
+      state: 'finished',
+      targets: { superseded: 1, succeeded: 1, failed: 1 },
+    });
+    await post(`/rollouts/${String(older)}/retry`);
+    expect(await rollout(older)).toMatchObject({
+      state: 'running',
+      targets: { superseded: 1, succeeded: 1, opened: 1 },
+    });
   });
 
   it('counts a Mac that was taken back as one that fetches the KDK, and none that goes to stock', async () => {
@@ -477,10 +486,10 @@ describe('a policy', () => {
     expect(await Promise.all([a, b].map(quotaOf))).toEqual([8, 2]);
   });
 
-  it('that takes the raise from more than ten Macs waits for a person', async () => {
-    const macs = await macsOf('many', 11);
+  it('that takes the raise from more than ten Macs waits for a person, who may leave one where it is', async () => {
+    const macs = await macsOf('many', 12);
     const body = { name: 'many', quota: 8, selector: { labels: ['many'] }, exception: EXCEPTION, apply: true };
-    const { policyId } = await post('/policies', body);
+    const { policyId, rolloutId: older } = await post('/policies', body);
     const stock = { quota: 'stock', selector: { labels: ['many'] }, apply: true };
     const revised = await post(`/policies/${String(policyId)}/revisions`, stock);
     expect(revised).toMatchObject({ waitsFor: 'A person confirms the rollout: it takes the raise from many Macs.' });
@@ -489,8 +498,10 @@ describe('a policy', () => {
     const id = String(revised['rolloutId']);
     expect(await rollout(id)).toMatchObject({ state: 'waiting_for_confirmation' });
     expect(await refused(`/rollouts/${id}/resume`)).toEqual([409, 'CONFLICT']);
+    await post(`/rollouts/${id}/hosts/${macs[0] ?? ''}/skip`);
     await post(`/rollouts/${id}/confirm`);
-    expect(await Promise.all(macs.map(quotaOf))).toEqual(macs.map(() => 2));
+    expect(await Promise.all(macs.map(quotaOf))).toEqual(macs.map((_mac, nth) => (nth === 0 ? 8 : 2)));
+    expect(await rollout(older)).toMatchObject({ state: 'running', targets: { opened: 1, superseded: 11 } });
     expect(await refused(`/rollouts/${id}/confirm`)).toEqual([409, 'CONFLICT']);
   });
 

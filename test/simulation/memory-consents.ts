@@ -5,7 +5,7 @@ import * as work from '../../apps/controller/src/exceptions/relying-work.ts';
 import { ENDED, RELYING } from '../../apps/controller/src/rollouts/exception-ends.ts';
 import { CONSENT } from '../../apps/controller/src/visits/visit-consent.ts';
 import type { Query } from './memory-rollouts.ts';
-import { hostOf, intentOf, isOpenVisit, type Rows } from './rows.ts';
+import { byHost, byId, hostOf, intentOf, isOpenVisit, type Rows } from './rows.ts';
 
 export function consentQueries(rows: Rows): [string, Query][] {
   const grantsOf = (exceptionId: string) => rows.grants.filter((grant) => grant.exceptionId === exceptionId);
@@ -16,14 +16,17 @@ export function consentQueries(rows: Rows): [string, Query][] {
     [
       ENDED,
       (now: Date) =>
-        rows.exceptions.filter(
-          ({ endedAt, revokedAt, expiresAt }) => endedAt === null && (revokedAt !== null || expiresAt <= now),
+        byId(
+          rows.exceptions.filter(
+            ({ endedAt, awaitsApproval, revokedAt, expiresAt }) =>
+              endedAt === null && !awaitsApproval && (revokedAt !== null || expiresAt <= now),
+          ),
         ),
     ],
     [
       RELYING,
       (exceptionId: string, stock: number, now: Date) =>
-        rows.intents
+        byHost(rows.intents)
           .filter(({ quota, grantId }) => quota > stock && isOf(exceptionId, grantId))
           .filter(({ hostId }) => !wasReached(rows, exceptionId, hostId))
           .map(({ hostId, revisionId }) => ({
@@ -32,23 +35,34 @@ export function consentQueries(rows: Rows): [string, Query][] {
           })),
     ],
     [work.LOCK_NAMED, () => []],
-    [work.RELYING, (exceptionId: string) => rows.intents.filter(({ grantId }) => isOf(exceptionId, grantId))],
+    [work.RELYING, (exceptionId: string) => byHost(rows.intents.filter(({ grantId }) => isOf(exceptionId, grantId)))],
     [
       work.LOWERING,
       (exceptionId: string) =>
-        rows.plans.filter(({ state, grantId }) => state === 'open' && isOf(exceptionId, grantId)),
+        byHost(rows.plans.filter(({ state, grantId }) => state === 'open' && isOf(exceptionId, grantId))),
     ],
     [
       work.RAISE_VISITS,
       (ids: string[]) =>
-        rows.visits.filter((one) => one.kind === 'raise' && isOpenVisit(one) && ids.includes(one.hostId)),
+        byHost(rows.visits.filter((one) => one.kind === 'raise' && isOpenVisit(one) && ids.includes(one.hostId))),
     ],
   ];
 }
 
+export interface Narrowing {
+  /** Null = all hosts. */
+  readonly only: readonly string[] | null;
+  readonly withoutTargetsOf: string | null;
+}
+
 /** What a selector says, without a filter; asked under a text that is made anew each time. */
-export function selectHosts(rows: Rows, named: readonly string[], labels: readonly string[], only: string | null) {
-  return rows.hosts
+export function selectHosts(
+  rows: Rows,
+  named: readonly string[],
+  labels: readonly string[],
+  { only, withoutTargetsOf }: Narrowing,
+) {
+  return byId(rows.hosts)
     .map(({ id: hostId, hardwareUuid, labels: mine }) => {
       const isNamed = named.includes(hostId);
       return {
@@ -58,7 +72,8 @@ export function selectHosts(rows: Rows, named: readonly string[], labels: readon
         selected: isNamed || labels.some((label) => mine.includes(label)),
       };
     })
-    .filter(({ hostId, selected }) => selected && (only === null || only === hostId));
+    .filter(({ hostId, selected }) => selected && (only === null || only.includes(hostId)))
+    .filter(({ hostId }) => !rows.targets.some((one) => one.rolloutId === withoutTargetsOf && one.hostId === hostId));
 }
 
 export function grantOf({ grants }: Rows, grantId: string | null) {

@@ -70,9 +70,14 @@ export function memoryDatabase(rows: Rows, options: MemoryOptions): Database {
 /** Statements that no constant holds. */
 function unnamed(rows: Rows, text: string): Query | null {
   if (text.includes('SET generation = GREATEST')) return raiseGenerations(rows);
-  return text.includes('OR false) AS selected')
-    ? (named: string[], labels: string[], only: string[] | null = null) => selectHosts(rows, named, labels, only)
-    : null;
+  if (!text.includes('OR false) AS selected')) return null;
+  const hasOnly = text.includes('AND h.id = ANY(');
+  const hasWithout = text.includes('rollout_target st');
+  return (named: string[], labels: string[], ...narrowing: unknown[]) => {
+    const only = hasOnly ? (narrowing[0] as string[]) : null;
+    const withoutTargetsOf = hasWithout ? (narrowing.at(-1) as string) : null;
+    return selectHosts(rows, named, labels, { only, withoutTargetsOf });
+  };
 }
 
 function reads(rows: Rows): [string, Query][] {

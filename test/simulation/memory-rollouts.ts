@@ -3,6 +3,8 @@ import { ANY, CLAIM, LEAVE_WAITING } from '../../apps/controller/src/policies/re
 import * as sql from '../../apps/controller/src/rollouts/rollout-sql.ts';
 import { TAKEN_BACK } from '../../apps/controller/src/rollouts/taken-back.ts';
 import {
+  byHost,
+  byId,
   type HostRow,
   hostOf,
   type IntentRow,
@@ -35,9 +37,11 @@ function reads(rows: Rows): [string, Query][] {
     [
       sql.DUE_ROLLOUTS,
       (now: Date) =>
-        rows.rollouts
-          .filter((one) => one.state === 'running' && isDue(rows, one.id, one.decidedAt, one.reviewAt, now))
-          .sort((left, right) => (left.id < right.id ? -1 : 1)),
+        byId(
+          rows.rollouts.filter(
+            (one) => one.state === 'running' && isDue(rows, one.id, one.decidedAt, one.reviewAt, now),
+          ),
+        ),
     ],
     [sql.LOCK_ROLLOUT, running],
     [sql.AWAIT_ROLLOUT, running],
@@ -46,7 +50,9 @@ function reads(rows: Rows): [string, Query][] {
     [
       sql.STILL_PENDING,
       (id: string, hostIds: string[]) =>
-        rows.targets.filter((one) => one.rolloutId === id && one.state === 'pending' && hostIds.includes(one.hostId)),
+        byHost(
+          rows.targets.filter((one) => one.rolloutId === id && one.state === 'pending' && hostIds.includes(one.hostId)),
+        ),
     ],
     [
       sql.COUNTED_TARGETS,
@@ -172,12 +178,14 @@ function labelQueries(rows: Rows): [string, Query][] {
     [ANY, () => relabelled().slice(0, 1)],
     [
       CLAIM,
-      () =>
-        relabelled().map(({ id: hostId }) => {
-          const revisionId = intentOf(rows, hostId)?.revisionId ?? null;
-          const policyId = rows.revisions.find(({ id }) => id === revisionId)?.policyId ?? null;
-          return { hostId, policyId, revisionId, waitsFor: waiting(hostId).map(({ rollout }) => rollout.revisionId) };
-        }),
+      (most: number) =>
+        byId(relabelled())
+          .slice(0, most)
+          .map(({ id: hostId }) => {
+            const revisionId = intentOf(rows, hostId)?.revisionId ?? null;
+            const policyId = rows.revisions.find(({ id }) => id === revisionId)?.policyId ?? null;
+            return { hostId, policyId, revisionId, waitsFor: waiting(hostId).map(({ rollout }) => rollout.revisionId) };
+          }),
     ],
     [
       LEAVE_WAITING,
@@ -239,7 +247,12 @@ function endEmptied(rows: Rows, now: Date) {
   return rows.rollouts.filter((rollout) => {
     const mine = rows.targets.filter(({ rolloutId }) => rolloutId === rollout.id);
     if (!WAITING_FOR_PEOPLE.includes(rollout.state) || mine.some(isLeft) || !mine.some(wasTaken)) return false;
-    Object.assign(rollout, { state: 'superseded', stateReason: null, finishedAt: now });
+    const isOut = ({ state }: TargetRow) => state === 'superseded' || state === 'skipped';
+    Object.assign(rollout, {
+      state: mine.every(isOut) ? 'superseded' : 'finished',
+      stateReason: null,
+      finishedAt: now,
+    });
     return true;
   });
 }

@@ -166,12 +166,7 @@ export class SimController {
     const plans = new PlanWriter(database, jobs);
     const asked = { ask: async (_tx: unknown, order: ExceptionOrder) => ask(order) } as unknown as Exceptions;
     const policies = new ApplyRevision(database, asked, engine);
-    // The selector's way of leaving targets out is SQL's; here they are left out afterwards.
-    engine.lateHosts = async (tx, revisionId, rolloutId) => {
-      const isTarget = (hostId: string) =>
-        rows.targets.some((one) => one.rolloutId === rolloutId && one.hostId === hostId);
-      return (await policies.hostsOf(tx, revisionId)).filter(({ id }) => !isTarget(id));
-    };
+    engine.lateHosts = (tx, revisionId, rolloutId) => policies.lateHostsOf(tx, revisionId, rolloutId);
     const evaluator = new Evaluator({
       ...{ database, bus, plans, rollouts: engine, key: signer, checkInMs: CHECK_IN_MS },
       visits: new VisitWriter(database),

@@ -42,7 +42,7 @@ export class RolloutControl {
         throw new Problem('CONFLICT', `The rollout is ${state}; ${control} needs it to be ${from.join(' or ')}.`);
       if (control === 'confirm' && !(await this.engine.needsConfirmation(tx, id)))
         throw new Problem('CONFLICT', 'The rollout needs no confirmation, or has it.');
-      if (control === 'confirm') await this.engine.supersedeOlder(tx, id, await hostsOf(tx, id), order.now);
+      if (control === 'confirm') await this.engine.supersedeOlder(tx, id, await waitingIn(tx, id), order.now);
       if (control === 'resume' && (await this.engine.needsConfirmation(tx, id)))
         throw new Problem(
           'CONFLICT',
@@ -134,8 +134,10 @@ export class RolloutControl {
   }
 }
 
-async function hostsOf(tx: Tx, rolloutId: string): Promise<readonly string[]> {
-  const rows = await tx.rolloutTarget.findMany({ where: { rolloutId }, select: { hostId: true } });
+/** Not those that somebody took out of it before it was confirmed: they stay where they are. */
+async function waitingIn(tx: Tx, rolloutId: string): Promise<readonly string[]> {
+  const where = { rolloutId, state: 'pending' };
+  const rows = await tx.rolloutTarget.findMany({ where, select: { hostId: true } });
   return rows.map(({ hostId }) => hostId);
 }
 

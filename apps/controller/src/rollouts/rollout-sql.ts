@@ -61,9 +61,14 @@ export const RETRY_TARGETS = `
     ORDER BY t.host_id FOR UPDATE OF t) again
   WHERE r.rollout_id = again.rollout_id AND r.host_id = again.host_id`;
 
-/** $1 now. Rollouts that wait for a person and lost every Mac that was left, just now. */
+/**
+ * $1 now. Rollouts that wait for a person and lost every Mac that was left, just now. One that got somewhere before is finished, so that
+ * what failed in it can still be tried again.
+ */
 export const END_EMPTIED = `
-  UPDATE rollout r SET state = 'superseded', state_reason = NULL, finished_at = $1::timestamptz
+  UPDATE rollout r SET state_reason = NULL, finished_at = $1::timestamptz, state = CASE WHEN EXISTS (
+      SELECT 1 FROM rollout_target t WHERE t.rollout_id = r.id AND t.state NOT IN ('superseded', 'skipped'))
+    THEN 'finished' ELSE 'superseded' END
   WHERE r.state IN ('waiting_for_confirmation', 'paused', 'halted')
     AND EXISTS (SELECT 1 FROM rollout_target t WHERE t.rollout_id = r.id AND t.state IN ('superseded', 'skipped')
       AND t.noted_at = $1::timestamptz)

@@ -26,7 +26,8 @@ export async function takesMuch(tx: Tx, { hostIds, madeBy, now }: Taking): Promi
   return raised.length + before > Math.max(TAKEN_FREELY, fleet * TAKEN_FREELY_SHARE);
 }
 
-async function takenBefore(tx: Tx, madeBy: string, except: readonly string[], now: Date): Promise<number> {
+/** So many Macs it took to stock of late without anybody's word. */
+export async function takenBefore(tx: Tx, madeBy: string, except: readonly string[], now: Date): Promise<number> {
   const since = new Date(now.getTime() - ADDS_UP_MS);
   const [row] = await tx.$queryRaw<{ hosts: number }[]>`
     SELECT count(DISTINCT t.host_id)::int AS hosts
