@@ -1,9 +1,14 @@
 /** What must never be seen in the database or be handed out of it, whatever is done and fails. Keeps books of its own. */
-import { LOWERING_KINDS, type Plan, type RolloutStrategy, thresholdOf } from '@headroom/core';
+import { LOWERING_KINDS, type Plan } from '@headroom/core';
 import { OPEN_STATES } from '../../apps/controller/src/jobs/job-life.ts';
 import type { LeasedJob } from '../../apps/controller/src/jobs/job-store.ts';
 import type { TestApi } from '../api/support.ts';
+import { flipsSince } from './postgres-flips.ts';
 import type { ModelAgent, Reported } from './postgres-mac.ts';
+import { loadRows } from './postgres-rows.ts';
+import { RolloutWatch } from './rollout-watch.ts';
+import { noRows, replaceRows } from './rows.ts';
+import { fail } from './violation.ts';
 
 interface Lease {
   readonly number: number;
@@ -17,10 +22,14 @@ export class PostgresWatch {
   private readonly leases = new Map<string, Lease>();
   private readonly finishes = new Set<string>();
   private readonly ended = new Map<string, string>();
-  /** Of rollouts that stand still: the Macs that wait in them. */
-  private still = new Map<string, readonly string[]>();
+  /** What rollouts promise is asked here by the same watch as in memory. */
+  readonly rollouts: RolloutWatch;
+  private readonly rows = noRows();
+  private seen = 0;
 
-  constructor(private readonly test: TestApi) {}
+  constructor(private readonly test: TestApi) {
+    this.rollouts = new RolloutWatch(this.rows, () => test.clock.now().getTime());
+  }
 
   async onLease({ hardwareUuid }: ModelAgent, job: LeasedJob, session: bigint): Promise<void> {
     const now = this.test.clock.now().getTime();
@@ -81,43 +90,16 @@ export class PostgresWatch {
     }
   }
 
+  /** Each flip since the last look with the targets as they were before it, then what is there now. */
   private async checkRollouts(): Promise<void> {
     const { prisma } = this.test.database;
-    const rollouts = await prisma.rollout.findMany({ include: { targets: true } });
-    const live = new Map<string, string>();
-    const still = new Map<string, readonly string[]>();
-    for (const { id, state, strategy, targets } of rollouts) {
-      const { concurrency, rings } = (strategy ?? { concurrency: { total: null }, rings: [] }) as unknown as Pick<
-        RolloutStrategy,
-        'concurrency' | 'rings'
-      >;
-      const opened = targets.filter((target) => target.state === 'opened');
-      const total = concurrency.total ?? Number.POSITIVE_INFINITY;
-      if (opened.length > total) fail(`rollout ${id}: ${opened.length} under way, ${total} may be`);
-      for (const { hostId } of opened) {
-        if (live.has(hostId)) fail(`${hostId} is under way in two rollouts: ${id} and ${live.get(hostId)}`);
-        live.set(hostId, id);
-      }
-      for (const [index, { name, errorAt }] of rings.entries()) {
-        const mine = targets.filter(({ ring, state: one }) => ring === index && !/^s(kipped|uperseded)$/.test(one));
-        const failed = mine.filter((target) => target.state === 'failed' || target.state === 'stuck').length;
-        const limit = errorAt === null ? null : thresholdOf(errorAt, mine.length);
-        if (limit !== null && failed > Math.max(limit, 1) - 1 + total)
-          fail(`rollout ${id}, ring ${name}: ${failed} failed, ${limit} halt it and ${total} may be under way`);
-      }
-      if (state !== 'halted' && state !== 'paused') continue;
-      const waited = this.still.get(id) ?? [];
-      const now = opened.find(({ hostId }) => waited.includes(hostId));
-      if (now !== undefined) fail(`rollout ${id} stands still and opened ${now.hostId}`);
-      still.set(
-        id,
-        targets.filter((target) => target.state === 'pending').map(({ hostId }) => hostId),
-      );
+    const now = await loadRows(prisma);
+    for (const { nth, rolloutId, hostIds, before } of await flipsSince(this.test.database.pool, this.seen)) {
+      this.seen = nth;
+      replaceRows(this.rows, { ...now, targets: before });
+      this.rollouts.onFlip(rolloutId, hostIds);
     }
-    this.still = still;
+    replaceRows(this.rows, now);
+    this.rollouts.check();
   }
-}
-
-function fail(problem: string): never {
-  throw new Error(problem);
 }

@@ -1,25 +1,18 @@
 /** A fleet on real Postgres with time under control: what people, Macs and time can do to it, one thing at a time. */
 import { addMac, EXCEPTION, itemsOf, type TestApi } from '../api/support.ts';
 import { type Breakage, ModelAgent } from './postgres-mac.ts';
+import { type StrategyName, strategyOf } from './postgres-strategies.ts';
 import { PostgresWatch } from './postgres-watch.ts';
 
 export const HOSTS = 5;
 export const MINUTE = 60_000;
 const LABEL = 'model';
 const FIRST_RING = 3;
-/** The ring of a share would follow from ids, and those are new in each run: a replay needs the same rings. */
-const strategyFor = (first: readonly string[]) => ({
-  rings: [
-    { name: 'first', take: { kind: 'hosts', hostIds: first }, successAt: { percent: 50 }, errorAt: { count: 2 } },
-    { name: 'rest', take: { kind: 'rest' }, errorAt: { count: 2 } },
-  ],
-  success: 'prepared',
-  concurrency: { total: 2 },
-  stuckAfter: { workMinutes: 600, visitMinutes: null },
-  lateJoiners: 'last_ring',
-});
-/** Each round is ten minutes: what needs an admin is tried again each hour, and an exception's end takes an hour and more. */
+const SITES = ['Basel', 'Bern'] as const;
+const HOUR = 60 * MINUTE;
+/** Of ten minutes, or an hour where nobody has work: what needs an admin is tried again each hour, and a window opens once a day. */
 const ROUNDS_MAX = 60;
+const TURNS_MAX = 8;
 const CONTROLS = ['pause', 'resume', 'halt', 'retry', 'confirm'] as const;
 export type Control = (typeof CONTROLS)[number];
 
@@ -34,14 +27,18 @@ export class PostgresWorld {
 
   static async open(test: TestApi): Promise<PostgresWorld> {
     await test.database.pool.query(
-      'TRUNCATE host, policy, policy_revision, rollout, rollout_target, plan, job, visit, risk_exception, "grant" CASCADE',
+      'TRUNCATE host, policy, policy_revision, rollout, rollout_target, plan, job, visit, risk_exception, "grant", watched_flip CASCADE',
     );
     const world = new PostgresWorld(test);
     while (world.agents.length < HOSTS) {
       // One after the other in the order of ids, in every run.
       test.clock.advance(1);
       const id = await addMac(test, { labels: [LABEL] });
-      const { hardwareUuid } = await test.database.prisma.host.findUniqueOrThrow({ where: { id } });
+      const { hardwareUuid, siteId } = await test.database.prisma.host.findUniqueOrThrow({ where: { id } });
+      const place = { location: SITES[world.agents.length % SITES.length] ?? null, updatedBy: 'test' };
+      await test.database.prisma.hostPlace.create({
+        data: { hostId: id, siteId, ...place, updatedAt: test.clock.now() },
+      });
       world.agents.push(new ModelAgent(test, id, hardwareUuid));
     }
     return world;
@@ -56,12 +53,16 @@ export class PostgresWorld {
     this.test.clock.advance(ms);
   }
 
-  /** The next thing that this agent does: a lease, or the end of the one that it has. */
-  async work(index: number): Promise<void> {
+  /** The next thing that this agent does: a lease, or the end of the one that it has. false = it had nothing to do. */
+  async work(index: number): Promise<boolean> {
     const agent = this.agent(index);
-    if (agent.held !== null) return this.watch.onFinish(await agent.finish(agent.held));
+    if (agent.held !== null) {
+      this.watch.onFinish(await agent.finish(agent.held));
+      return true;
+    }
     const leased = await agent.lease();
     if (leased !== null) await this.watch.onLease(agent, leased.job, leased.session);
+    return leased !== null;
   }
 
   async crash(index: number): Promise<void> {
@@ -84,7 +85,9 @@ export class PostgresWorld {
     await this.answered('PUT', 'DELETE', present, path);
   }
 
-  async apply(quota: number, strategy: object | null = this.strategy()): Promise<void> {
+  async apply(quota: number, name: StrategyName = 'plain'): Promise<void> {
+    const first = this.agents.slice(0, FIRST_RING).map(({ hostId }) => hostId);
+    const strategy = strategyOf(name, first);
     const body = { quota, selector: { labels: [LABEL] }, exception: EXCEPTION, apply: true, strategy };
     const path = this.policyId === '' ? '/api/v1/policies' : `/api/v1/policies/${this.policyId}/revisions`;
     const reply = await this.test.call('POST', path, { body: this.policyId === '' ? { ...body, name: LABEL } : body });
@@ -101,30 +104,59 @@ export class PostgresWorld {
 
   async control(name: Control): Promise<void> {
     for (const { id } of await this.rollouts()) {
-      const reply = await this.test.call('POST', `/api/v1/rollouts/${id}/${name}`, { body: {} });
-      if (reply.status >= 300) expectRefusal(reply, 'CONFLICT');
+      if (name === 'resume' || name === 'confirm') this.watch.rollouts.onGo(id);
+      const isDone = await this.ask(id, name, 'CONFLICT');
+      // What was opened before it was stopped.
+      await this.watch.check();
+      if (isDone && (name === 'pause' || name === 'halt')) this.watch.rollouts.onStop(id);
     }
   }
 
-  /** Nothing fails any more and everything is said again: every Mac gets to where its policy wants it. */
-  async converge(): Promise<void> {
+  async openGate(ring: number): Promise<void> {
+    for (const { id } of await this.rollouts()) {
+      this.watch.rollouts.onGate(id, ring);
+      await this.ask(id, `rings/${ring}/open`, 'CONFLICT');
+    }
+  }
+
+  async skip(index: number): Promise<void> {
+    for (const { id } of await this.rollouts())
+      await this.ask(id, `hosts/${this.agent(index).hostId}/skip`, 'NOT_FOUND');
+  }
+
+  /**
+   * Nothing fails any more, everything is said again, and people help what waits for them: every Mac gets to where its policy wants it,
+   * whatever gate or window is on the way.
+   */
+  async converge(name: StrategyName): Promise<void> {
     for (const [index, agent] of this.agents.entries()) {
       agent.breaks = null;
       await this.label(index, true);
     }
-    await this.apply(12, null);
+    await this.apply(12, name);
+    await this.watch.check();
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       await this.sweep();
-      if (await this.isDone()) return;
-      for (let turn = 0; turn < 8; turn += 1) await this.workOff();
       await this.watch.check();
-      await this.wait(10 * MINUTE);
+      if (await this.isDone()) return;
+      let turns = 0;
+      while (turns < TURNS_MAX && (await this.workOff())) turns += 1;
+      await this.help();
+      await this.watch.check();
+      await this.wait(turns > 0 ? 10 * MINUTE : HOUR);
     }
     throw new Error(`not at rest after ${ROUNDS_MAX} rounds: ${JSON.stringify(await this.standing())}`);
   }
 
-  private async workOff(): Promise<void> {
-    for (const index of this.agents.keys()) await this.work(index);
+  private async help(): Promise<void> {
+    for (const control of ['retry', 'resume'] as const) await this.control(control);
+    await this.openGate(1);
+  }
+
+  private async workOff(): Promise<boolean> {
+    let isAny = false;
+    for (const index of this.agents.keys()) isAny = (await this.work(index)) || isAny;
+    return isAny;
   }
 
   private async isDone(): Promise<boolean> {
@@ -143,8 +175,11 @@ export class PostgresWorld {
     }));
   }
 
-  private strategy(): object {
-    return strategyFor(this.agents.slice(0, FIRST_RING).map(({ hostId }) => hostId));
+  /** false = refused, for the one reason that there may be. */
+  private async ask(rolloutId: string, what: string, refusal: string): Promise<boolean> {
+    const reply = await this.test.call('POST', `/api/v1/rollouts/${rolloutId}/${what}`, { body: {} });
+    if (reply.status >= 300) expectRefusal(reply, refusal);
+    return reply.status < 300;
   }
 
   private rollouts() {
