@@ -1,4 +1,6 @@
 // Goal: what the API refuses, it refuses with a code, the field and the next step, and never half does it.
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addMac, EXCEPTION, itemsOf, openTestApi, type ReplyBody, type TestApi } from './support.ts';
 
@@ -114,6 +116,17 @@ describe('refusals', () => {
       const asked = await test.call('OPTIONS', url, { role: null });
       expect([url, asked.status, asked.headers.get('allow')?.includes(methods[0] ?? '')]).toEqual([url, 204, true]);
     }
+  });
+
+  it('an expectation that nobody meets', async () => {
+    const asked = request(`${test.url}/api/v1/hosts`, { headers: { expect: 'tea' } }).end();
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    const text = (await answer.toArray()).join('');
+    expect([answer.statusCode, answer.headers['content-type']]).toEqual([
+      400,
+      'application/problem+json; charset=utf-8',
+    ]);
+    expect((JSON.parse(text) as ReplyBody)['errors']?.['0']?.['path']).toBe('header.expect');
   });
 
   it('a page that is too long, and a cursor of nothing', async () => {

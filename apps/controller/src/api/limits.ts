@@ -1,8 +1,10 @@
 /** Limits of every request before it is looked at: line, query and headers. Bodies have theirs where they are read. */
-import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { describeError, type ErrorCode } from '@headroom/core';
+import { invalid } from '../common/field-errors.ts';
 import { Problem } from '../common/problem.ts';
+import { sendProblem } from './reply.ts';
 
 export const URL_CHARS_MAX = 4096;
 const QUERY_FIELDS_MAX = 64;
@@ -27,6 +29,10 @@ export function limitServer(server: Server): void {
   server.maxHeadersCount = HEADERS_MAX;
   server.headersTimeout = HEADERS_MS;
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuse(error, socket as Socket));
+  // Node itself meets 100-continue, and would refuse others without a word.
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+    sendProblem(request, response, invalid([{ path: 'header.expect', message: 'expected 100-continue, or none' }])),
+  );
 }
 
 function refuse({ code: cause }: NodeJS.ErrnoException, socket: Socket): void {
