@@ -23,6 +23,10 @@ export function decodeCursor(cursor: string | undefined): string | null {
   return id;
 }
 
+export function encodeCursor(id: string): string {
+  return Buffer.from(id, 'utf8').toString('base64url');
+}
+
 /** Makes a page from up to `limit + 1` rows. */
 export function toPage<T, U>(rows: readonly T[], limit: number, idOf: (row: T) => string, shape: (row: T) => U) {
   const shown = rows.slice(0, limit);
@@ -30,7 +34,7 @@ export function toPage<T, U>(rows: readonly T[], limit: number, idOf: (row: T) =
   const more = rows.length > limit && last !== undefined;
   return {
     items: shown.map(shape),
-    nextCursor: more ? Buffer.from(idOf(last), 'utf8').toString('base64url') : null,
+    nextCursor: more ? encodeCursor(idOf(last)) : null,
   };
 }
 

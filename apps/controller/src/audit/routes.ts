@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { decodeCursor, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
+import { isoDate, pageOf, pageQuery } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
 import type { Database } from '../db/database.ts';
-import { equals, filterQuery, type ListFields, listedIds } from '../filters/list-filter.ts';
+import { equals, filterQuery, type ListFields, listedPage } from '../filters/list-filter.ts';
 
 export const AUDIT_FIELDS = {
   actor: { type: 'text', column: 'a.actor', means: 'who did it, e.g. token:anna' },
@@ -40,24 +40,12 @@ export function auditRoutes(database: Database): readonly Route[] {
         filter: filterQuery(AUDIT_FIELDS, 'actor==token:anna;at>=2026-11-01'),
       }),
       reply: pageOf(auditRow),
-      handle: async ({ query: { limit, cursor, filter, ...equal } }) => {
-        const ids = await listedIds(database, {
-          tables: 'audit a',
-          id: 'a.id',
-          fields: AUDIT_FIELDS,
-          filter,
-          asked: equals(equal),
-          order: 'DESC',
-          after: decodeCursor(cursor),
-          take: limit + 1,
+      handle: ({ query: { limit, cursor, filter, ...equal } }) => {
+        const what = { tables: 'audit a', id: 'a.id', fields: AUDIT_FIELDS, filter, asked: equals(equal) };
+        return listedPage(database, { ...what, limit, cursor, order: 'DESC' }, async (ids) => {
+          const rows = await database.prisma.audit.findMany({ where: { id: { in: ids } }, orderBy: { id: 'desc' } });
+          return rows.map(({ siteId: _site, at, ...row }) => ({ ...row, at: at.toISOString() }));
         });
-        const rows = await database.prisma.audit.findMany({ where: { id: { in: [...ids] } }, orderBy: { id: 'desc' } });
-        return toPage(
-          rows,
-          limit,
-          ({ id }) => id,
-          ({ siteId: _site, at, ...row }) => ({ ...row, at: at.toISOString() }),
-        );
       },
     }),
   ];

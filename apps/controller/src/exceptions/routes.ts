@@ -5,7 +5,7 @@ import { invalid } from '../common/field-errors.ts';
 import { isUuid } from '../common/ids.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
-import { filterQuery, listedIds } from '../filters/list-filter.ts';
+import { filterQuery, listedPage } from '../filters/list-filter.ts';
 import { EXCEPTION_FIELDS, EXCEPTION_TABLES, exceptionTimes } from './exception-filter.ts';
 import { exceptionInput } from './exception-input.ts';
 import { EXCEPTION_STATES, type ExceptionRecord, showException } from './exception-view.ts';
@@ -97,27 +97,13 @@ export function exceptionRoutes(
       status: 200,
       query: z.object({ ...pageQuery, filter: filterQuery(EXCEPTION_FIELDS, 'state==valid;expiresAt<2026-12-31') }),
       reply: pageOf(exceptionView),
-      handle: async ({ query: { limit, cursor, filter }, now }) => {
-        const ids = await listedIds(database, {
-          tables: EXCEPTION_TABLES,
-          id: 'e.id',
-          own: exceptionTimes(now),
-          fields: EXCEPTION_FIELDS,
-          filter,
-          order: 'DESC',
-          after: decodeCursor(cursor),
-          take: limit + 1,
+      handle: ({ query, now }) => {
+        const what = { tables: EXCEPTION_TABLES, id: 'e.id', own: exceptionTimes(now), fields: EXCEPTION_FIELDS };
+        return listedPage(database, { ...what, ...query, order: 'DESC' }, async (ids) => {
+          const where = { id: { in: ids } };
+          const rows = await database.prisma.riskException.findMany({ where, orderBy: { id: 'desc' } });
+          return withGrants(database, rows, now);
         });
-        const rows = await database.prisma.riskException.findMany({
-          where: { id: { in: [...ids] } },
-          orderBy: { id: 'desc' },
-        });
-        return toPage(
-          await withGrants(database, rows, now),
-          limit,
-          ({ id }) => id,
-          (row) => row,
-        );
       },
     }),
     route({

@@ -13,6 +13,7 @@ import {
 } from '@headroom/core';
 import type pg from 'pg';
 import { z } from 'zod';
+import { decodeCursor, encodeCursor } from '../api/paging.ts';
 import { invalid } from '../common/field-errors.ts';
 import type { Database } from '../db/database.ts';
 import { type Column, type FilterSql, filterSql, readFilter } from './filter-sql.ts';
@@ -75,7 +76,7 @@ export interface ListPage {
   /** Parameters of the columns and of a condition of its own, from `$1`. */
   readonly own?: { readonly sql: string; readonly values: readonly unknown[] };
   readonly fields: ListFields;
-  readonly filter: string | undefined;
+  readonly filter?: string | undefined;
   readonly asked?: readonly Asked[];
   readonly order: 'ASC' | 'DESC';
   /** The id before; null on the first page. */
@@ -84,10 +85,23 @@ export interface ListPage {
   readonly take: number;
 }
 
-/** Ids of a page. */
-export async function listedIds(database: Pick<Database, 'look'>, page: ListPage): Promise<readonly string[]> {
-  const rows = await listedRows<{ id: string }>(database, `${page.id}::text AS id`, page);
-  return rows.map((row) => row.id);
+/** What a caller asked of a list whose rows are read by their ids. */
+export interface AskedPage extends Omit<ListPage, 'after' | 'take'> {
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+}
+
+/** A page whose rows are read by those ids that fit. One that goes in between is left out, and the list goes on after it all the same. */
+export async function listedPage<Item>(
+  database: Pick<Database, 'look'>,
+  { limit, cursor, ...page }: AskedPage,
+  read: (ids: string[]) => Promise<readonly Item[]>,
+): Promise<{ items: Item[]; nextCursor: string | null }> {
+  const which = { ...page, after: decodeCursor(cursor), take: limit + 1 };
+  const rows = await listedRows<{ id: string }>(database, `${page.id}::text AS id`, which);
+  const ids = rows.slice(0, limit).map(({ id }) => id);
+  const last = rows.length > limit ? ids.at(-1) : undefined;
+  return { items: [...(await read(ids))], nextCursor: last === undefined ? null : encodeCursor(last) };
 }
 
 /** A page of those rows for which the filter is known to hold. */

@@ -8,11 +8,11 @@ import {
   RAISE_DEGREES,
 } from '@headroom/core';
 import { z } from 'zod';
-import { decodeCursor, isoDate, pageQuery, toPage } from '../api/paging.ts';
+import { isoDate, pageQuery } from '../api/paging.ts';
 import type { Database } from '../db/database.ts';
 import type { Prisma } from '../db/generated/client.ts';
 import type { Remembered, StoredFinding } from '../evaluator/host-input.ts';
-import { type Asked, equals, filterQuery, type ListFields, listedIds } from '../filters/list-filter.ts';
+import { type Asked, equals, filterQuery, type ListFields, listedPage } from '../filters/list-filter.ts';
 import { labelText } from '../policies/selector.ts';
 import { FILTER_TABLES, HOST_COLUMNS } from './filter-sql.ts';
 
@@ -80,26 +80,20 @@ export type HostRecord = Prisma.HostGetPayload<{ include: typeof HOST_ROW_INCLUD
 export async function listHosts(database: Database, query: z.output<typeof hostListQuery>) {
   const { limit, cursor, label, state, presence, site, filter, ended } = query;
   const labels = label === undefined ? [] : [label].flat();
-  const ids = await listedIds(database, {
-    tables: FILTER_TABLES,
-    id: 'h.id',
+  const page = {
+    ...{ tables: FILTER_TABLES, id: 'h.id', fields: HOST_LIST_FIELDS, filter, limit, cursor },
     own: {
       sql: `${LISTED[ended ?? 'present']} AND ($1::uuid IS NULL OR h.site_id = $1::uuid)`,
       values: [site ?? null],
     },
-    fields: HOST_LIST_FIELDS,
-    filter,
     asked: [...labels.map((one): Asked => ['label', '==', one]), ...equals({ state, presence })],
     order: 'ASC',
-    after: decodeCursor(cursor),
-    take: limit + 1,
+  } as const;
+  return listedPage(database, page, async (ids) => {
+    const where = { id: { in: ids } };
+    const rows = await database.prisma.host.findMany({ where, include: HOST_ROW_INCLUDE, orderBy: { id: 'asc' } });
+    return rows.map(showHostRow);
   });
-  const rows = await database.prisma.host.findMany({
-    where: { id: { in: [...ids] } },
-    include: HOST_ROW_INCLUDE,
-    orderBy: { id: 'asc' },
-  });
-  return toPage(rows, limit, ({ id }) => id, showHostRow);
 }
 
 function endOf({ retiredAt, forgottenAt, endReason: reason }: HostRecord): z.input<typeof hostRow>['end'] {

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { policyEtag } from '../api/etag.ts';
-import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
+import { idParams, isoDate, pageOf, pageQuery } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
-import { filterQuery, listedIds } from '../filters/list-filter.ts';
+import { filterQuery, listedPage } from '../filters/list-filter.ts';
 import { policyOutcome } from './outcome.ts';
 import type { Policies } from './policies.ts';
 import { POLICY_FIELDS, POLICY_TABLES } from './policy-filter.ts';
@@ -52,22 +52,10 @@ export function policyRoutes(database: Database, policies: Policies): readonly R
       status: 200,
       query: z.object({ ...pageQuery, filter: filterQuery(POLICY_FIELDS, 'archived==false;quota>16') }),
       reply: pageOf(policyView),
-      handle: async ({ query: { limit, cursor, filter } }) => {
-        const ids = await listedIds(database, {
-          tables: POLICY_TABLES,
-          id: 'p.id',
-          fields: POLICY_FIELDS,
-          filter,
-          order: 'DESC',
-          after: decodeCursor(cursor),
-          take: limit + 1,
-        });
-        const rows = await readPolicies(database, ids);
-        return toPage(
-          rows,
-          limit,
-          ({ id }) => id,
-          ({ revisions: _all, ...row }) => row,
+      handle: ({ query }) => {
+        const page = { tables: POLICY_TABLES, id: 'p.id', fields: POLICY_FIELDS, ...query, order: 'DESC' } as const;
+        return listedPage(database, page, async (ids) =>
+          (await readPolicies(database, ids)).map(({ revisions: _all, ...row }) => row),
         );
       },
     }),

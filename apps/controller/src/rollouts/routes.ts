@@ -1,10 +1,10 @@
 import { TARGET_STATES } from '@headroom/core';
 import { z } from 'zod';
-import { decodeCursor, idParams, isoDate, pageOf, pageQuery, toPage } from '../api/paging.ts';
+import { idParams, isoDate, pageOf, pageQuery } from '../api/paging.ts';
 import { type Route, route } from '../api/route.ts';
 import { Problem } from '../common/problem.ts';
 import type { Database } from '../db/database.ts';
-import { equals, filterQuery, listedIds } from '../filters/list-filter.ts';
+import { equals, filterQuery, listedPage } from '../filters/list-filter.ts';
 import { ROLLOUT_FIELDS, ROLLOUT_TABLES, TARGET_FIELDS, TARGET_TABLES } from './rollout-filter.ts';
 import { progressView, rolloutProgress, rolloutRow, rolloutRows, shownEtag } from './rollout-view.ts';
 
@@ -32,27 +32,12 @@ export function rolloutRoutes(database: Database): readonly Route[] {
       status: 200,
       query: z.object({ ...pageQuery, filter: filterQuery(ROLLOUT_FIELDS, 'state=in=(running,halted)') }),
       reply: pageOf(rolloutRow),
-      handle: async ({ query: { limit, cursor, filter } }) => {
-        const ids = await listedIds(database, {
-          tables: ROLLOUT_TABLES,
-          id: 'r.id',
-          fields: ROLLOUT_FIELDS,
-          filter,
-          order: 'DESC',
-          after: decodeCursor(cursor),
-          take: limit + 1,
+      handle: ({ query }) => {
+        const page = { tables: ROLLOUT_TABLES, id: 'r.id', fields: ROLLOUT_FIELDS, ...query, order: 'DESC' } as const;
+        return listedPage(database, page, async (ids) => {
+          const where = { id: { in: ids } };
+          return rolloutRows(database, await database.prisma.rollout.findMany({ where, orderBy: { id: 'desc' } }));
         });
-        const rows = await database.prisma.rollout.findMany({
-          where: { id: { in: [...ids] } },
-          orderBy: { id: 'desc' },
-        });
-        const shown = await rolloutRows(database, rows);
-        return toPage(
-          shown,
-          limit,
-          ({ id }) => id,
-          (row) => row,
-        );
       },
     }),
     route({
@@ -100,30 +85,19 @@ export function rolloutRoutes(database: Database): readonly Route[] {
         filter: filterQuery(TARGET_FIELDS, 'state=in=(failed,stuck);ring==0'),
       }),
       reply: pageOf(target),
-      handle: async ({ params: { id: rolloutId }, query: { limit, cursor, state, filter } }) => {
+      handle: async ({ params: { id: rolloutId }, query: { state, ...query } }) => {
         if ((await database.prisma.rollout.count({ where: { id: rolloutId } })) === 0)
           throw new Problem('NOT_FOUND', `There is no rollout ${rolloutId}.`);
-        const hostIds = await listedIds(database, {
-          tables: TARGET_TABLES,
-          id: 't.host_id',
+        const page = {
+          ...{ tables: TARGET_TABLES, id: 't.host_id', fields: TARGET_FIELDS, ...query, asked: equals({ state }) },
           own: { sql: 't.rollout_id = $1::uuid', values: [rolloutId] },
-          fields: TARGET_FIELDS,
-          filter,
-          asked: equals({ state }),
           order: 'ASC',
-          after: decodeCursor(cursor),
-          take: limit + 1,
+        } as const;
+        return listedPage(database, page, async (ids) => {
+          const where = { rolloutId, hostId: { in: ids } };
+          const rows = await database.prisma.rolloutTarget.findMany({ where, orderBy: { hostId: 'asc' } });
+          return shownTargets(database, rows);
         });
-        const rows = await database.prisma.rolloutTarget.findMany({
-          where: { rolloutId, hostId: { in: [...hostIds] } },
-          orderBy: { hostId: 'asc' },
-        });
-        return toPage(
-          await shownTargets(database, rows),
-          limit,
-          ({ hostId }) => hostId,
-          (row) => row,
-        );
       },
     }),
   ];
