@@ -1,4 +1,5 @@
 /** What happens reaches whoever asked for it: signed, at least once, after commit only, and what cannot be delivered stays visible. */
+import { getEventListeners } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { writeHostEvents } from '../../apps/controller/src/audit/write-many.ts';
 import { writeHostEvent } from '../../apps/controller/src/db/host-events.ts';
@@ -361,6 +362,17 @@ describe('a receiver that fails', () => {
     await test.sweep();
     expect(await view(id)).toMatchObject({ queued: 0, dead: 1 });
     expect((await deliveries(id, 'dead'))[0]).toMatchObject({ lastError: expect.stringContaining('3 days') });
+  });
+
+  it('leaves nothing of a message with the signal that ends a controller, which lives for months', async () => {
+    await subscribe(['visit.*']);
+    const stop = new AbortController().signal;
+    const message = { url: receiver.url, headers: {}, body: '{}' };
+    for (let sent = 0; sent < 3; sent += 1) expect((await post(message, stop)).error).toBeNull();
+    expect(getEventListeners(stop, 'abort')).toEqual([]);
+    // Node keeps a reference there for each signal that is made of this one, and takes none away.
+    const kept = Object.getOwnPropertySymbols(stop).filter((symbol) => String(symbol).includes('Dependant'));
+    expect(kept.map((symbol) => (stop as unknown as Record<symbol, Set<unknown>>)[symbol]?.size ?? 0)).not.toContain(3);
   });
 
   it('ends it with 410 while the answer to another message is written down, and neither has to give way', async () => {

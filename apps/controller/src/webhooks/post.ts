@@ -23,11 +23,25 @@ export interface Answered {
   readonly error: string | null;
 }
 
-/** `stop` ends it early, which is an error like another. */
-export function post({ url, headers, body }: Message, stop: AbortSignal, timeMs = POST_MS): Promise<Answered> {
+/** `stop` ends it early, which is an error like another. It lives as long as the controller: nothing of a message may stay with it. */
+export async function post(message: Message, stop: AbortSignal, timeMs = POST_MS): Promise<Answered> {
+  const end = new AbortController();
+  const cut = () => end.abort();
+  const late = setTimeout(cut, timeMs);
+  stop.addEventListener('abort', cut, { once: true });
+  if (stop.aborted) cut();
+  try {
+    return await send(message, end.signal, (error) =>
+      end.signal.aborted && !stop.aborted ? `no answer within ${timeMs / 1000} s` : textOf(error),
+    );
+  } finally {
+    clearTimeout(late);
+    stop.removeEventListener('abort', cut);
+  }
+}
+
+function send({ url, headers, body }: Message, end: AbortSignal, why: (error: Error) => string): Promise<Answered> {
   const bytes = Buffer.from(body, 'utf8');
-  const late = AbortSignal.timeout(timeMs);
-  const end = AbortSignal.any([stop, late]);
   const request = new URL(url).protocol === 'https:' ? requestHttps : requestHttp;
   return new Promise((resolve) => {
     const sent = request(url, {
@@ -42,12 +56,7 @@ export function post({ url, headers, body }: Message, stop: AbortSignal, timeMs 
       },
       signal: end,
     });
-    const fail = (error: Error) =>
-      resolve({
-        status: null,
-        answer: '',
-        error: late.aborted ? `no answer within ${timeMs / 1000} s` : textOf(error),
-      });
+    const fail = (error: Error) => resolve({ status: null, answer: '', error: why(error) });
     // Whatever a receiver does to the connection, its time is over when it is over.
     const cut = () => fail(new Error('stopped'));
     end.addEventListener('abort', cut, { once: true });
