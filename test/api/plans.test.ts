@@ -91,6 +91,44 @@ describe('a plan', () => {
     expect(await plans()).toMatchObject([{ generation: 42n, plan: { generation: 42 } }]);
   });
 
+  it('that is done over and over, and changes nothing, is made anew ever more rarely, and says so', async () => {
+    await give(255);
+    const { prisma } = test.database;
+    const pretend = async () => {
+      const at = test.clock.now();
+      const planId = (await plans()).at(-1)?.id ?? '';
+      await prisma.job.updateMany({ where: { planId }, data: { state: 'succeeded', finishedAt: at } });
+      await prisma.plan.update({ where: { id: planId }, data: { state: 'done', endedAt: at } });
+      await due();
+      await test.sweep();
+    };
+    for (const made of [2, 3, 4]) {
+      await pretend();
+      expect(await plans()).toHaveLength(made);
+    }
+    await pretend();
+    expect(await plans(), 'the fifth waits').toHaveLength(4);
+    expect(JSON.stringify((await host())['findings'])).toContain('STEP_WITHOUT_EFFECT');
+    for (const [made, minutes] of [
+      [5, 1],
+      [6, 2],
+    ] as const) {
+      test.clock.advance(minutes * 60_000 - 1_000);
+      await test.sweep();
+      expect(await plans()).toHaveLength(made - 1);
+      test.clock.advance(1_000);
+      await prisma.hostReport.update({ where: { hostId: mac }, data: { lastSeenAt: test.clock.now() } });
+      await test.sweep();
+      expect(await plans()).toHaveLength(made);
+      await pretend();
+    }
+    await give(16);
+    expect((await plans()).at(-1), 'another intent is another matter').toMatchObject({
+      state: 'open',
+      plan: { quota: 16 },
+    });
+  });
+
   it('that failed is shown, and tried again no sooner than its error allows', async () => {
     await give(255);
     const failedAt = test.clock.now();

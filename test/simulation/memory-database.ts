@@ -93,6 +93,7 @@ function reads(rows: Rows): [string, Query][] {
     [sql.NEWEST_PLANS, (ids: string[]) => ids.flatMap((id) => newestPlan(rows, id) ?? [])],
     [sql.JOBS_OF_PLANS, (ids: string[]) => rows.jobs.filter(({ planId }) => planId !== null && ids.includes(planId))],
     [sql.FAILURES_IN_ROW, (ids: string[]) => ids.map((hostId) => ({ hostId, failures: failuresInRow(rows, hostId) }))],
+    [sql.REPEATED_PLANS, (ids: string[], since: Date) => ids.flatMap((id) => repeatedPlans(rows, id, since))],
     [sql.BUILT_COLLECTIONS, (ids: string[]) => ids.flatMap((id) => jobsOf([id], 'build_kc').slice(0, 4))],
     [
       sql.PLACED_KITS,
@@ -298,6 +299,27 @@ function failuresInRow(rows: Rows, hostId: string): number {
   const intent = newestPlan(rows, hostId)?.intentNumber;
   return plans.filter((plan) => plan.state === 'failed' && plan.generation > done && plan.intentNumber === intent)
     .length;
+}
+
+function repeatedPlans(rows: Rows, hostId: string, since: Date): { hostId: string; repeats: number }[] {
+  const endOf = ({ id }: PlanRow) =>
+    Math.max(...rows.jobs.filter(({ planId }) => planId === id).map(({ finishedAt }) => timeOf(finishedAt)));
+  const kindsOf = ({ bytes }: PlanRow) => {
+    const { steps } = JSON.parse(Buffer.from(bytes).toString('utf8')) as { steps: { kind: string }[] };
+    return steps.map(({ kind }) => kind).join(' ');
+  };
+  const newest = newestPlan(rows, hostId);
+  const isLike = (plan: PlanRow) =>
+    plan.hostId === hostId && plan.state === 'done' && plan.intentNumber === newest?.intentNumber;
+  if (newest === undefined || newest.state !== 'done' || endOf(newest) <= since.getTime()) return [];
+  const alike = rows.plans.filter(
+    (plan) =>
+      isLike(plan) &&
+      plan.generation > newest.generation - 20n &&
+      endOf(plan) > since.getTime() &&
+      kindsOf(plan) === kindsOf(newest),
+  );
+  return [{ hostId, repeats: alike.length }];
 }
 
 function withPlan(rows: Rows, { hostId, result, stepIndex, planId }: JobRow) {

@@ -75,6 +75,23 @@ export const FAILURES_IN_ROW = `
     AND p.intent_number = (SELECT n.intent_number FROM plan n WHERE n.host_id = p.host_id ORDER BY n.generation DESC LIMIT 1)
   GROUP BY p.host_id`;
 
+/** The kinds of a plan's steps; visits and images in them may differ each time. */
+const kindsOf = (plan: string) =>
+  `jsonb_path_query_array(convert_from(${plan}.bytes, 'UTF8')::jsonb, '$.steps[*].kind')`;
+
+/**
+ * $1 hosts, $2 since. How often the like of the newest plan was done since then, for the same intent. Of Macs whose newest plan ended
+ * before, nothing is read but that.
+ */
+export const REPEATED_PLANS = `
+  SELECT n.host_id::text AS "hostId", count(*)::int AS repeats
+  FROM (SELECT DISTINCT ON (host_id) host_id, generation, intent_number, state, ended_at, bytes FROM plan
+      WHERE host_id = ANY($1::uuid[]) ORDER BY host_id, generation DESC) n
+    JOIN plan p ON p.host_id = n.host_id AND p.generation > n.generation - 20
+  WHERE n.state = 'done' AND n.ended_at > $2::timestamptz
+    AND p.state = 'done' AND p.ended_at > $2::timestamptz AND p.intent_number = n.intent_number AND ${kindsOf('p')} = ${kindsOf('n')}
+  GROUP BY n.host_id`;
+
 /** $1 plans. */
 export const JOBS_OF_PLANS = `
   SELECT host_id::text AS "hostId", step_index AS "stepIndex", kind, state,

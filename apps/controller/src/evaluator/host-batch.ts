@@ -20,6 +20,7 @@ import {
   OPEN_VISITS,
   OPENED_VISITS,
   PLACED_KITS,
+  REPEATED_PLANS,
   UPDATE_ACCEPTANCES,
 } from './evaluator-sql.ts';
 import {
@@ -59,6 +60,10 @@ export async function loadKdks(tx: Tx): Promise<readonly KnownKdk[]> {
     return { build, version, sha256, sizeBytes: Number(sizeBytes), fileName, sights: sightsOf(kdk), addedAt };
   });
 }
+
+/** So often within so long a plan may be done and made anew at once: somebody may undo on a Mac what was done. */
+const REPEATS_FREE = 4;
+const REPEATED_MS = 2 * 3_600_000;
 
 type SameInBoth =
   | 'hostId'
@@ -100,6 +105,7 @@ interface Beside {
   readonly plans: ReadonlyMap<string, NewestPlan>;
   readonly jobs: ReadonlyMap<string, readonly JobRow[]>;
   readonly failures: ReadonlyMap<string, { readonly failures: number }>;
+  readonly repeats: ReadonlyMap<string, { readonly repeats: number }>;
   readonly built: ReadonlyMap<string, readonly BuiltJob[]>;
   readonly kits: ReadonlyMap<string, KitJob>;
   readonly opened: ReadonlyMap<string, { readonly openedAt: Date }>;
@@ -123,6 +129,7 @@ export async function loadBatch(tx: Tx, hostIds: readonly string[], now: Date): 
     plans: byHost(plans),
     jobs: groupByHost(await query<JobRow>(JOBS_OF_PLANS, planIds)),
     failures: byHost(await query<{ failures: number }>(FAILURES_IN_ROW, ids)),
+    repeats: byHost(await query<{ repeats: number }>(REPEATED_PLANS, ids, new Date(now.getTime() - REPEATED_MS))),
     built: groupByHost(await query<BuiltJob>(BUILT_COLLECTIONS, ids)),
     kits: byHost(await query<KitJob>(PLACED_KITS, ids)),
     opened: byHost(await query<{ openedAt: Date }>(OPENED_VISITS, ids)),
@@ -141,6 +148,7 @@ function inputOf(host: HostRow, beside: Beside): HostInput {
   const jobs = beside.jobs.get(hostId) ?? [];
   const kit = beside.kits.get(hostId);
   const failuresInRow = beside.failures.get(hostId)?.failures ?? 1;
+  const repeats = beside.repeats.get(hostId)?.repeats ?? 0;
   return {
     hostId,
     hostName,
@@ -160,7 +168,10 @@ function inputOf(host: HostRow, beside: Beside): HostInput {
     kit: kit === undefined ? null : kitOfJob(kit),
     plan: plan?.state === 'open' ? openPlan(plan, jobs) : null,
     // A failure of an earlier intent does not hold a new one back: somebody changed something since.
-    failure: plan !== undefined && plan.intentNumber === number ? failedStep(plan, jobs, failuresInRow) : null,
+    failure:
+      plan !== undefined && plan.intentNumber === number
+        ? (failedStep(plan, jobs, failuresInRow) ?? withoutEffect(plan, jobs, repeats))
+        : null,
     visit: beside.visits.get(hostId) ?? null,
     visitOpenedAt: beside.opened.get(hostId)?.openedAt ?? null,
     updateAcceptances: (beside.acceptances.get(hostId) ?? []).map(({ expiresAt, id, targets, reason, acceptedBy }) => ({
@@ -205,6 +216,22 @@ function failedStep({ state, bytes }: NewestPlan, jobs: readonly JobRow[], failu
   const step = readPlan(bytes).steps[stepIndex];
   const kdk = step?.kind === 'install_kdk' ? step.kdk : null;
   return { kind, code: errorCode ?? 'INTERNAL', detail: errorDetail ?? '', at: finishedAt, failuresInRow, kdk };
+}
+
+/** What was done so often lately and is due once more changes nothing: it waits as a failure does, or it would go on without an end. */
+function withoutEffect({ state, bytes }: NewestPlan, jobs: readonly JobRow[], repeats: number): FailedStep | null {
+  const [step] = readPlan(bytes).steps;
+  const at = jobs.at(-1)?.finishedAt ?? null;
+  if (state !== 'done' || repeats < REPEATS_FREE || step === undefined || at === null) return null;
+  const detail = `It was done ${repeats} times within ${REPEATED_MS / 3_600_000} hours, and is due again by what the Mac reports.`;
+  return {
+    kind: step.kind,
+    code: 'STEP_WITHOUT_EFFECT',
+    detail,
+    at,
+    failuresInRow: repeats - REPEATS_FREE + 1,
+    kdk: null,
+  };
 }
 
 /** What somebody cancelled is not planned again until somebody says so. */

@@ -241,6 +241,14 @@ export const STEP_ERRORS = {
     http: 422,
     grpc: 'INVALID_ARGUMENT',
   },
+  STEP_WITHOUT_EFFECT: {
+    title: 'The step was done again and again, and its Mac shows nothing of it',
+    remedy:
+      'Compare what the step says that it did with the facts of the Mac (headroom-agent facts), and update the agent if it is older. It is tried again, ever more rarely.',
+    retry: 'transient',
+    http: 409,
+    grpc: 'FAILED_PRECONDITION',
+  },
   PLAN_UNREADABLE: {
     title: 'The plan cannot be read',
     remedy: 'Compare the versions of agent and controller, and update the older one.',
