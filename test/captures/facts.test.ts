@@ -186,6 +186,11 @@ describe('facts of a raised Mac', () => {
     expect(await systemUuidOf(() => {})).toBe('E31E412F-8B2E-AB52-EDB9-BC296ED8A4DD');
     expect(await systemUuidOf((stub) => stub.file(list, 'no list'))).toMatch(/^a snapshot .* runs, .*"no list"/);
     expect(await systemUuidOf(({ sysroot }) => replaceIn(sysroot, list, 'disk3s1<', 'disk3s11<'))).toMatch(/not name/);
+    const otherDisk =
+      '<key>Containers</key>\n\t<array><dict><key>ContainerReference</key><string>disk9</string></dict>';
+    expect(
+      await systemUuidOf(({ sysroot }) => replaceIn(sysroot, list, '<key>Containers</key>\n\t<array>', otherDisk)),
+    ).toBe('E31E412F-8B2E-AB52-EDB9-BC296ED8A4DD');
   });
 
   it('give no identity to a collection that is damaged', async () => {

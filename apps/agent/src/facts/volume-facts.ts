@@ -32,10 +32,10 @@ function systemUuid({ rootVolume, containers }: MacReadings): Reading<string> {
   if (!rootVolume.ok) return rootVolume;
   const { device, uuid, isSnapshot } = rootVolume.value;
   if (!isSnapshot) return uuid === null ? unknown('diskutil names no UUID of the system volume') : known(uuid);
-  const systems = systemVolumes(containers);
-  if (!systems.ok)
-    return unknown(`a snapshot of the system volume runs, and the volume cannot be read: ${systems.reason}`);
-  const volume = systems.value.find((system) => isRunBy(device, system));
+  if (!containers.ok)
+    return unknown(`a snapshot of the system volume runs, and the volume cannot be read: ${containers.reason}`);
+  const listed = containers.value.flatMap(({ systems }) => systems ?? []);
+  const volume = listed.find((system) => isRunBy(device, system));
   return volume === undefined ? unknown(NOT_LISTED) : known(volume.uuid);
 }
 

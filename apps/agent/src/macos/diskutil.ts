@@ -1,7 +1,7 @@
 /**
  * diskutil: volumes, their group and the room in their container. Seen: macOS 12 to 26.
  * Errors come as a valid plist with `Error` true, some with exit status 0. Volumes are told by UUID, never by name or
- * position. `/` of a sealed system is a snapshot, and `VolumeUUID` there is the snapshot's (published outputs of macOS 11 to 13).
+ * position. `/` of a sealed system is a snapshot, and `VolumeUUID` there is the snapshot's (AsahiLinux/asahi-installer issues 65 and 97: 12.3).
  * Free room is the container's: `df` knows neither purgeable space nor snapshots.
  */
 import { arrayAt, countAt, dictsAt, type PlistDict, parsePlistDict, stringAt } from './plist.ts';
