@@ -7,7 +7,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fleetChoices } from '@headroom/quickstart';
 import { afterAll, describe, expect, it } from 'vitest';
-import { waitFor } from '../support/wait-for.ts';
+import { type Random, randomFrom } from '../../scripts/fuzz/random.ts';
+import { waitForValue } from '../support/wait-for.ts';
 import { TestFleet } from './support/fleet.ts';
 import { kill, type RunningStart, StartFolder } from './support/start-process.ts';
 import { pause } from './support/until.ts';
@@ -46,16 +47,16 @@ describe.skipIf(process.platform !== 'linux')('kill -9 at many moments of a rais
 
   it(`ends with all raised: HEADROOM_KILL_SEED=${SEED}`, { timeout: 280_000 }, async () => {
     console.log(`HEADROOM_KILL_SEED=${SEED} plays these kills again`);
-    const random = randomFrom(SEED);
+    const random = randomFrom(SEED, 0);
     const killed: string[] = [];
     let run = start(folder);
     const end = Date.now() + KILLING_MS;
     while (killed.length < KILLS && Date.now() < end) {
       const [least, most] = PAUSE_MS;
-      const ended = await Promise.race([run.ended, pause(least + random() * (most - least)).then(() => null)]);
+      const ended = await Promise.race([run.ended, pause(least + random.below(most - least)).then(() => null)]);
       if (ended?.code === 0) break;
       if (ended !== null) run = start(folder);
-      const victim = VICTIMS[Math.floor(random() * VICTIMS.length)] ?? 'controller';
+      const victim = random.pick(VICTIMS);
       if (strike(folder, run, victim, random) > 0) killed.push(victim);
     }
     console.log(`killed: ${killed.join(', ')}`);
@@ -99,13 +100,13 @@ async function endsRaised(folder: StartFolder, first: RunningStart): Promise<voi
 }
 
 /** Returns how many processes it hit. Before there is a controller, nothing is under way yet. */
-function strike(folder: StartFolder, { child }: RunningStart, victim: Victim, random: () => number): number {
+function strike(folder: StartFolder, { child }: RunningStart, victim: Victim, random: Random): number {
   const processes = folder.processes();
   const pids = (pattern: RegExp) => processes.filter(({ command }) => pattern.test(command)).map(({ pid }) => pid);
   const controllers = pids(/controller\/dist\/main\.js serve/);
   if (controllers.length === 0) return 0;
   const agents = pids(/agent\/dist\/main\.js run/);
-  const agent = agents.length === 0 ? [] : [agents[Math.floor(random() * agents.length)] ?? 0];
+  const agent = agents.length === 0 ? [] : [random.pick(agents)];
   const self = child.pid === undefined ? [] : [child.pid];
   const targets: Readonly<Record<Victim, readonly number[]>> = {
     controller: controllers,
@@ -150,7 +151,7 @@ async function expectClean(dir: string): Promise<void> {
   const mounts = join(dir, '.mac-sim/mounts.json');
   expect(existsSync(mounts) ? JSON.parse(readFileSync(mounts, 'utf8')) : []).toEqual([]);
   // A file that the living agent writes at this very moment is none; one that a kill left is gone with the next write.
-  await waitFor(() => leftovers(home).length === 0, 30_000);
+  await waitForValue(() => leftovers(home), []);
   expect(leftovers(join(dir, 'Library/Headroom'))).toEqual([]);
 }
 
@@ -163,15 +164,4 @@ function leftovers(folder: string, except: readonly string[] = []): readonly str
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
     .filter((path) => /\.(part|tmp|new)$/.test(path) && !except.some((name) => path.startsWith(`${name}/`)));
-}
-
-/** mulberry32: small, and the same everywhere. */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

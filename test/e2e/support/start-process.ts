@@ -39,11 +39,7 @@ export class StartFolder {
 
   /** Every process that works on this folder, except `npm start` itself: controller, Postgres with its children, agents, tools. */
   processes(): readonly ProcessRow[] {
-    return readdirSync('/proc')
-      .filter((name) => /^[0-9]+$/.test(name))
-      .flatMap((pid) => readProcess(Number(pid)))
-      .filter(({ command }) => !command.includes('bin/start.mjs'))
-      .filter(({ command, cwd }) => command.includes(this.stateDir) || cwd.startsWith(this.stateDir));
+    return processesOf(this.stateDir).filter(({ command }) => !command.includes('bin/start.mjs'));
   }
 
   /** Gives processes a moment to end by themselves; whatever is then left is an orphan. */
@@ -63,6 +59,13 @@ export interface ProcessRow {
   readonly pid: number;
   readonly command: string;
   readonly cwd: string;
+}
+
+export function processesOf(folder: string): readonly ProcessRow[] {
+  return readdirSync('/proc')
+    .filter((name) => /^[0-9]+$/.test(name))
+    .flatMap((pid) => readProcess(Number(pid)))
+    .filter(({ command, cwd }) => command.includes(folder) || cwd.startsWith(folder));
 }
 
 /** Postgres's own children have no folder in their command line, but work in it. */
