@@ -30,7 +30,13 @@ export class TestFleet {
   ) {}
 
   static async start(choices: readonly MacChoice[], controllerArgs = SHORT_WAITS): Promise<TestFleet> {
-    return TestFleet.resume(newStateDir(), choices, controllerArgs);
+    const stateDir = newStateDir();
+    try {
+      return await TestFleet.resume(stateDir, choices, controllerArgs);
+    } catch (error) {
+      rmSync(stateDir, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   static async resume(stateDir: string, choices: readonly MacChoice[], controllerArgs = SHORT_WAITS) {
