@@ -10,6 +10,8 @@ import { FACT_PATHS, factAt } from '../facts-empty.ts';
 import { LOWERING_KINDS, type PlanStep } from '../plan.ts';
 
 const RUNS = { numRuns: 500 };
+/** `raise` and its collection go, what they leave to do is done, and then there is nothing more. */
+const PLANS_MAX = 4;
 const always = <T>(inputs: fc.Arbitrary<T>, holds: (input: T) => void): void =>
   fc.assert(fc.property(inputs, holds), RUNS);
 
@@ -96,14 +98,17 @@ const lowers = (found: Evaluation) => kindsOf(found).filter((kind) => LOWERING_K
 const raises = ({ visit }: Evaluation) => visit?.kind === 'raise' || visit?.kind === 'restart';
 
 describe('evaluate, for every host', () => {
-  it('plans nothing again once it is done: a plan is followed by a visit, a cause, or the end', () => {
+  it('comes to rest: a few plans that are done are followed by a visit, a cause, or the end, never by one more', () => {
     let done = 0;
     always(idle, (input) => {
-      const { steps } = evaluate(input);
-      if (steps === null || input.facts?.kdks === null) return;
-      done += 1;
-      const after = evaluate(steps.reduce(afterStep, input));
-      expect(kindsOf(after)).toEqual([]);
+      let mac = input;
+      for (let plans = 0; plans < PLANS_MAX; plans += 1) {
+        const { steps } = evaluate(mac);
+        if (steps === null) return;
+        done += 1;
+        mac = steps.reduce(afterStep, mac);
+      }
+      expect(kindsOf(evaluate(mac))).toEqual([]);
     });
     expect(done).toBeGreaterThan(30);
   });
