@@ -202,14 +202,16 @@ export class People {
     const { rows, watch, controller } = this.ports;
     const order = { rolloutId, actor: ADMIN.name, now: this.date() };
     const { control } = controller;
+    const skipped = pick(rows.hosts, which)?.id ?? '';
     const isGo = steer === 'resume' || steer === 'confirm';
     await this.tried(`${steer} ${which}`, async () => {
       if (isGo) watch.rollouts.onGo(rolloutId);
       if (steer === 'gate') watch.rollouts.onGate(rolloutId, which);
       if (steer === 'retry') await control.retry(order);
       else if (steer === 'gate') await control.openGate(which, order);
-      else if (steer === 'skip') await control.skip(pick(rows.hosts, which)?.id ?? '', order);
+      else if (steer === 'skip') await control.skip(skipped, order);
       else await control.move(steer, order);
+      if (steer === 'skip') watch.rollouts.onSkip(rolloutId, skipped);
       if (steer === 'pause' || steer === 'halt') watch.rollouts.onStop(rolloutId);
     });
   }

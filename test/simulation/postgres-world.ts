@@ -120,8 +120,13 @@ export class PostgresWorld {
   }
 
   async skip(index: number): Promise<void> {
-    for (const { id } of await this.rollouts())
-      await this.ask(id, `hosts/${this.agent(index).hostId}/skip`, 'NOT_FOUND');
+    const { hostId } = this.agent(index);
+    for (const { id } of await this.rollouts()) {
+      const isOut = await this.ask(id, `hosts/${hostId}/skip`, 'NOT_FOUND');
+      // What was opened before it was taken out.
+      await this.watch.check();
+      if (isOut) this.watch.rollouts.onSkip(id, hostId);
+    }
   }
 
   /**
@@ -141,16 +146,14 @@ export class PostgresWorld {
       if (await this.isDone()) return;
       let turns = 0;
       while (turns < TURNS_MAX && (await this.workOff())) turns += 1;
-      await this.help();
+      for (const control of ['retry', 'resume'] as const) await this.control(control);
+      // Nobody opens a gate that nothing has come to.
+      if ((await this.rollouts()).some(({ stateReason }) => stateReason?.includes('the gate of')))
+        await this.openGate(1);
       await this.watch.check();
       await this.wait(turns > 0 ? 10 * MINUTE : HOUR);
     }
     throw new Error(`not at rest after ${ROUNDS_MAX} rounds: ${JSON.stringify(await this.standing())}`);
-  }
-
-  private async help(): Promise<void> {
-    for (const control of ['retry', 'resume'] as const) await this.control(control);
-    await this.openGate(1);
   }
 
   private async workOff(): Promise<boolean> {
@@ -186,7 +189,7 @@ export class PostgresWorld {
     return this.test.database.prisma.rollout.findMany({
       where: { state: { in: ['running', 'paused', 'halted', 'waiting_for_confirmation'] } },
       orderBy: { id: 'asc' },
-      select: { id: true },
+      select: { id: true, stateReason: true },
     });
   }
 

@@ -23,12 +23,14 @@ export interface RolloutBooks {
   readonly stopped: Set<string>;
   /** `rollout ring` of each gate that a person opened. */
   readonly gates: Set<string>;
+  /** `rollout host` of each Mac that a person took out. */
+  readonly skipped: Set<string>;
   /** Variant and build of each Mac on which somebody counted more guests than every Mac allows. */
   readonly witnessed: Set<string>;
 }
 
 export function noBooks(): RolloutBooks {
-  return { stopped: new Set(), gates: new Set(), witnessed: new Set() };
+  return { stopped: new Set(), gates: new Set(), skipped: new Set(), witnessed: new Set() };
 }
 
 export class RolloutWatch {
@@ -58,6 +60,10 @@ export class RolloutWatch {
     this.books.gates.add(`${rolloutId} ${ring}`);
   }
 
+  onSkip(rolloutId: string, hostId: string): void {
+    this.books.skipped.add(`${rolloutId} ${hostId}`);
+  }
+
   onWitness(variant: string, build: string): void {
     this.books.witnessed.add(`${variant} ${build}`);
   }
@@ -82,6 +88,8 @@ export class RolloutWatch {
     const flipping = targets.filter(({ hostId }) => hostIds.includes(hostId));
     for (const one of flipping) {
       if (one.state !== 'pending') fail(`rollout ${rolloutId} opens ${one.hostId}, which is ${one.state}`);
+      if (this.books.skipped.has(`${rolloutId} ${one.hostId}`))
+        fail(`rollout ${rolloutId} opens ${one.hostId}, which somebody took out`);
       if (hasNewer(this.started(), one)) fail(`rollout ${rolloutId} takes ${one.hostId} from a newer one`);
     }
     if (window !== null && !isIn(window, this.now())) fail(`rollout ${rolloutId} opens Macs outside its window`);
