@@ -527,6 +527,15 @@ const ROWS: readonly Row[] = [
     visit: 'raise',
   },
   {
+    name: 'SIP off already, and nobody asked for the argument that its kernel needs: no line without it is stored, over and over',
+    input: sampleInput({
+      facts: change(HALF_DONE, { kernel: { variant: 'T6000' } }),
+      record: { ...KIT_RECORD, kc: { ...KC, variant: 'T6000' } },
+    }),
+    state: 'half_done',
+    findings: ['KERNEL_NEEDS_ARGUMENT', 'HALF_DONE'],
+  },
+  {
     name: 'lowered by our own visit, kernel collection gone since',
     input: sampleInput({ facts: change(HALF_DONE, { kernelCollections: [], visitKit: null }), record: BOOTED_BEFORE }),
     state: 'half_done',
