@@ -117,6 +117,11 @@ it('names the age of an agent where a step failed, or where its kit cannot go, a
   await wantRaise('old');
   expect(await finding('AGENT_BEHIND', old)).toBeUndefined();
   const { prisma } = test.database;
+  await prisma.job.updateMany({ where: { hostId: old }, data: { attempts: 1, errorCode: 'KDK_DOWNLOAD_FAILED' } });
+  await hello({}, old);
+  expect(await finding('AGENT_BEHIND', old), 'it waits for its next try').toMatchObject({
+    detail: 'The step install_kdk failed with KDK_DOWNLOAD_FAILED; a newer agent may do it.',
+  });
   const failed = { state: 'failed', errorCode: 'KC_READ_BACK_FAILED', finishedAt: test.clock.now() };
   await prisma.job.updateMany({ where: { hostId: old }, data: failed });
   await prisma.plan.updateMany({ where: { hostId: old }, data: { state: 'failed' } });

@@ -42,10 +42,10 @@ export function agentTooOld({ agentVersion }: HostInput, lacking: readonly strin
  */
 export function agentBehind(host: HostInput, findings: readonly Finding[], mayRaise: boolean): readonly Finding[] {
   const lacking = lackingOf(host, ABILITIES);
-  const failed = findings.find(({ code }) => code === 'STEP_FAILED' || code === 'STEP_FAILED_FOR_GOOD');
+  const failed = failureOf(host, findings);
   const keepsRaise = !mayRaise && isArmedUnknown(host.facts) && lacking.includes('disarm_kit');
-  if (lacking.length === 0 || (failed === undefined && !keepsRaise)) return [];
-  const why = keepsRaise ? 'It cannot take `raise` off this Mac.' : `${failed?.title}; a newer agent may do it.`;
+  if (lacking.length === 0 || (failed === null && !keepsRaise)) return [];
+  const why = keepsRaise ? 'It cannot take `raise` off this Mac.' : `${failed}; a newer agent may do it.`;
   const version = host.agentVersion ?? 'unknown';
   return [
     finding('AGENT_BEHIND', {
@@ -55,6 +55,13 @@ export function agentBehind(host: HostInput, findings: readonly Finding[], mayRa
       args: { version, why },
     }),
   ];
+}
+
+/** Of a plan that ended with it, or of one that waits for its next try. */
+function failureOf({ plan }: HostInput, findings: readonly Finding[]): string | null {
+  const ended = findings.find(({ code }) => code === 'STEP_FAILED' || code === 'STEP_FAILED_FOR_GOOD');
+  if (ended !== undefined || plan === null || plan.lastError === null) return ended?.title ?? null;
+  return `The step ${plan.steps[plan.nextStep]?.kind} failed with ${plan.lastError}`;
 }
 
 function isArmedUnknown(facts: Facts | null): boolean {

@@ -204,7 +204,9 @@ function openPlan({ bytes, hostId: _host, ...plan }: NewestPlan, jobs: readonly 
   const { steps } = readPlan(bytes);
   const done = new Set(jobs.filter(({ state }) => state === 'succeeded').map(({ stepIndex }) => stepIndex));
   const next = steps.findIndex((_step, index) => !done.has(index));
-  return { ...plan, steps, nextStep: next < 0 ? steps.length : next };
+  const nextStep = next < 0 ? steps.length : next;
+  const lastError = jobs.find(({ stepIndex }) => stepIndex === nextStep)?.errorCode ?? null;
+  return { ...plan, steps, nextStep, lastError };
 }
 
 function failedStep({ state, bytes }: NewestPlan, jobs: readonly JobRow[], failuresInRow: number): FailedStep | null {

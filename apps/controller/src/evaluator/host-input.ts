@@ -51,6 +51,8 @@ export interface PlanRow {
   readonly steps: readonly PlanStep[];
   /** Index of the first step that has not succeeded. */
   readonly nextStep: number;
+  /** What that step failed with last, before the try that it waits for; null = it has not failed. */
+  readonly lastError: string | null;
 }
 
 export interface FailedStep {
