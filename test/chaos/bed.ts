@@ -52,7 +52,8 @@ export class Bed {
     for (const [index, choice] of fleetChoices(count).entries()) {
       const name = `mac-${index + 1}`;
       const dir = join(this.stateDir, 'macs', name);
-      const mac = new FleetMac({ root: this.root, dir, name, choice, logFile: this.log(name) });
+      const agentMain = join(this.root, 'apps/agent/dist/main.js');
+      const mac = new FleetMac({ agentMain, dir, name, choice, logFile: this.log(name) });
       bootMac(dir);
       before.set(mac, new Set(filesOf(dir)));
       writeFileSync(join(dir, '.mac-sim/pace.json'), JSON.stringify(PACE));

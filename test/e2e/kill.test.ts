@@ -3,13 +3,13 @@
  * raised, one finish per job, one kernel collection on disk, no orphan, without anybody's help. The moments follow from a seed
  * that is printed; HEADROOM_KILL_SEED plays them again.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fleetChoices } from '@headroom/quickstart';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Random, randomFrom } from '../../scripts/fuzz/random.ts';
-import { waitForValue } from '../support/wait-for.ts';
 import { TestFleet } from './support/fleet.ts';
+import { expectClean, finishedNotOnce, leftovers } from './support/once.ts';
 import { kill, type RunningStart, StartFolder } from './support/start-process.ts';
 import { pause } from './support/until.ts';
 
@@ -67,7 +67,7 @@ describe.skipIf(process.platform !== 'linux')('kill -9 at many moments of a rais
     fleet = await TestFleet.resume(folder.stateDir, fleetChoices(MACS));
     for (const member of fleet.fleet.members)
       await fleet.hostUntil(member, 'raised', ({ state, presence }) => state === 'raised' && presence === 'online');
-    expect(await finishes(fleet)).toEqual([]);
+    expect(await finishedNotOnce(fleet)).toEqual([]);
     expect(
       await fleet.sql(`SELECT kind, state, error_code FROM job WHERE state <> ALL('{succeeded,cancelled}')`),
     ).toEqual([]);
@@ -128,40 +128,4 @@ function postmaster({ stateDir }: StartFolder): readonly number[] {
   } catch {
     return [];
   }
-}
-
-/** Jobs whose end was accepted more or less often than once. */
-function finishes(fleet: TestFleet) {
-  return fleet.sql(
-    `SELECT j.kind, j.state, count(a.id)::int AS audited,
-       (SELECT count(*)::int FROM host_event e WHERE e.kind = 'step.finished' AND e.detail ->> 'jobId' = j.id::text) AS told
-     FROM job j LEFT JOIN audit a ON a.entity_id = j.id::text AND a.action = 'job.succeed'
-     WHERE j.state = 'succeeded' GROUP BY j.id
-     HAVING count(a.id) <> 1
-       OR (SELECT count(*) FROM host_event e WHERE e.kind = 'step.finished' AND e.detail ->> 'jobId' = j.id::text) <> 1`,
-  );
-}
-
-async function expectClean(dir: string): Promise<void> {
-  const home = join(dir, 'private/var/db/headroom');
-  expect(readdirSync(join(home, 'kc')).filter((name) => name.endsWith('.kc'))).toHaveLength(1);
-  // What runs at this moment is noted there too; only a job's record would be left over.
-  expect(namesIn(join(home, 'journal')).filter((name) => !name.startsWith('.tool-'))).toEqual([]);
-  for (const name of ['kdk', 'mnt']) expect(namesIn(join(home, name))).toEqual([]);
-  const mounts = join(dir, '.mac-sim/mounts.json');
-  expect(existsSync(mounts) ? JSON.parse(readFileSync(mounts, 'utf8')) : []).toEqual([]);
-  // A file that the living agent writes at this very moment is none; one that a kill left is gone with the next write.
-  await waitForValue(() => leftovers(home), []);
-  expect(leftovers(join(dir, 'Library/Headroom'))).toEqual([]);
-}
-
-function namesIn(folder: string): readonly string[] {
-  return existsSync(folder) ? readdirSync(folder) : [];
-}
-
-/** Half-written files, by the names that all our atomic writes use. */
-function leftovers(folder: string, except: readonly string[] = []): readonly string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
-    .filter((path) => /\.(part|tmp|new)$/.test(path) && !except.some((name) => path.startsWith(`${name}/`)));
 }

@@ -14,6 +14,8 @@ export interface FleetOptions {
   readonly stateDir: string;
   readonly choices: readonly MacChoice[];
   readonly controllerArgs?: readonly string[];
+  /** Main file of the agent of the Mac with this name; without it, the built one for all. */
+  readonly agentMain?: (name: string) => string;
   readonly say?: Say;
 }
 
@@ -114,10 +116,10 @@ export function fleetChoices(count: number): readonly MacChoice[] {
   return choicesFor(count);
 }
 
-function macOf({ root, stateDir }: FleetOptions, choice: MacChoice, index: number): FleetMac {
+function macOf({ root, stateDir, agentMain }: FleetOptions, choice: MacChoice, index: number): FleetMac {
   const name = `mac-${index + 1}`;
   return new FleetMac({
-    root,
+    agentMain: agentMain?.(name) ?? join(root, 'apps/agent/dist/main.js'),
     dir: join(stateDir, 'macs', name),
     name,
     choice,

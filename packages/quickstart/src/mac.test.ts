@@ -13,7 +13,8 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const choice = { variant: 'T6020', os: '14.5', build: '23F79' };
-const macIn = (dir: string) => new FleetMac({ root: '/', dir, name: 'mac-1', choice, logFile: '/dev/null' });
+const macIn = (dir: string) =>
+  new FleetMac({ agentMain: '/nowhere/main.js', dir, name: 'mac-1', choice, logFile: '/dev/null' });
 
 it.each([
   ['nothing but folders', () => {}],

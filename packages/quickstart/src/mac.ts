@@ -15,7 +15,8 @@ function isMade(dir: string): boolean {
 }
 
 export interface FleetMacOptions {
-  readonly root: string;
+  /** What is installed there when it is enrolled and at each start. */
+  readonly agentMain: string;
   readonly dir: string;
   readonly name: string;
   readonly choice: MacChoice;
@@ -30,7 +31,7 @@ export class FleetMac implements MacAtTheRack {
   readonly sim: SimulatedMac;
   private readonly agentMain: string;
 
-  constructor({ root, dir, name, choice, logFile }: FleetMacOptions) {
+  constructor({ agentMain, dir, name, choice, logFile }: FleetMacOptions) {
     if (!isMade(dir)) {
       // A start that was cut may have left a part of one.
       rmSync(dir, { recursive: true, force: true });
@@ -39,7 +40,7 @@ export class FleetMac implements MacAtTheRack {
     this.dir = dir;
     this.name = name;
     this.what = `${choice.os} ${choice.build} ${choice.variant}`;
-    this.agentMain = join(root, 'apps/agent/dist/main.js');
+    this.agentMain = agentMain;
     const args = [this.agentMain, 'run', '--sysroot', dir, '--exit-with-parent'];
     this.sim = new SimulatedMac({
       dir,

@@ -3,7 +3,7 @@ import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Fleet, type FleetMember, type HostDetail, type MacChoice } from '@headroom/quickstart';
+import { Fleet, type FleetMember, type FleetOptions, type HostDetail, type MacChoice } from '@headroom/quickstart';
 import pg from 'pg';
 import { until } from './until.ts';
 
@@ -39,8 +39,13 @@ export class TestFleet {
     }
   }
 
-  static async resume(stateDir: string, choices: readonly MacChoice[], controllerArgs = SHORT_WAITS) {
-    return new TestFleet(stateDir, await Fleet.start({ root: ROOT, stateDir, choices, controllerArgs }));
+  static async resume(
+    stateDir: string,
+    choices: readonly MacChoice[],
+    controllerArgs = SHORT_WAITS,
+    agents: Pick<FleetOptions, 'agentMain'> = {},
+  ) {
+    return new TestFleet(stateDir, await Fleet.start({ root: ROOT, stateDir, choices, controllerArgs, ...agents }));
   }
 
   member(index: number): FleetMember {
