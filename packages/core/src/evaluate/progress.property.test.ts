@@ -171,6 +171,8 @@ describe('evaluate, for every host', () => {
       if (before.state === 'raised') return;
       // One sign of a guest is enough; without it the others count, and they say that it is a Mac.
       if (path === 'hardware.model') return;
+      // What the next start needs is built for a variant; what the kernel that runs needs is not.
+      if (before.findings.some(({ code }) => code === 'VARIANT_UNKNOWN')) return;
       if (lowers(after).length > 0) expect(lowers(before), path).not.toEqual([]);
       if (raises(after) && !LOOKED_AT_BY_HAND.includes(path))
         expect(raises(before) || kindsOf(before).length > 0, path).toBe(true);
