@@ -276,6 +276,35 @@ describe('a gated rollout', () => {
     expect(await joiner('after the next revision')).toBe(false);
   });
 
+  it('takes no Mac as a late joiner that has its turn in an older one, which a person stopped', async () => {
+    const [a = '', b = ''] = await macsOf('turns', 2);
+    const rings = [
+      { name: 'first', take: { kind: 'hosts', hostIds: [a] } },
+      { name: 'rest', take: { kind: 'rest' }, gate: 'manual' },
+    ];
+    const strategy = { rings, lateJoiners: 'last_ring' };
+    const body = {
+      name: 'turns',
+      quota: 8,
+      selector: { labels: ['turns'] },
+      strategy,
+      exception: EXCEPTION,
+      apply: true,
+    };
+    const { rolloutId: stopped } = await post('/policies', body);
+    await post(`/rollouts/${String(stopped)}/pause`);
+    const { revisionId } = await test.database.prisma.rollout.findUniqueOrThrow({ where: { id: String(stopped) } });
+    const { id } = await test.database.transaction((tx) =>
+      test.api.rollouts.create(tx, { revisionId, hostIds: [a], actor: 'system:labels', now: test.clock.now() }),
+    );
+    test.clock.advance(2 * MINUTE_MS);
+    await sweep();
+    const targetsOf = async (rolloutId: unknown) =>
+      ((await rollout(rolloutId))['targetList'] as unknown as ReplyBody[]).map(({ hostId, state }) => [hostId, state]);
+    expect((await targetsOf(id)).map(([hostId]) => hostId)).toEqual([a]);
+    expect(await targetsOf(stopped)).toContainEqual([b, 'pending']);
+  });
+
   it('is superseded by a newer one for the same Macs, which says so', async () => {
     const [a = '', b = ''] = await macsOf('twice', 2);
     const strategy = {

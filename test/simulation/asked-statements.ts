@@ -71,7 +71,7 @@ function rolloutReads(drawn: RandomRows, now: Date): readonly Question[] {
     reads('COUNTED_TARGETS', sql.COUNTED_TARGETS, [one(), drawn.isSo(1, 2), QUOTA_STOCK]),
     reads('COUNTED_TARGETS with KDKs', sql.COUNTED_TARGETS, [one(), true, QUOTA_STOCK]),
     reads('NOTABLE_TARGETS', sql.NOTABLE_TARGETS, [hostIds]),
-    reads('IN_NEWER', sql.IN_NEWER, [hostIds, one()]),
+    reads('IN_ANOTHER', sql.IN_ANOTHER, [hostIds, one()]),
     reads('TAKEN_BACK', TAKEN_BACK, [hostIds]),
   ];
 }
@@ -147,7 +147,11 @@ function services(drawn: RandomRows, now: Date): readonly Question[] {
   const rollout = random.pick(rows.rollouts);
   const maker = random.pick(MAKERS);
   const strategy: RolloutStrategy = { ...AT_ONCE, ...drawn.strategy(), lateJoiners: 'last_ring' };
-  const late = drawn.hostIds().map((id) => ({ id }));
+  // Macs join the newest, of an applied revision, more often than any other.
+  const applied = rows.policies.map(({ appliedRevisionId }) => appliedRevisionId).filter((id) => id !== null);
+  const newest = { id: byId(rows.rollouts).at(-1)?.id ?? rollout.id, revisionId: applied.at(0) ?? null };
+  const joined = drawn.isSo(1, 3) ? rollout : newest;
+  const late = rows.hosts.filter(() => drawn.isSo(3, 4)).map(({ id }) => ({ id }));
   const waiting = rows.targets.filter(({ rolloutId, state }) => rolloutId === rollout.id && state === 'pending');
   const flip = { siteId: SITE, rolloutId: rollout.id, revisionId: maybeRevision, now };
   const made = { revisionId: maybeRevision, hostIds: drawn.hostIds(), actor: random.pick(MAKERS), now };
@@ -174,7 +178,9 @@ function services(drawn: RandomRows, now: Date): readonly Question[] {
         )),
       ].sort(),
     ),
-    does('joinLate', (tx) => joinLate(tx, { rollout, strategy, siteId: SITE, lateHosts: async () => late, now })),
+    does('joinLate', (tx) =>
+      joinLate(tx, { rollout: joined, strategy, siteId: SITE, lateHosts: async () => late, now }),
+    ),
     does('flipIntents', async (tx) =>
       [...(await flipIntents(tx, { ...flip, hostIds: waiting.map(({ hostId }) => hostId).sort() }))].sort(),
     ),

@@ -71,9 +71,11 @@ function reads(rows: Rows): [string, Query][] {
           }),
     ],
     [
-      sql.IN_NEWER,
+      sql.IN_ANOTHER,
       (hostIds: string[], rolloutId: string) =>
-        hostIds.filter((hostId) => hasNewer(rows, { hostId, rolloutId })).map((hostId) => ({ hostId })),
+        hostIds
+          .filter((hostId) => hasNewer(rows, { hostId, rolloutId }) || hasTurnBefore(rows, { hostId, rolloutId }))
+          .map((hostId) => ({ hostId })),
     ],
     [
       TAKEN_BACK,
@@ -230,6 +232,16 @@ function kdkToFetch({ report: { facts } }: HostRow): string | null {
   const build = facts?.os.baseBuild ?? null;
   const hasKdk = (facts?.kdks ?? []).some((kdk) => kdk.build === build && kdk.complete);
   return hasKdk || (facts?.kernelCollections ?? []).some((kc) => kc.build === build) ? null : build;
+}
+
+function hasTurnBefore(rows: Rows, { hostId, rolloutId }: Pick<TargetRow, 'hostId' | 'rolloutId'>): boolean {
+  return rows.targets.some(
+    (one) =>
+      one.hostId === hostId &&
+      one.rolloutId < rolloutId &&
+      one.state === 'pending' &&
+      LIVE.includes(rolloutOf(rows, one)?.state ?? ''),
+  );
 }
 
 /** A newer rollout, which no person took this Mac out of, is or was for it. */

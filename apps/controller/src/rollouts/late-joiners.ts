@@ -1,7 +1,7 @@
 import { QUOTA_STOCK, type RolloutStrategy } from '@headroom/core';
 import type { Tx } from '../db/database.ts';
 import { grantsOf } from './intent-flip.ts';
-import { ADD_TARGETS, IN_NEWER } from './rollout-sql.ts';
+import { ADD_TARGETS, IN_ANOTHER } from './rollout-sql.ts';
 import { takenBack } from './taken-back.ts';
 
 /** The hosts that a revision's policy holds now and that are no targets of this rollout. */
@@ -35,8 +35,8 @@ export async function joinLate(tx: Tx, { rollout, strategy, siteId, lateHosts, n
   if (policy.appliedRevisionId !== revisionId) return;
   const joined = (await lateHosts(tx, revisionId, id)).map((host) => host.id);
   if (joined.length === 0) return;
-  const newer = await tx.$queryRawUnsafe<{ hostId: string }[]>(IN_NEWER, joined, id);
-  const isElsewhere = new Set(newer.map(({ hostId }) => hostId));
+  const others = await tx.$queryRawUnsafe<{ hostId: string }[]>(IN_ANOTHER, joined, id);
+  const isElsewhere = new Set(others.map(({ hostId }) => hostId));
   const late = joined.filter((hostId) => !isElsewhere.has(hostId));
   if (late.length === 0) return;
   const back = await takenBack(tx, late);

@@ -75,10 +75,16 @@ export const END_EMPTIED = `
     AND NOT EXISTS (SELECT 1 FROM rollout_target t WHERE t.rollout_id = r.id AND t.state IN ('pending', 'opened'))
   RETURNING r.id::text AS id, r.revision_id::text AS "revisionId", r.state, r.state_reason AS "stateReason"`;
 
-/** $1 hosts, $2 rollout. Those that a newer one is or was for: an older one takes none of them, as it would undo what was decided since. */
-export const IN_NEWER = `
+/**
+ * $1 hosts, $2 rollout. Those that a newer one is or was for: an older one takes none of them, as it would undo what was decided since. And
+ * those that wait for their turn in an older one that is not over: it may have been stopped by a person, who means them too.
+ */
+export const IN_ANOTHER = `
   SELECT t.host_id::text AS "hostId" FROM unnest($1::uuid[]) AS h(host_id), LATERAL (SELECT h.host_id, $2::uuid AS rollout_id) t
-  WHERE ${HAS_NEWER}`;
+  WHERE ${HAS_NEWER} OR EXISTS (
+    SELECT 1 FROM rollout_target o JOIN rollout r ON r.id = o.rollout_id
+    WHERE o.host_id = t.host_id AND o.rollout_id < t.rollout_id AND o.state = 'pending'
+      AND r.state IN ('running', 'paused', 'halted', 'waiting_for_confirmation'))`;
 
 /** $1 JSON [{host_id, ring}], $2 rollout, $3 site, $4 state, $5 reason, $6 now. */
 export const ADD_TARGETS = `
