@@ -297,6 +297,7 @@ describe('a gated rollout', () => {
     const { id } = await test.database.transaction((tx) =>
       test.api.rollouts.create(tx, { revisionId, hostIds: [a], actor: 'system:labels', now: test.clock.now() }),
     );
+    await sweep();
     test.clock.advance(2 * MINUTE_MS);
     await sweep();
     const targetsOf = async (rolloutId: unknown) =>
@@ -320,6 +321,18 @@ describe('a gated rollout', () => {
     expect(await rollout(first)).toMatchObject({ state: 'superseded', targets: { superseded: 2 } });
     const [target] = (await rollout(first))['targetList'] as unknown as ReplyBody[];
     expect(String(target?.['reason'])).toContain(String(second));
+  });
+
+  it('takes the Macs of one that was made before the clock was put back', async () => {
+    const [a = ''] = await macsOf('put-back', 1);
+    const body = { name: 'put-back', quota: 8, selector: { hosts: [a] }, exception: EXCEPTION, apply: true };
+    test.clock.advance(60 * MINUTE_MS);
+    const { rolloutId: first, policyId } = await post('/policies', body);
+    test.clock.advance(-60 * MINUTE_MS);
+    const { rolloutId: second } = await post(`/policies/${String(policyId)}/apply`);
+    expect(await rollout(first)).toMatchObject({ targets: { superseded: 1 } });
+    await sweep();
+    expect(await rollout(second)).toMatchObject({ state: 'running', targets: { opened: 1 } });
   });
 });
 

@@ -65,6 +65,7 @@ function rolloutReads(drawn: RandomRows, now: Date): readonly Question[] {
   const one = () => drawn.idOf('rollouts');
   return [
     reads('DUE_ROLLOUTS', sql.DUE_ROLLOUTS, [now], true),
+    reads('NEWEST_ROLLOUT', sql.NEWEST_ROLLOUT, []),
     reads('LOCK_ROLLOUT', sql.LOCK_ROLLOUT, [one()]),
     reads('AWAIT_ROLLOUT', sql.AWAIT_ROLLOUT, [one()]),
     reads('STILL_PENDING', sql.STILL_PENDING, [one(), hostIds], true),

@@ -43,6 +43,13 @@ function reads(rows: Rows): [string, Query][] {
           ),
         ),
     ],
+    [
+      sql.NEWEST_ROLLOUT,
+      () =>
+        byId(rows.rollouts)
+          .slice(-1)
+          .map(({ id }) => ({ id })),
+    ],
     [sql.LOCK_ROLLOUT, running],
     [sql.AWAIT_ROLLOUT, running],
     [sql.LOCK_STATES, () => []],

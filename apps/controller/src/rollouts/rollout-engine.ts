@@ -12,7 +12,7 @@ import {
 import { toJson } from '../audit/json.ts';
 import type { ControllerBus } from '../bus/bus.ts';
 import type { Clock } from '../common/clock.ts';
-import { uuidv7 } from '../common/ids.ts';
+import { timeOf, uuidv7 } from '../common/ids.ts';
 import { logger } from '../common/log.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { writeAudit } from '../db/database.ts';
@@ -32,6 +32,7 @@ import {
   LOCK_ROLLOUT,
   LOCK_STATES,
   MARK_STUCK,
+  NEWEST_ROLLOUT,
   NOTABLE_TARGETS,
   NOTE_TARGETS,
   STILL_PENDING,
@@ -115,7 +116,7 @@ export class RolloutEngine {
     // Nobody has to see guests for a way back.
     const strategy = wanted === null || isBack ? wanted : await this.startSmall(tx, wanted, hostIds);
     const state = isMuch && !isUnattended ? 'waiting_for_confirmation' : 'running';
-    const made: MadeRollout = { id: uuidv7(now.getTime()), state };
+    const made: MadeRollout = { id: await this.nextId(tx, now), state };
     await tx.rollout.create({
       data: {
         ...made,
@@ -145,6 +146,12 @@ export class RolloutEngine {
     const told = { ...made, revisionId, stateReason: null };
     await tellRollouts(tx, [told], { type: 'rollout.created', siteId, actor, now, more });
     return made;
+  }
+
+  /** After every rollout there is: which one is newer is told by their ids, also where the clock was put back since, or two asked at once. */
+  private async nextId(tx: Tx, now: Date): Promise<string> {
+    const [newest] = await tx.$queryRawUnsafe<{ id: string }[]>(NEWEST_ROLLOUT);
+    return uuidv7(Math.max(now.getTime(), newest === undefined ? 0 : timeOf(newest.id) + 1));
   }
 
   /** One live rollout for each host: the newest that runs. Older ones say which took their Macs. */
