@@ -260,6 +260,9 @@ export class World {
     host.labels = [LABELS[0], ...(index % 3 === 0 ? [CANARY] : [])];
     host.location = SITES[index % SITES.length] ?? null;
     this.rows.hosts.push(host);
+    // As an enrolment leaves it.
+    const none = { extraArgs: [], revisionId: null, grantId: null, rolloutId: null };
+    this.rows.intents.push({ hostId: id, number: 1, quota: QUOTA_STOCK, ...none });
     const agent = this.newAgent(id, id, new SimMac(hardwareUuid, this.random, VARIANTS[index % 4 === 3 ? 1 : 0]));
     // Some Macs fail whatever is done, until peace: without them no threshold is ever reached.
     if (this.chance(1, 3)) this.seat(agent).brokenUntil = START + DAY;
