@@ -86,7 +86,7 @@ export const IN_ANOTHER = `
     WHERE o.host_id = t.host_id AND o.rollout_id < t.rollout_id AND o.state = 'pending'
       AND r.state IN ('running', 'paused', 'halted', 'waiting_for_confirmation'))`;
 
-export const NEWEST_ROLLOUT = `SELECT id::text AS id FROM rollout ORDER BY id DESC LIMIT 1`;
+export const NEWEST_ROLLOUT = `SELECT r.id::text AS id FROM rollout r ORDER BY r.id DESC LIMIT 1`;
 
 /** $1 JSON [{host_id, ring}], $2 rollout, $3 site, $4 state, $5 reason, $6 now. */
 export const ADD_TARGETS = `
