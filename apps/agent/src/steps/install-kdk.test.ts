@@ -121,6 +121,13 @@ it('takes its own husk away with its receipt before it installs again: a second 
   expect(readFileSync(mac.path('/usr/sbin/pkgutil.forgot'), 'utf8')).toBe('com.apple.pkg.KDK.23F79\n');
 });
 
+it('forgets the receipt of a KDK whose folder somebody deleted: an install that is cut is seen to be cut', async () => {
+  appleKdk('com.apple.pkg.KDK.23F79');
+  mac.tool('/usr/sbin/installer', `cp '${mac.path('/usr/sbin/pkgutil.forgot')}' "$0.saw"; kill -9 $$`);
+  await expect(act()).rejects.toMatchObject({ code: 'COMMAND_KILLED' });
+  expect(readFileSync(mac.path('/usr/sbin/installer.saw'), 'utf8')).toBe('com.apple.pkg.KDK.23F79\n');
+});
+
 it('leaves the KDK of somebody else where it is when its own install over it broke off', async () => {
   appleKdk();
   mac.file(`${FOLDER}/System/theirs`, 'x');

@@ -114,10 +114,13 @@ async function install(mountPoint: string, { kdk: { build }, variant }: Step, co
   progress(`installing ${PACKAGE}`);
   const there = await kdksOf(mac, build);
   for (const kdk of there) if (!(await isFolder(mac.path(kdk)))) throw notAFolder(kdk);
-  // Its receipt would say of the pieces of a second install, if that is cut, that they are all there.
-  const isRemoved = await removeIfOurs(mac, build);
-  // Noted first: of an install that is cut, too, the pieces are ours. One that somebody else had there stays his.
-  if (there.length === 0 || isRemoved) await noteInstalledKdk(mac, build);
+  // One that somebody else has there stays his. Ours goes first, and so does the receipt of one whose folder somebody deleted: it would say
+  // of the pieces of an install that is cut that they are all there.
+  if (there.length === 0 || (await installedKdks(mac)).includes(build)) {
+    await removeKdk(mac, build);
+    // Noted first: of an install that is cut, too, the pieces are ours.
+    await noteInstalledKdk(mac, build);
+  }
   try {
     await installPackage(mac, packagePath, signal);
   } catch (error) {
