@@ -139,6 +139,16 @@ describe('apply-plan', () => {
     expect((await mac.apply(mac.plan(mac.raiseSteps()))).code).toBe(0);
   });
 
+  it('names a KDK whose kernel is damaged: no next plan would install it again', async () => {
+    rmSync(join(mac.sysroot, 'var/db/headroom/kc'), { recursive: true });
+    const kernels = 'Library/Developer/KDKs/KDK_14.5_23F79.kdk/System/Library/Kernels';
+    truncateSync(join(mac.sysroot, kernels, 'kernel.development.t6020'), 10);
+    const step = mac.raiseSteps().filter(({ kind }) => kind === 'build_kc');
+    expect((await mac.apply(mac.plan(step))).stdout).toMatch(/build_kc: failed KDK_HUSK/);
+    // install_kdk looks closer than facts do.
+    expect((await mac.apply(mac.plan(mac.raiseSteps()))).code).toBe(0);
+  });
+
   it('finds everything done the second time, and changes nothing', async () => {
     const plan = mac.plan(mac.raiseSteps());
     await mac.apply(plan);

@@ -52,7 +52,7 @@ export const buildKcStep: StepHandler<Step, KcResult> = {
 
   async act(step, context) {
     const { mac, signal, progress } = context;
-    const kdk = await usableKdk(mac, step);
+    const kdk = await usableKdk(step, context);
     const buildFolder = await newBuildFolder(mac);
     try {
       await removeOthers(mac, step, buildFolder);
@@ -93,13 +93,20 @@ async function newBuildFolder(mac: Mac): Promise<string> {
   return `${KC_FOLDER}/${basename(await mkdtemp(`${mac.path(KC_FOLDER)}/${BUILD_PREFIX}`))}`;
 }
 
-async function usableKdk(mac: Mac, step: Step): Promise<string> {
-  const kdk = await bestKdk(mac, step);
+async function usableKdk(step: Step, context: StepContext): Promise<string> {
+  const kdk = await bestKdk(context.mac, step);
   // Gone since the plan was made: trying the same step again would not bring it back, the next plan installs it.
   if (kdk === null) throw new Refusal('PLAN_OUTDATED', `No KDK of build ${step.build} is installed.`);
-  if (kdk.problem?.code === 'KDK_HUSK') throw new Refusal('PLAN_OUTDATED', kdk.problem.message);
+  if (kdk.problem?.code === 'KDK_HUSK' && !(await looksWhole(step, context)))
+    throw new Refusal('PLAN_OUTDATED', kdk.problem.message);
   if (kdk.problem !== null) throw kdk.problem;
   return kdk.folder;
+}
+
+/** Facts do not look into kernels: a damaged one is whole to them, and the next plan would be the same. */
+async function looksWhole({ build, variant }: Step, { facts }: StepContext): Promise<boolean> {
+  const { kdks } = await facts();
+  return (kdks ?? []).some((kdk) => kdk.build === build && kdk.complete && kdk.variants.includes(variant));
 }
 
 async function releaseBundles(mac: Mac, drop: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
