@@ -16,7 +16,7 @@
  */
 import { InTurn } from '../common/in-turn.ts';
 import { Problem } from '../common/problem.ts';
-import { type Database, type Tx, WORK_MS } from './database.ts';
+import { CHANGE_MS_MAX, type Database, type Tx, WORK_MS } from './database.ts';
 
 /** Changes of this process wait here for each other, without a connection in their hands; what they wait comes off the time of their work. */
 const turns = new WeakMap<Database, InTurn>();
@@ -38,7 +38,8 @@ export function changeStanding<T>(database: Database, work: (tx: Tx) => Promise<
 }
 
 function turnsOf(database: Database): InTurn {
-  const known = turns.get(database) ?? new InTurn();
+  // One whose connection fell silent may never end: it holds nobody up here for longer than a change may take.
+  const known = turns.get(database) ?? new InTurn(CHANGE_MS_MAX);
   turns.set(database, known);
   return known;
 }
