@@ -13,7 +13,7 @@ import type { Caller } from './caller.ts';
 import { lockHost } from './host-lock.ts';
 
 const DAY_MS = 86_400_000;
-/** A Mac needs one in 45 days. Each is a row that is kept for ever. */
+/** A Mac needs one in 45 days. Each is a row that is kept until long after its end. */
 export const ISSUED_A_DAY_MAX = 50;
 
 export interface RenewalRequest {

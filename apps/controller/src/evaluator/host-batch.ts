@@ -222,9 +222,10 @@ function failedStep({ state, bytes }: NewestPlan, jobs: readonly JobRow[], failu
 
 /** What was done so often lately and is due once more changes nothing: it waits as a failure does, or it would go on without an end. */
 function withoutEffect({ state, bytes }: NewestPlan, jobs: readonly JobRow[], repeats: number): FailedStep | null {
+  if (state !== 'done' || repeats < REPEATS_FREE) return null;
   const [step] = readPlan(bytes).steps;
   const at = jobs.at(-1)?.finishedAt ?? null;
-  if (state !== 'done' || repeats < REPEATS_FREE || step === undefined || at === null) return null;
+  if (step === undefined || at === null) return null;
   const detail = `It was done ${repeats} times within ${REPEATED_MS / 3_600_000} hours, and is due again by what the Mac reports.`;
   return {
     kind: step.kind,
