@@ -181,6 +181,23 @@ describe('before its time', () => {
   });
 });
 
+async function comeBack(mac: string): Promise<void> {
+  const { hardwareUuid } = await test.database.prisma.host.findUniqueOrThrow({ where: { id: mac } });
+  const { siteId } = test.database;
+  const request = { hostUuid: hardwareUuid, name: null, serial: null, model: null, simulated: true };
+  const again = {
+    siteId,
+    request: request as EnrolRequest,
+    labels: [],
+    actor: 'enrol_token:test',
+    now: test.clock.now(),
+  };
+  await test.database.transaction((tx) => writeHost(tx, again));
+  await report(test, mac, ARMED);
+  await test.sweep();
+  await test.sweep();
+}
+
 describe('a Mac that was forgotten, and comes back after its exception has ended', () => {
   it('is led back to stock as all others were', async () => {
     const { macs, exceptionId } = await raised('returns', 1);
@@ -189,21 +206,21 @@ describe('a Mac that was forgotten, and comes back after its exception has ended
     await post(`/exceptions/${exceptionId}/revoke`);
     await test.sweep();
     expect(await endings(exceptionId)).toEqual([]);
-    const { hardwareUuid } = await test.database.prisma.host.findUniqueOrThrow({ where: { id: mac } });
-    const { siteId } = test.database;
-    const request = { hostUuid: hardwareUuid, name: null, serial: null, model: null, simulated: true };
-    const again = {
-      siteId,
-      request: request as EnrolRequest,
-      labels: [],
-      actor: 'enrol_token:test',
-      now: test.clock.now(),
-    };
-    await test.database.transaction((tx) => writeHost(tx, again));
-    await report(test, mac, ARMED);
-    await test.sweep();
-    await test.sweep();
+    await comeBack(mac);
     expect(await endings(exceptionId)).toMatchObject([{ title: expect.stringContaining('back to stock') }]);
+    expect(await host(mac)).toMatchObject({ intent: { quota: 2 } });
+  });
+
+  it('is led back too where it waited for its turn in that end when it was forgotten', async () => {
+    const { macs, exceptionId } = await raised('returns-from-the-end', 1);
+    const [mac = ''] = macs;
+    await post(`/exceptions/${exceptionId}/revoke`);
+    await new ExceptionEnds(test.database, test.api.rollouts).sweepOnce(test.clock.now());
+    await post(`/hosts/${mac}/forget`, { reason: 'thought to be stolen' });
+    await test.sweep();
+    expect(await endings(exceptionId)).toMatchObject([{ targets: { skipped: 1 } }]);
+    await comeBack(mac);
+    expect(await endings(exceptionId)).toHaveLength(2);
     expect(await host(mac)).toMatchObject({ intent: { quota: 2 } });
   });
 });

@@ -18,6 +18,8 @@ import { withdrawVisit } from '../visits/withdraw-visit.ts';
 import { obstacleToRetire } from './retire-obstacle.ts';
 
 const ACTOR = 'system:hosts';
+/** Why its targets and its work ended, by how it left the fleet. */
+export const LEFT_FLEET = { retired: 'the Mac was retired', forgotten: 'the Mac was forgotten' } as const;
 const NOT_ASKED = { retireAskedAt: null, retireAskedBy: null, retireReason: null, retireRolloutId: null };
 
 interface Asked {
@@ -110,7 +112,7 @@ export class HostEnds {
   private async end(
     tx: Tx,
     order: HostOrder,
-    kind: 'retired' | 'forgotten',
+    kind: keyof typeof LEFT_FLEET,
     state: HostState,
   ): Promise<readonly string[]> {
     const { hostId, reason, actor, now: at } = order;
@@ -170,8 +172,8 @@ export class HostEnds {
     return (host.state?.state ?? 'no_facts') as HostState;
   }
 
-  private async endWork(tx: Tx, { hostId, actor, now }: HostOrder, kind: string): Promise<void> {
-    const reason = `the Mac was ${kind}`;
+  private async endWork(tx: Tx, { hostId, actor, now }: HostOrder, kind: keyof typeof LEFT_FLEET): Promise<void> {
+    const reason = LEFT_FLEET[kind];
     for (const lane of ['plan', 'care'] as const) await this.jobs.cancelOpen(tx, { hostId, lane, actor, reason });
     await tx.plan.updateMany({ where: { hostId, state: 'open' }, data: { state: 'superseded', endedAt: now } });
     await withdrawVisit(tx, { hostId, reason, actor, now, siteId: this.database.siteId });

@@ -9,6 +9,8 @@ import { writeHostEvents } from '../audit/write-many.ts';
 import { type Database, type Tx, writeAudit } from '../db/database.ts';
 import { eachApart } from '../db/each-apart.ts';
 import { changeStanding } from '../db/lock-order.ts';
+import { words } from '../db/words.ts';
+import { LEFT_FLEET } from '../hosts/retire.ts';
 import { tellWebhooks } from '../webhooks/outbox.ts';
 import { grantsOf } from './intent-flip.ts';
 import type { RolloutEngine } from './rollout-engine.ts';
@@ -23,7 +25,7 @@ export const ENDED = `
 
 /**
  * $1 exception, $2 stock, $3 now. Macs raised under it that its end has not reached yet. `renewed` = a live rollout will set an intent
- * under a grant that names the Mac and has not ended.
+ * under a grant that names the Mac and has not ended. A Mac that waited in its end when it was taken out of the fleet was not reached.
  */
 export const RELYING = `
   SELECT i.host_id::text AS "hostId", i.revision_id::text AS "revisionId", EXISTS (
@@ -35,7 +37,8 @@ export const RELYING = `
   FROM "grant" g JOIN intent i ON i.grant_id = g.id JOIN host h ON h.id = i.host_id
   WHERE g.exception_id = $1::uuid AND i.quota > $2::int AND h.retired_at IS NULL AND NOT EXISTS (
     SELECT 1 FROM rollout_target t JOIN rollout r ON r.id = t.rollout_id
-    WHERE r.exception_id = $1::uuid AND t.host_id = i.host_id)
+    WHERE r.exception_id = $1::uuid AND t.host_id = i.host_id
+      AND (t.state <> 'skipped' OR t.reason IS NULL OR t.reason NOT IN (${words(Object.values(LEFT_FLEET))})))
   ORDER BY i.host_id`;
 
 interface RelyingHost {
