@@ -54,7 +54,7 @@ const DISKUTIL: Expectations = {
       device: 'disk3s1s1',
       name: 'Macintosh HD',
       uuid: '9B3D5E72-4C1A-4F86-8D20-E7A6150C3B94',
-      isSnapshot: true,
+      isSnapshot: false,
       group: GROUP,
       container: 'disk3',
       containerFreeBytes: null,

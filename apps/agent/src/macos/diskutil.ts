@@ -59,9 +59,6 @@ export function readCryptoUsers(context: ToolContext, volume: string): Promise<R
   return readTool(context, { path: DISKUTIL, args: diskutilListUsersArgs(volume) }, parseListUsers);
 }
 
-/** A snapshot's device is named after that of its volume (disk3s1). */
-const SNAPSHOT = /^disk[0-9]+s[0-9]+s[0-9]+$/;
-
 export function parseInfo({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>): Reading<VolumeInfo> {
   const dict = diskutilDict(stdout, stderr);
   if (!dict.ok) return dict;
@@ -74,9 +71,7 @@ export function parseInfo({ stdout, stderr }: Pick<Output, 'stdout' | 'stderr'>)
     name: stringAt(volume, 'VolumeName'),
     uuid,
     isSnapshot:
-      SNAPSHOT.test(device) ||
-      volume['APFSSnapshot'] === true ||
-      (uuid !== null && uuidOf(stringAt(volume, 'APFSSnapshotUUID')) === uuid),
+      volume['APFSSnapshot'] === true || (uuid !== null && uuidOf(stringAt(volume, 'APFSSnapshotUUID')) === uuid),
     group: uuidOf(stringAt(volume, 'APFSVolumeGroupID')),
     container: stringAt(volume, 'APFSContainerReference'),
     containerFreeBytes: countAt(volume, 'APFSContainerFree'),
