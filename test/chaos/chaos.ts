@@ -37,6 +37,8 @@ export interface ChaosResult {
   readonly revertedMs: number;
 }
 
+/** A run that is broken off ends its processes and removes its folder; a second signal ends it at once. */
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 const BETWEEN_MS = [100, 1_500] as const;
 const CONVERGE_MS = 180_000;
 /** A finding stands a moment before somebody acts on it. */
@@ -54,6 +56,8 @@ export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
   const struck: string[] = [];
   const wrong: string[] = [];
   let [convergedMs, revertedMs] = [0, 0];
+  const interrupted = () => void bed.end(options.keep).finally(() => process.exit(130));
+  for (const signal of SIGNALS) process.once(signal, interrupted);
   try {
     await bed.make(options.macs);
     await people.wantRaise();
@@ -79,6 +83,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosResult> {
     wrong.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
   } finally {
     wrong.push(...(await bed.end(options.keep && wrong.length > 0)));
+    for (const signal of SIGNALS) process.off(signal, interrupted);
   }
   return {
     ...{ seed: options.seed, faults: struck, remedies: people.remedies, wrong, stateDir: bed.stateDir },

@@ -20,6 +20,7 @@ const folder = mkdtempSync(join(tmpdir(), 'headroom-earlier-'));
 const installed = new InstalledAgents(join(folder, 'installed'));
 const earlier = unpackEarlierAgent(join(folder, 'earlier'));
 let present = '';
+const stateDir = newStateDir();
 let fleet: TestFleet;
 
 beforeAll(async () => {
@@ -29,11 +30,11 @@ beforeAll(async () => {
   installed.install('mac-2', present);
   const choices = [CHOICES.sonoma, CHOICES.sequoia];
   const agentMain = (name: string) => installed.mainOf(name);
-  fleet = await TestFleet.resume(newStateDir(), choices, undefined, { agentMain });
+  fleet = await TestFleet.resume(stateDir, choices, undefined, { agentMain });
 }, 120_000);
 afterAll(async () => {
   await fleet?.stop();
-  rmSync(folder, { recursive: true, force: true });
+  for (const made of [folder, stateDir]) rmSync(made, { recursive: true, force: true });
 }, 60_000);
 
 const keeps = () => fleet.member(0);
