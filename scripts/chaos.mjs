@@ -22,8 +22,8 @@ const values = optionsOf(USAGE, {
 });
 const [seconds, runs, macs] = [values.seconds, values.runs, values.macs].map(Number);
 const first = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
-if (!(seconds > 0) || ![runs, macs, first].every((value) => Number.isInteger(value) && value >= 0))
-  throw new Error('--seconds takes a number above 0; --seed, --runs and --macs take whole numbers');
+if (!(seconds > 0) || !(macs > 0) || ![runs, macs, first].every((value) => Number.isInteger(value) && value >= 0))
+  throw new Error('--seconds takes a number above 0; --seed, --runs and --macs take whole numbers, --macs one above 0');
 checkNode();
 ensureInstalled();
 if (!values['no-build']) ensureBuilt();

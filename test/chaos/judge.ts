@@ -7,6 +7,7 @@ interface Rule {
   readonly sql: string;
 }
 
+/** Jobs whose end was accepted more or less often than once. */
 export const ENDED_ONCE = `SELECT j.kind, j.state, count(a.id)::int AS audited,
     (SELECT count(*)::int FROM host_event e WHERE e.kind = 'step.finished' AND e.detail ->> 'jobId' = j.id::text) AS told
   FROM job j LEFT JOIN audit a ON a.entity_id = j.id::text AND a.action = 'job.succeed'

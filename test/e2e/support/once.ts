@@ -2,19 +2,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { expect } from 'vitest';
+import { ENDED_ONCE } from '../../chaos/judge.ts';
 import { waitForValue } from '../../support/wait-for.ts';
 import type { TestFleet } from './fleet.ts';
 
 /** Jobs whose end was accepted more or less often than once. */
 export function finishedNotOnce(fleet: TestFleet) {
-  return fleet.sql(
-    `SELECT j.kind, j.state, count(a.id)::int AS audited,
-       (SELECT count(*)::int FROM host_event e WHERE e.kind = 'step.finished' AND e.detail ->> 'jobId' = j.id::text) AS told
-     FROM job j LEFT JOIN audit a ON a.entity_id = j.id::text AND a.action = 'job.succeed'
-     WHERE j.state = 'succeeded' GROUP BY j.id
-     HAVING count(a.id) <> 1
-       OR (SELECT count(*) FROM host_event e WHERE e.kind = 'step.finished' AND e.detail ->> 'jobId' = j.id::text) <> 1`,
-  );
+  return fleet.sql(ENDED_ONCE);
 }
 
 /** One kernel collection, and nothing of a job, a tool or a write that was cut. */
