@@ -1,16 +1,7 @@
 /** A simulated Mac with its KDK image, a grant key, and the agent's command line on it. Each test makes its own and removes it. */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import {
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +15,7 @@ import {
   type PlanStep,
 } from '@headroom/core';
 import { bootMac, createMac, type KdkOptions, loadState, writeKdkImage } from '@headroom/mac-sim';
+import { copyFolder } from '../support/copy-folder.ts';
 
 const BUILD = '23F79';
 const VERSION = '14.5';
@@ -83,7 +75,7 @@ export class SimulatedMac {
   /** The same Mac, as it is now, in a folder of its own: a Mac finds everything from its own path. */
   copy(): SimulatedMac {
     const folder = newFolder();
-    cpSync(this.folder, folder, { recursive: true, verbatimSymlinks: true });
+    copyFolder(this.folder, folder, { verbatimSymlinks: true });
     const copy = new SimulatedMac(folder);
     copy.kdkFile = join(folder, this.kdk.fileName);
     copy.kdk = this.kdk;

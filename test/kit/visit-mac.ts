@@ -12,6 +12,7 @@ import {
   type RecoverySessionResult,
   recoverySession,
 } from '../../packages/mac-sim/dist/recovery/index.js';
+import { copyFolder } from '../support/copy-folder.ts';
 
 export const KIT_SOURCE = fileURLToPath(new URL('../../apps/agent/kit/', import.meta.url));
 const KIT_NAMES = ['raise', 'check', 'revert'] as const;
@@ -79,7 +80,7 @@ export async function visitMac(options: MacOptions = {}): Promise<VisitMac> {
 /** The same Mac, as it is now, in a folder of its own: a Mac finds everything from its own path. */
 export function copyOf({ dir }: VisitMac): VisitMac {
   const folder = newFolder();
-  cpSync(dir, macIn(folder), { recursive: true, verbatimSymlinks: true });
+  copyFolder(dir, macIn(folder), { verbatimSymlinks: true });
   const mac = openVisitMac(folder);
   mac.adoptKit();
   return mac;

@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { toPlist, type Writable } from '../../apps/agent/src/macos/plist-write.ts';
+import { copyFolder } from '../support/copy-folder.ts';
 import { filesBelow, HOME, makeRelease, type Release, ROOT, sh, withStandIns } from './release.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'headroom-scripts-'));
@@ -29,7 +30,7 @@ beforeAll(async () => {
 beforeEach(() => {
   turn += 1;
   layout = join(folder, `turn-${turn}`);
-  cpSync(release.layout, layout, { recursive: true });
+  copyFolder(release.layout, layout);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -1,4 +1,4 @@
-import { cpSync, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { inject } from 'vitest';
 import { migrate, type OpenedDatabase, openDatabase } from '../../apps/controller/src/db/open.ts';
 import { embeddedBinaries, type PostgresBinaries } from '../../apps/controller/src/db/postgres/binaries.ts';
 import { EmbeddedPostgres } from '../../apps/controller/src/db/postgres/embedded.ts';
+import { copyFolder } from './copy-folder.ts';
 
 const FIFTEEN = '/usr/lib/postgresql/15/bin';
 
@@ -37,7 +38,7 @@ const SETTINGS = ['fsync=off'];
 export async function openTestDatabase(): Promise<TestDatabase> {
   const version = wantedVersion();
   const stateDir = await mkdtemp(join(tmpdir(), 'hr-test-'));
-  cpSync(await template(version), join(stateDir, 'postgres'), { recursive: true });
+  copyFolder(await template(version), join(stateDir, 'postgres'));
   const postgres = new EmbeddedPostgres(stateDir, SETTINGS, version.binaries);
   const opened = await openDatabase({ stateDir, databaseUrl: null, fleetName: 'test', postgres });
   const stop = async () => {

@@ -1,7 +1,8 @@
 /** A folder of a Mac on a disk of its own that is full, until somebody frees space. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { copyFolder } from '../../support/copy-folder.ts';
 
 const KILOBYTE = 1024;
 const FILLER = '.fills-the-disk';
@@ -17,7 +18,7 @@ export function fullDisk(folder: string): FullDisk | null {
   const aside = `${folder}.aside`;
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   const mode = (statSync(folder).mode & 0o777).toString(8);
-  cpSync(folder, aside, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+  copyFolder(folder, aside, { preserveTimestamps: true, verbatimSymlinks: true });
   const kilobytes = Number(run('du', '-sk', aside).stdout.split('\t')[0]) + 128;
   const mounted = run('mount', '-t', 'tmpfs', '-o', `size=${kilobytes}k,mode=${mode}`, 'tmpfs', folder);
   if (mounted.status === 0) spawnSync('cp', ['-a', `${aside}/.`, folder]);

@@ -1,8 +1,9 @@
 /** Migration Assistant: what lies on Data of a raised Mac comes to another one, with kit, receipt and the agent's identity. */
-import { cpSync, existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { MacInState } from '../../states/mac-in-state.ts';
+import { copyFolder } from '../../support/copy-folder.ts';
 import { type VisitMac, visitMac } from '../visit-mac.ts';
 import { agentOf } from './agent-acts.ts';
 import type { Scenario } from './scenario.ts';
@@ -58,5 +59,5 @@ export function migrationAssistant(): Scenario {
 function copyOver(from: VisitMac, to: VisitMac, path: string): void {
   const [source, target] = [join(from.dir, path), join(to.dir, path)];
   rmSync(target, { recursive: true, force: true });
-  if (existsSync(source)) cpSync(source, target, { recursive: true });
+  if (existsSync(source)) copyFolder(source, target);
 }
