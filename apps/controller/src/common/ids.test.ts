@@ -9,6 +9,15 @@ describe('uuidv7', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
+  it('keeps the order within a millisecond while ids of another are made between', () => {
+    const ids = Array.from({ length: 1000 }, (_none, nth) => [
+      uuidv7(1_700_000_000_000),
+      uuidv7(1_700_000_000_001 + (nth % 32)),
+    ]);
+    const first = ids.map(([one]) => one);
+    expect([...first].sort()).toEqual(first);
+  });
+
   it('keeps the order of time, and has version and variant in place', () => {
     const [early, late] = [uuidv7(1_700_000_000_000), uuidv7(1_700_000_000_001 + 10)];
     expect(early < late).toBe(true);

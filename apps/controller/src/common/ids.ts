@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 
-let lastAt = 0;
-let counter = 0;
+/** By the millisecond they were made for, the latest begun last. Times alternate: a row may be made for a moment before another's. */
+const counters = new Map<number, number>();
+const KEPT = 64;
 
 /**
  * UUIDv7: time-ordered, so that rows made together lie together and cost per row stays flat. `at` in ms since 1970. Ids made
@@ -9,8 +10,10 @@ let counter = 0;
  */
 export function uuidv7(at: number = Date.now()): string {
   const bytes = randomBytes(16);
-  counter = at === lastAt ? counter + 1 : bytes.readUInt16BE(6) & 0x7ff;
-  lastAt = at;
+  const counter = (counters.get(at) ?? (bytes.readUInt16BE(6) & 0x7ff) - 1) + 1;
+  counters.set(at, counter);
+  const [oldest] = counters.keys();
+  if (counters.size > KEPT && oldest !== undefined) counters.delete(oldest);
   bytes.writeUIntBE(at + Math.floor(counter / 0x1000), 0, 6);
   bytes.writeUInt16BE(0x7000 | (counter & 0xfff), 6);
   bytes[8] = 0x80 | (bytes.readUInt8(8) & 0x3f);
