@@ -43,9 +43,10 @@ export function writeNewState(dir: string, state: SimState): void {
   withLock(paths.lock, () => save(dir, state));
 }
 
+/** The state last: a save that was cut is made again, as the Mac still says that it stands where it stood. */
 function save(dir: string, state: SimState): void {
-  writeFileAtomic(simPaths(dir).state, `${JSON.stringify(state, null, 2)}\n`, 0o600);
   renderOutputs(dir, state);
+  writeFileAtomic(simPaths(dir).state, `${JSON.stringify(state, null, 2)}\n`, 0o600);
 }
 
 /** Does the directory carry the simulator's marker? */
